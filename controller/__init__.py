@@ -1,0 +1,1 @@
+"""Runs the campaign: the one place where decisions meet hardware."""

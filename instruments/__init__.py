@@ -1,0 +1,1 @@
+"""Talk to the bench: devices and plans; know no decision."""

@@ -1,0 +1,1 @@
+"""Learn from measurements and predict, with an uncertainty."""

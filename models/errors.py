@@ -1,0 +1,23 @@
+"""What can go wrong in models.
+
+ModelError
+├── SpectrumError      a file or array that can't be read as a spectrum: mend the data
+├── ReferenceSetError  a set of references that can't be used: mend the folder
+└── ReductionError     documents that aren't of the kind the reducer was built for: mend the plan
+"""
+
+
+class ModelError(Exception):
+    """Base of everything that models raise on purpose."""
+
+
+class SpectrumError(ModelError):
+    """A file or an array can't be read as a spectrum; says which, where and what is accepted."""
+
+
+class ReferenceSetError(ModelError):
+    """A folder of references can't be used; says which and what is missing."""
+
+
+class ReductionError(ModelError):
+    """Documents aren't of the kind that the reducer was built for."""

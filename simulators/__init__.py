@@ -1,0 +1,1 @@
+"""Keep the promises of ``instruments`` without hardware."""
