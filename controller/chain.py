@@ -1,0 +1,160 @@
+"""An append-only, hash-chained record in SQLite: the form of the journal and of the gate's audit.
+
+Each record carries the hash of the one before it, so that a changed byte, a gap or a fork
+is found by whoever reads. The hash covers sequence number, campaign time, payload and the
+previous hash; wall time, host and process stand beside it, outside the hash, so that the
+same virtual campaign gives the same head everywhere.
+"""
+
+import hashlib
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from controller.errors import JournalBroken, JournalRefused, JournalUnwritable
+
+GENESIS = "0" * 64
+"""What the first record names as its predecessor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One record: *stamp* is campaign time in seconds since 1970, *payload* canonical JSON."""
+
+    sequence: int
+    stamp: float
+    payload: bytes
+    previous: str
+    hash: str
+
+
+def link_hash(sequence: int, stamp: float, payload: bytes, previous: str) -> str:
+    """Return the SHA-256 (hex) over everything that a link may not change."""
+    head = f"{sequence}\n{stamp!r}\n{previous}\n".encode()
+    return hashlib.sha256(head + payload).hexdigest()
+
+
+class Chain:
+    """One table of a SQLite file (WAL, synchronous=FULL), appended to and never changed.
+
+    Whoever appends says which head it builds on through the chain's own memory of it: if the
+    file has moved on since (a second writer), the append is refused and nothing is written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, table: str, path: Path) -> None:
+        self._connection = connection
+        self._table = table
+        self._path = path
+        self._create()
+        self.length, self.head = verify(self)
+
+    @classmethod
+    def open(cls, path: Path, table: str) -> Self:
+        """Open (and create) *table* in the SQLite file *path*, and check the whole chain.
+
+        Raises JournalBroken for a broken chain or a file that isn't a journal.
+        """
+        return cls(_connect(path), table, path)
+
+    @property
+    def name(self) -> str:
+        """Where the chain is: file and table."""
+        return f"{self._path} ({self._table})"
+
+    def append(self, stamp: float, payload: bytes) -> Link:
+        """Write one record and return it once it is on disk.
+
+        Raises JournalRefused when another writer was here, JournalUnwritable when the disk is full.
+        """
+        sequence = self.length + 1
+        link = Link(
+            sequence, stamp, payload, self.head, link_hash(sequence, stamp, payload, self.head)
+        )
+        try:
+            self._insert(link)
+        except sqlite3.OperationalError as error:
+            raise JournalUnwritable(
+                f"{self.name}: record {sequence} could not be written ({error}); nothing was lost: "
+                "free disk space or mend the file's permissions, then `heliostat resume`"
+            ) from error
+        self.length, self.head = sequence, link.hash
+        return link
+
+    def links(self) -> Iterator[Link]:
+        """Yield every record in order, as stored and unchecked."""
+        try:
+            yield from (
+                Link(*row)
+                for row in self._connection.execute(
+                    f"SELECT sequence, stamp, payload, previous, hash FROM {self._table} "
+                    "ORDER BY sequence"
+                )
+            )
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(f"{self.name}: not readable as a journal ({error})") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _create(self) -> None:
+        try:
+            self._connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {self._table} (sequence INTEGER PRIMARY KEY, "
+                "stamp REAL NOT NULL, payload BLOB NOT NULL, previous TEXT NOT NULL UNIQUE, "
+                "hash TEXT NOT NULL UNIQUE, wall_time REAL, host TEXT, pid INTEGER)"
+            )
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(f"{self.name}: not readable as a journal ({error})") from error
+
+    def _insert(self, link: Link) -> None:
+        values = (link.sequence, link.stamp, link.payload, link.previous, link.hash)
+        beside = (time.time(), platform.node(), os.getpid())
+        try:
+            with self._connection:
+                self._connection.execute(
+                    f"INSERT INTO {self._table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values + beside
+                )
+        except sqlite3.IntegrityError as error:
+            raise JournalRefused(
+                f"{self.name}: another process has written record {link.sequence} meanwhile; "
+                "this one stops here. Resume from what is on disk."
+            ) from error
+
+
+def verify(chain: Chain) -> tuple[int, str]:
+    """Return (number of records, head hash); raise JournalBroken at the first wrong record."""
+    length, head = 0, GENESIS
+    for link in chain.links():
+        reason = _fault(link, length, head)
+        if reason:
+            raise JournalBroken(f"{chain.name}: record {link.sequence}: {reason}")
+        length, head = link.sequence, link.hash
+    return length, head
+
+
+def _fault(link: Link, length: int, head: str) -> str:
+    if link.sequence != length + 1:
+        return f"follows record {length}: there is a gap"
+    if link.previous != head:
+        return "doesn't continue the record before it: a fork, or a record was exchanged"
+    if not isinstance(link.payload, bytes) or not isinstance(link.stamp, float):
+        return "is not of the journal's form"
+    if link.hash != link_hash(link.sequence, link.stamp, link.payload, link.previous):
+        return "has been changed: its hash doesn't fit its content"
+    return ""
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.DatabaseError as error:
+        raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
+    return connection

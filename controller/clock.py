@@ -1,0 +1,173 @@
+"""Real and virtual time: the event loop that everything runs on, and what time it is there.
+
+On the virtual clock the loop jumps to its next timer as soon as nothing is ready, so
+that ten hours of furnace take seconds. Whoever works outside the loop while the bench
+waits (a thread that computes a suggestion) does it through ``run``, which holds the
+clock: time stands still until it is done.
+"""
+
+import asyncio
+import selectors
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+VIRTUAL_START = datetime(2026, 1, 1, tzinfo=UTC)
+"""When virtual campaigns begin unless told otherwise: a constant, so that journals repeat."""
+
+
+class Clock(Protocol):
+    """Tells the time of one campaign and owns the event loop that keeps it.
+
+    ``now`` may be called from any thread; ``run`` from the loop's own thread only.
+    """
+
+    virtual: bool
+    loop: asyncio.AbstractEventLoop
+
+    def now(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean anything."""
+        ...
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Return what *function* returns in a thread of its own; a virtual clock is held meanwhile."""
+        ...
+
+
+class RealClock:
+    """The computer's own time."""
+
+    virtual = False
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+
+    def now(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return the computer's monotonic time, in seconds."""
+        return time.monotonic()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Return what *function* returns in a thread of the loop's pool."""
+        return await self.loop.run_in_executor(None, function)
+
+
+class VirtualClock:
+    """Time that passes only when everything waits for it.
+
+    *start* is the time at which the loop's own clock shows *elapsed* = 0 s; a resumed
+    campaign begins at the *elapsed* seconds that it had reached.
+    """
+
+    virtual = True
+
+    def __init__(self, start: datetime = VIRTUAL_START, elapsed: float = 0.0) -> None:
+        self._start = start.timestamp()
+        self._elapsed = elapsed
+        self._held = 0
+        self.loop: asyncio.AbstractEventLoop = _VirtualLoop(self)
+
+    def now(self) -> float:
+        """Return virtual seconds since 1970-01-01 UTC."""
+        return self._start + self._elapsed
+
+    def monotonic(self) -> float:
+        """Return virtual seconds since the start of the campaign."""
+        return self._elapsed
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Return what *function* returns in a thread of its own, at the same virtual instant."""
+        future: asyncio.Future[T] = self.loop.create_future()
+        self._held += 1
+        thread = threading.Thread(target=_work, args=(function, future, self.loop), daemon=True)
+        thread.start()
+        try:
+            return await future
+        finally:
+            self._held -= 1
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead (called by the loop alone). Nanosecond steps keep sums free of drift."""
+        self._elapsed = round(self._elapsed + seconds, 9)
+
+    @property
+    def held(self) -> bool:
+        """Whether a thread is at work, so that time must stand still."""
+        return self._held > 0
+
+
+def _work(
+    function: Callable[[], T], future: "asyncio.Future[T]", loop: asyncio.AbstractEventLoop
+) -> None:
+    try:
+        result = function()
+    except BaseException as error:  # handed on to whoever awaits
+        loop.call_soon_threadsafe(_fail, future, error)
+    else:
+        loop.call_soon_threadsafe(_finish, future, result)
+
+
+def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _finish(future: "asyncio.Future[T]", result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """Polls the real selector; instead of sleeping until the next timer, jumps there."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._real = selectors.DefaultSelector()
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or (timeout > 0 and self._clock.held):
+            return self._real.select(None)
+        events = self._real.select(0)
+        if not events and timeout > 0:
+            self._clock.advance(timeout)
+        return events
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self, clock: VirtualClock) -> None:
+        self._virtual_clock = clock
+        super().__init__(_JumpingSelector(clock))
+
+    def time(self) -> float:
+        """Return the virtual clock's time, in seconds."""
+        return self._virtual_clock.monotonic()
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
+        """Run in a thread that holds the clock; *executor* is not used."""
+        return self.create_task(self._virtual_clock.run(lambda: func(*args)))

@@ -1,0 +1,123 @@
+"""The campaign's journal: events, durable and chained, in the one file that is the truth.
+
+One process writes. A lock file, which the system gives back when the process dies,
+refuses a second one.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+from pydantic import ValidationError
+
+from agents.digest import canonical
+from controller.chain import Chain
+from controller.errors import CampaignInUse, JournalBroken
+from controller.events import EVENT, Event
+
+FILE = "journal.sqlite"
+LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event with its place in the journal: *stamp* is campaign time, seconds since 1970."""
+
+    sequence: int
+    stamp: float
+    event: Event
+    hash: str
+
+
+class Journal:
+    """Appends events and reads them back; checks the chain whenever it is opened."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open the journal in *directory*, creating it when there is none.
+
+        Raises JournalBroken when a record was changed, is missing or can't be read.
+        """
+        return cls(Chain.open(directory / FILE, "events"))
+
+    @property
+    def head(self) -> str:
+        """The hash of the last record (64 zeros when there is none)."""
+        return self._chain.head
+
+    def __len__(self) -> int:
+        return self._chain.length
+
+    def append(self, stamp: float, event: Event) -> Record:
+        """Write *event* and return its record once it is on disk."""
+        payload = canonical(EVENT.dump_python(event, mode="json"))
+        link = self._chain.append(stamp, payload)
+        return Record(link.sequence, link.stamp, event, link.hash)
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record in order; raise JournalBroken for one that isn't an event."""
+        for link in self._chain.links():
+            try:
+                event = EVENT.validate_json(link.payload)
+            except ValidationError as error:
+                raise JournalBroken(
+                    f"{self._chain.name}: record {link.sequence} is not an event of this version: "
+                    f"{error.errors()[0]['msg']}"
+                ) from error
+            yield Record(link.sequence, link.stamp, event, link.hash)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._chain.close()
+
+
+def read(directory: Path) -> list[Record]:
+    """Return all records of the campaign in *directory*, checked.
+
+    Raises JournalBroken when there is no journal or its chain is broken.
+    """
+    if not (directory / FILE).is_file():
+        raise JournalBroken(f"{directory}: holds no {FILE}; give the directory of a campaign")
+    journal = Journal.open(directory)
+    try:
+        return list(journal.records())
+    finally:
+        journal.close()
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the campaign directory for this process alone.
+
+    Raises CampaignInUse when another process holds it, and says which.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK).open("a+") as file:
+        _acquire(file, directory)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _acquire(file: IO[str], directory: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        raise CampaignInUse(
+            f"{directory}: in use by process {file.read().strip() or 'unknown'}; "
+            "wait until it ends, or give another directory"
+        ) from error
+    file.seek(0)
+    file.truncate()
+    file.write(json.dumps(os.getpid()))
+    file.flush()
