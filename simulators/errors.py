@@ -1,0 +1,39 @@
+"""What can go wrong behind the bench's back.
+
+SimulatorError
+└── TableError      a recorded table that can't be used: mend data.csv or meta.json
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SimulatorError(Exception):
+    """Base of everything that simulators raise on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableProblem:
+    """One thing wrong with a recorded table: where, what is there, and what is accepted."""
+
+    file: Path
+    message: str
+    row: int | None = None
+    """Line of the file, counted from 1, the header included."""
+    column: str = ""
+    value: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}" if self.row is None else f"{self.file}, line {self.row}"
+        column = f", column {self.column!r}" if self.column else ""
+        value = f": {self.value!r}" if self.value else ""
+        return f"{place}{column}{value}: {self.message}"
+
+
+class TableError(SimulatorError):
+    """A recorded table can't be used; ``problems`` names each file, row, column and value."""
+
+    def __init__(self, problems: Sequence[TableProblem]):
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
