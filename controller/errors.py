@@ -2,6 +2,8 @@
 
 ControllerError
 ├── ConfigurationError   a campaign, beamline or envelope file: mend the file
+├── ExpressionError      a constraint that can't be read: mend the expression
+├── UnitError            a value in a unit that doesn't fit: mend the unit
 ├── CampaignInUse        another process holds the campaign's directory: wait, or use another
 ├── JournalError
 │   ├── JournalBroken    the journal was changed or is damaged: restore a copy, look at `verify`
@@ -13,13 +15,52 @@ ControllerError
     └── DeviceRefused    a device that the gate doesn't stand before: declare or change it
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class ControllerError(Exception):
     """Base of everything that the controller raises on purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration: where it stands, what is there, what is accepted."""
+
+    file: str
+    message: str
+    line: int | None = None
+    """Counted from 1."""
+    key: str = ""
+    """The way to the value: ``space.temperature.low``."""
+    value: str = ""
+    accepted: str = ""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        key = f"{self.key}: " if self.key else ""
+        value = f" (is {self.value})" if self.value else ""
+        accepted = f"; accepted: {self.accepted}" if self.accepted else ""
+        return f"{place}: {key}{self.message}{value}{accepted}"
+
+
 class ConfigurationError(ControllerError):
-    """A file can't be used as it is: names file, key, value and what would be accepted."""
+    """A file can't be used as it is: names file, key, value and what would be accepted.
+
+    ``problems`` has one entry per thing to mend.
+    """
+
+    def __init__(self, message: str = "", problems: Sequence[Problem] = ()):
+        self.problems = tuple(problems)
+        super().__init__(message or "\n".join(str(problem) for problem in self.problems))
+
+
+class ExpressionError(ControllerError):
+    """An expression can't be read: says where it fails, and what is accepted."""
+
+
+class UnitError(ControllerError):
+    """A unit doesn't fit where it is used: names both."""
 
 
 class CampaignInUse(ControllerError):

@@ -197,7 +197,7 @@ class _Reading:
         tuple[tuple[dict[str, float], ...], ...],
         tuple[TableParameter, ...],
     ]:
-        """Return the distinct points, their replicates, and the parameters as the data have them."""
+        """Return the distinct points, their replicates, and the parameters as in the data."""
         settled = {
             p.name: _settled([point[p.name] for point, _ in self._good]) for p in self.parameters
         }

@@ -1,0 +1,97 @@
+"""Units of parameters, limits and durations: which fit each other, and conversion.
+
+A unit that pint doesn't know ("struts", "% of total flow") is opaque: it fits itself only.
+"""
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from controller.errors import UnitError
+
+if TYPE_CHECKING:
+    from pint import UnitRegistry
+
+_DURATIONS_S = {
+    "s": 1.0,
+    "sec": 1.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "hours": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "days": 86400.0,
+}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_PLAIN = re.compile(r"[A-Za-zµμ°%Ω\d/*^.\s()·-]+")
+_LONGEST = 60
+_SPELLINGS = {"°C": "degC", "°F": "degF", "%": "percent", "·": "*", "^": "**", "Ω": "ohm"}
+
+
+@lru_cache(maxsize=1)
+def _registry() -> "UnitRegistry[Any]":
+    from pint import UnitRegistry
+
+    return UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=None)
+
+
+@lru_cache(maxsize=512)
+def _known(unit: str) -> Any | None:
+    """Return pint's unit for *unit*, or None where it is opaque."""
+    import tokenize
+
+    import pint
+
+    if len(unit) > _LONGEST or not _PLAIN.fullmatch(unit) or re.search(r"\*\*|\^\s*\d{2}", unit):
+        return None
+    text = unit
+    for spelling, plain in _SPELLINGS.items():
+        text = text.replace(spelling, plain)
+    try:
+        return _registry().Unit(text)
+    except (
+        pint.PintError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        tokenize.TokenError,
+        SyntaxError,
+    ):
+        return None
+
+
+def compatible(first: str, second: str) -> bool:
+    """Return whether a value in unit *first* can be given in unit *second*."""
+    if first.strip() == second.strip():
+        return True
+    ours, theirs = _known(first.strip()), _known(second.strip())
+    if ours is None or theirs is None:
+        return False
+    return bool(ours.is_compatible_with(theirs))
+
+
+def convert(value: float, source: str, wanted: str) -> float:
+    """Return *value*, given in unit *source*, in unit *wanted*: 300 K is 26.85 degC.
+
+    Exact where the units are spelled alike. Raises UnitError where they don't fit.
+    """
+    if source.strip() == wanted.strip():
+        return value
+    if not compatible(source, wanted):
+        raise UnitError(f"{value:g} {source}: can't be given in {wanted!r}")
+    quantity = _registry().Quantity(value, _known(source.strip()))
+    return float(quantity.to(_known(wanted.strip())).magnitude)
+
+
+def seconds(duration: str) -> float:
+    """Return *duration* ("48 h", "90 min", "2 d") in seconds; UnitError where it isn't one."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or match[2] not in _DURATIONS_S:
+        raise UnitError(f"{duration!r} is no duration; write a number and s, min, h or d: 48 h")
+    value = float(match[1]) * _DURATIONS_S[match[2]]
+    if not 0 < value < 1e9:
+        raise UnitError(
+            f"{duration!r} is no duration to plan with: more than 0, less than 30 years"
+        )
+    return value
