@@ -1,6 +1,11 @@
 """What can go wrong behind the bench's back.
 
 SimulatorError
+├── CommandError    a command that the bench doesn't know, or a value without physical meaning: mend
+│                   whoever sent it
+├── ExposureError   energies or a time that can't be measured: mend the plan
+├── SnapshotError   a snapshot that isn't of this simulator: restore another, or the same options
+├── ScanDataError   recorded scans that can't be used: mend the folder
 └── TableError      a recorded table that can't be used: mend data.csv or meta.json
 """
 
@@ -11,6 +16,22 @@ from pathlib import Path
 
 class SimulatorError(Exception):
     """Base of everything that simulators raise on purpose."""
+
+
+class CommandError(SimulatorError):
+    """A command is unknown or its value has no physical meaning; the bench is unchanged."""
+
+
+class ExposureError(SimulatorError):
+    """Energies or an exposure time can't be measured; says what can."""
+
+
+class SnapshotError(SimulatorError):
+    """A snapshot isn't of this simulator, version or options; nothing was restored."""
+
+
+class ScanDataError(SimulatorError):
+    """Recorded scans can't be used; says which and what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
