@@ -139,7 +139,7 @@ class EnvelopeFile(BaseModel):
     )
 
     name: Annotated[str, Field(min_length=1, description="what the envelope is called")]
-    description: str = Field("", description="what it protects, for people")
+    description: str = Field(default="", description="what it protects, for people")
     sources: dict[str, str] = Field(
         default_factory=dict, description="where each limit comes from, by signal or topic"
     )
@@ -151,7 +151,7 @@ class EnvelopeFile(BaseModel):
         description="for a limited signal, the value that makes it safe (heater off, shutter shut)",
     )
     free: tuple[Pattern, ...] = Field(
-        (), description="patterns of signals that don't act on the world (detector.*)"
+        default=(), description="patterns of signals that don't act on the world (detector.*)"
     )
 
     @field_validator("limits")
