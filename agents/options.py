@@ -1,0 +1,32 @@
+"""What can be set of each agent, with its defaults; read without loading torch."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SobolOptions(BaseModel):
+    """Space-filling search has nothing to set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BayesianOptions(BaseModel):
+    """Model-based search.
+
+    ``initial`` space-filling experiments come first (by default twice the number of parameters,
+    at least 4, at most 16). ``warp`` lets skewed outcomes be straightened (Yeo-Johnson) before
+    they are modelled. ``samples`` is the number of quasi-random samples behind the expected
+    improvement, ``restarts`` the number of local searches for its maximum.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    initial: Annotated[int, Field(ge=1, le=1000)] | None = None
+    warp: bool = True
+    samples: Annotated[int, Field(ge=16, le=4096)] = 128
+    restarts: Annotated[int, Field(ge=1, le=64)] = 4
+
+    def first_points(self, parameters: int) -> int:
+        """Return how many space-filling experiments come first for so many *parameters*."""
+        return self.initial or min(max(2 * parameters, 4), 16)

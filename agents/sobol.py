@@ -1,0 +1,70 @@
+"""Space-filling search: the next points of one Sobol sequence, whatever was measured."""
+
+from collections.abc import Sequence
+
+from agents.history import History
+from agents.options import SobolOptions
+from agents.protocols import Objective, Observation, Parameters, Suggestion
+from agents.space import Space
+
+NAME = "sobol/1"
+
+
+def next_points(
+    history: History, count: int, pending: Sequence[Suggestion], seed: int
+) -> list[Parameters]:
+    """Return the first *count* points of the sequence of *seed* that are neither tried nor pending.
+
+    Fewer where the space has no more.
+    """
+    taken = history.taken(pending)
+    points = history.space.sample(len(history) + len(pending) + count, seed)
+    return [point for point in points if history.space.key(point) not in taken][:count]
+
+
+class SobolAgent:
+    """Suggests quasi-random points in the order of their sequence."""
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: tuple[Objective, ...],
+        seed: int,
+        options: SobolOptions | None = None,
+    ) -> None:
+        self._history = History(space)
+        self._objectives = objectives
+        self._seed = seed
+        self._options = options or SobolOptions()
+
+    @property
+    def name(self) -> str:
+        """The agent's name and version."""
+        return NAME
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Take in *observations*: their points are not suggested again."""
+        self._history.tell(observations)
+
+    def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
+        """Return up to *count* new points; fewer when the space has no more."""
+        return [
+            Suggestion(
+                parameters=point,
+                agent=NAME,
+                model="sobol",
+                seed=self._seed,
+                known=len(self._history),
+                pending=tuple(suggestion.id for suggestion in pending),
+                note="Next point of a space-filling sequence; no model was used.",
+            )
+            for point in next_points(self._history, count, pending, self._seed)
+        ]
+
+    def explain(self, suggestion: Suggestion) -> str:
+        """Return why *suggestion* was made."""
+        return (
+            f"Point of the scrambled Sobol sequence with seed {suggestion.seed}, made after "
+            f"{suggestion.known} observations. It fills the space evenly and takes no notice of "
+            "what was measured."
+        )
