@@ -1,1 +1,1 @@
-"""From a spectrum to what it is made of, with an uncertainty and a word on whether it can be trusted."""
+"""From a spectrum to what it is made of: fractions, their uncertainty, whether to trust them."""

@@ -1,0 +1,67 @@
+"""``heliostat fit``: spectra in files against a folder of references."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models.errors import SpectrumError
+from models.spectra.absorption import Absorption, Analysis
+from models.spectra.reading import is_spectrum_file, read_spectra
+from models.spectra.references import LABEL_FILES, load_references
+
+
+def fit_files(
+    references: Path,
+    files: Sequence[Path],
+    labels: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    method: str = "auto",
+) -> list[dict[str, Any]]:
+    """Return one JSON-able object for each spectrum in *files*, in their order.
+
+    *references* is a folder as ``load_references`` reads it; *labels* and *leave_out* choose
+    among its labels. A folder among *files* stands for the spectra in it. *method* is "auto"
+    (the ensemble, trained if it isn't cached) or "linear". Raises ReferenceSetError or
+    SpectrumError; a spectrum that can be read and says nothing is an object with its reasons.
+
+    Keys: file, scan, fractions {label: {mean, sigma}}, novel, verdict, reasons, shift_eV,
+    residual (edge steps), method, scores.
+    """
+    absorption = Absorption(load_references(references, labels, leave_out), method)
+    spectra = [(path, s) for path in _expanded(files) for s in read_spectra(path)]
+    return [
+        {"file": str(path), "scan": spectrum.scan, **as_object(absorption.analyse(spectrum))}
+        for path, spectrum in spectra
+    ]
+
+
+def as_object(analysis: Analysis) -> dict[str, Any]:
+    """Return *analysis* as plain values for JSON, without its curves."""
+    return {
+        "fractions": {
+            label: {"mean": measured.mean, "sigma": measured.sigma}
+            for label, measured in analysis.fractions.items()
+        },
+        "novel": analysis.novel,
+        "verdict": analysis.quality.verdict.value,
+        "reasons": list(analysis.quality.reasons),
+        "shift_eV": analysis.shift_eV,
+        "residual": analysis.residual if math.isfinite(analysis.residual) else None,
+        "method": analysis.method,
+        "scores": dict(analysis.quality.scores),
+    }
+
+
+def _expanded(files: Sequence[Path]) -> list[Path]:
+    paths: list[Path] = []
+    for path in files:
+        if not path.is_dir():
+            paths.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if is_spectrum_file(p))
+        inside = [p for p in inside if p.name.lower() not in LABEL_FILES]
+        if not inside:
+            raise SpectrumError(f"{path}: a folder without .xdi, .csv or .csv.gz files")
+        paths.extend(inside)
+    return paths
