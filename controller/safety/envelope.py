@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from agents.digest import digest_of
+from agents.space import Categorical, Space
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _LIMIT = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})(?:\s+(\S.*?)|([^\s\d.+-]\S*))?\s*")
@@ -195,3 +196,25 @@ def _allowed(text: str | tuple[str, ...], safe_value: float | str | None) -> Lim
     if isinstance(safe_value, str):
         raise ValueError(f"safe value {safe_value!r} is text where a number is needed")
     return Limit(limit.low, limit.high, limit.unit, safe_value)
+
+
+def envelope_of_space(
+    name: str,
+    space: Space,
+    prefix: str = "bench.point.",
+    free: tuple[str, ...] = ("bench.measure",),
+) -> Envelope:
+    """Return the envelope of a recorded bench: each parameter within what was recorded.
+
+    The signal of a parameter is *prefix* and its name.
+    """
+    limits: dict[str, Limit | Members] = {}
+    for parameter in space.parameters:
+        if isinstance(parameter, Categorical):
+            limits[prefix + parameter.name] = Members(parameter.options)
+            continue
+        low, high = float(parameter.low), float(parameter.high)
+        if low == high:  # it never varied: the narrowest limit there is
+            high = math.nextafter(high, math.inf)
+        limits[prefix + parameter.name] = Limit(low, high, parameter.unit)
+    return Envelope(name, limits, free)

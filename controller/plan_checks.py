@@ -1,0 +1,186 @@
+"""What must be true of a campaign's plans: names, arguments, units, and the hard limits."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.protocols import Value
+from agents.space import Categorical, Parameter, Space
+from controller.campaign import PlanCall
+from controller.checks import Case
+from controller.errors import Problem
+from controller.reading import Way
+from controller.safety.envelope import Limit
+from controller.units import compatible, convert
+from controller.validation import problems_of, suggestion
+from instruments.recipes import Recipe
+
+_SAMPLES = 32
+"""So many points of the space are tried as arguments of the plan."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A plan as the file calls it: under which key, with what, and what it takes."""
+
+    key: str
+    call: PlanCall
+    recipe: type[Recipe]
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The fixed arguments."""
+        return self.call.arguments
+
+    def way(self, name: str) -> Way:
+        """Return where argument *name* stands."""
+        return (self.key, "arguments", name)
+
+
+def check_plans(case: Case, space: Space | None) -> Iterator[Problem]:
+    """Plan and final plan exist for the station and get every argument that they need."""
+    if case.beamline is None:
+        return
+    station = case.beamline.station
+    known = {n: spec for n, spec in case.installed.plans.items() if spec.station == station}
+    for key, call in (("plan", case.campaign.plan), ("finally", case.campaign.finally_)):
+        if call is None or key in case.refused:
+            continue
+        if call.name not in known:
+            message = f"no such plan on station {station!r}"
+            yield case.problem((key, "name"), message, suggestion(call.name, known))
+            continue
+        asked = _Call(key, call, known[call.name].arguments)
+        if key == "finally":
+            yield from _fixed(case, asked)
+        elif not case.recorded:
+            yield from _varied(case, asked, space)
+        yield from _limits(case, asked)
+
+
+def _fixed(case: Case, asked: _Call) -> Iterator[Problem]:
+    """A plan gets all its arguments from the file."""
+    try:
+        asked.recipe.model_validate(dict(asked.arguments))
+    except ValidationError as error:
+        has_arguments = "arguments" in (case.source.data.get(asked.key) or {})
+        way = (asked.key, "arguments") if has_arguments else (asked.key,)
+        yield from problems_of(error, asked.recipe, case.source, way)
+
+
+def _varied(case: Case, asked: _Call, space: Space | None) -> Iterator[Problem]:
+    """A plan gets some arguments from the space: names, units, then values at sampled points."""
+    if "space" in case.refused:
+        return
+    named = list(_names_and_units(case, asked))
+    yield from named
+    if not named and space is not None:
+        yield from _tried(case, asked, space)
+
+
+def _names_and_units(case: Case, asked: _Call) -> Iterator[Problem]:
+    fields, units = asked.recipe.model_fields, asked.recipe.units()
+    for name, range_ in (case.campaign.space or {}).items():
+        if name not in fields:
+            message = f"plan {asked.call.name!r} has no argument {name!r}"
+            yield case.source.problem(("space", name), message, suggestion(name, fields))
+        elif name in asked.arguments:
+            message = f"{name!r} is a parameter of the space and can't be fixed as well"
+            yield case.problem(asked.way(name), message)
+        elif name in units and not compatible(range_.unit, units[name]):
+            message = f"plan {asked.call.name!r} takes {name!r} in another unit"
+            way: Way = ("space", name, "unit") if range_.unit else ("space", name)
+            yield case.problem(way, message, f"{units[name]}, or what converts to it")
+
+
+def _tried(case: Case, asked: _Call, space: Space) -> Iterator[Problem]:
+    """Build the plan's arguments at points of the space; tell what fails first."""
+    for point in space.sample(_SAMPLES, seed=0):
+        given = plan_arguments(space, point, asked.recipe.units())
+        try:
+            asked.recipe.model_validate({**asked.arguments, **given})
+        except ValidationError as error:
+            for fault in problems_of(error, asked.recipe, case.source, (asked.key,)):
+                yield _placed(case, asked, fault, point)
+            return
+
+
+def _placed(case: Case, asked: _Call, fault: Problem, point: Mapping[str, Value]) -> Problem:
+    """Return *fault* where the reader can mend it: at the parameter, the argument or the plan."""
+    name = fault.key.removeprefix(asked.key).lstrip(".").split(".")[0]
+    at = ", ".join(f"{key} = {_shown(value)}" for key, value in point.items())
+    if name in point:
+        message = f"{fault.message} (at {_shown(point[name])})"
+        return case.source.problem(("space", name), message, fault.accepted)
+    if name:
+        return case.problem(asked.way(name), fault.message, fault.accepted)
+    return case.source.problem((asked.key,), f"{fault.message}; at {at}", "bounds that fit")
+
+
+def _shown(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def plan_arguments(
+    space: Space, point: Mapping[str, Value], units: Mapping[str, str]
+) -> dict[str, Value]:
+    """Return *point* of *space* as arguments of a plan that takes them in *units*.
+
+    UnitError where a parameter's unit doesn't convert. Values whose units are spelled alike, or
+    that have none in the plan, are as they were.
+    """
+    return {name: _in_unit(space.parameter(name), value, units) for name, value in point.items()}
+
+
+def _in_unit(parameter: Parameter, value: Value, units: Mapping[str, str]) -> Value:
+    unit = units.get(parameter.name, "")
+    if isinstance(parameter, Categorical) or isinstance(value, str) or not unit:
+        return value
+    if parameter.unit == unit:
+        return value
+    return convert(float(value), parameter.unit, unit)
+
+
+def _limits(case: Case, asked: _Call) -> Iterator[Problem]:
+    """What the plan is told to write lies within the hard limits."""
+    if case.envelope is None:
+        return
+    envelope, units = case.envelope.envelope(), asked.recipe.units()
+    for name, signal in asked.recipe.signals().items():
+        way, bounds, unit = _bounds(case, asked, name)
+        if not bounds or envelope.is_free(signal):
+            continue
+        limit, ours = envelope.limits.get(signal), units.get(name, "")
+        if limit is None:
+            message = f"writes {signal}, which envelope {envelope.name!r} doesn't name"
+            yield case.problem(way, message, "a limit for it, or an entry under free")
+        elif isinstance(limit, Limit) and not compatible(limit.unit, ours):
+            message = f"writes {signal} in {ours!r}; envelope {envelope.name!r} limits it in"
+            yield case.source.problem(way, f"{message} {limit.unit!r}", "the same unit")
+        elif isinstance(limit, Limit) and compatible(unit, limit.unit):
+            yield from _outside(case, way, [convert(b, unit, limit.unit) for b in bounds], limit)
+
+
+def _bounds(case: Case, asked: _Call, name: str) -> tuple[Way, list[float], str]:
+    """Return where argument *name* is given, the extremes of its values, and their unit."""
+    range_ = (case.campaign.space or {}).get(name) if asked.key == "plan" else None
+    if range_ is not None:
+        values = getattr(range_, "values", None) or [
+            getattr(range_, end) for end in ("low", "high") if hasattr(range_, end)
+        ]
+        return ("space", name), [min(values), max(values)] if values else [], range_.unit
+    value = asked.arguments.get(name, asked.recipe.model_fields[name].default)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    way = asked.way(name) if name in asked.arguments else (asked.key,)
+    return way, [float(value)] if number else [], asked.recipe.units().get(name, "")
+
+
+def _outside(case: Case, way: Way, bounds: list[float], limit: Limit) -> Iterator[Problem]:
+    ends = ("low", "high") if len(bounds) > 1 else ("",)
+    for end, bound in zip(ends, bounds, strict=True):
+        if limit.refuses(bound):
+            place = (*way, end) if (*way, end) in case.source.lines else way
+            message = f"{bound:.6g} {limit.unit} is outside the hard limits"
+            yield case.source.problem(place, message, limit.accepts)

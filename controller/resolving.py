@@ -1,0 +1,74 @@
+"""A campaign with all that its files say, so that it can be run and resumed from anywhere."""
+
+from pathlib import Path
+from typing import Any
+
+from controller.beamline import Beamline, FilePart, recorded_beamline
+from controller.campaign import Budget, Campaign, Chosen
+from controller.safety.envelope import EnvelopeFile
+
+
+class ResolvedCampaign(FilePart):
+    """A campaign, its beamline and its envelope, every path in them absolute.
+
+    Plain data: ``ResolvedCampaign.model_validate(resolved.model_dump(mode="json"))`` is equal.
+    ``envelope`` is None for a recorded bench, whose limits are those of its table.
+    """
+
+    file: str
+    """The campaign file; empty where there is none."""
+    campaign: Campaign
+    beamline: Beamline
+    envelope: EnvelopeFile | None = None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What goes into every start document: the campaign's word before the beamline's."""
+        return {**self.beamline.metadata.defaults, **self.campaign.metadata}
+
+
+def absolute(path: str, folder: Path) -> str:
+    """Return *path*, as seen from *folder*, from the root."""
+    return str((folder / Path(path).expanduser()).resolve())
+
+
+def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> ResolvedCampaign:
+    """Return both with every path absolute; *file* is the campaign's, without an envelope yet."""
+    folder = file.resolve().parent
+    beamline_file = absolute(campaign.beamline, folder)
+    changed: dict[str, Any] = {"beamline": beamline_file}
+    if campaign.safety is not None:
+        changed["safety"] = absolute(campaign.safety, folder)
+    if campaign.reducer is not None and isinstance(campaign.reducer.options.get("references"), str):
+        references = absolute(str(campaign.reducer.options["references"]), folder)
+        options = {**campaign.reducer.options, "references": references}
+        changed["reducer"] = campaign.reducer.model_copy(update={"options": options})
+    if beamline.twin is not None and beamline.twin.table is not None:
+        table = absolute(beamline.twin.table, Path(beamline_file).parent)
+        twin = beamline.twin.model_copy(update={"table": table})
+        beamline = beamline.model_copy(update={"twin": twin})
+    return ResolvedCampaign(
+        file=str(file.resolve()), campaign=campaign.model_copy(update=changed), beamline=beamline
+    )
+
+
+def recorded_campaign(
+    folder: Path, agent: str = "bayesian", seed: int = 0, experiments: int = 50
+) -> ResolvedCampaign:
+    """Return a campaign on the recorded table in *folder* that needs no file.
+
+    Space, pool and objectives are the table's; the first objective leads.
+    """
+    place = folder.expanduser().resolve()
+    name = place.name or "recorded"
+    return ResolvedCampaign(
+        file="",
+        campaign=Campaign(
+            name=name,
+            beamline="recorded",
+            agent=Chosen(name=agent),
+            budget=Budget(experiments=experiments),
+            seed=seed,
+        ),
+        beamline=recorded_beamline(str(place), name),
+    )
