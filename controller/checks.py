@@ -20,8 +20,9 @@ from controller.campaign import Campaign, Chosen
 from controller.errors import ConfigurationError, ExpressionError, Problem
 from controller.expressions import parse
 from controller.reading import Source, Way
+from controller.resolving import absolute
 from controller.safety.envelope import EnvelopeFile
-from controller.spaces import Table, constants_of, objectives_of, region_of, space_of
+from controller.spaces import Table, constants_of, objectives_of, space_of
 from controller.validation import problems_of, suggestion
 from instruments.recipes import Recipe
 
@@ -66,9 +67,12 @@ class Case:
     beamline_source: Source | None = None
     envelope: EnvelopeFile | None = None
     table: Table | None = None
-    table_folder: str = ""
-    references: str = ""
     refused: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the campaign file, from the root."""
+        return Path(self.source.file).resolve().parent
 
     @property
     def recorded(self) -> bool:
@@ -111,14 +115,20 @@ def check_chosen(case: Case) -> Iterator[Problem]:
     reducer = case.campaign.reducer
     if "reducer" not in case.refused and reducer is not None:
         yield from _choice(case, "reducer", reducer, case.installed.reducers)
-        if case.references and not Path(case.references).is_dir():
-            message = f"there is no folder {case.references}"
-            yield case.problem(("reducer", "options", "references"), message)
+        yield from _references(case, reducer)
     twin = None if case.beamline is None else case.beamline.twin
     if twin is not None and case.beamline_source is not None and not case.recorded:
         there = Case(case.campaign, case.beamline_source, case.installed)
         chosen = Chosen(name=twin.name, options=twin.options)
         yield from _choice(there, "twin", chosen, case.installed.twins)
+
+
+def _references(case: Case, reducer: Chosen) -> Iterator[Problem]:
+    references = reducer.options.get("references")
+    if isinstance(references, str) and not Path(absolute(references, case.folder)).is_dir():
+        message = f"there is no folder {absolute(references, case.folder)}"
+        accepted = "a path seen from the campaign file"
+        yield case.problem(("reducer", "options", "references"), message, accepted)
 
 
 def _choice(
@@ -260,23 +270,10 @@ def _needed_tolerance(campaign: Campaign, table: Table) -> float:
     return worst
 
 
-def check_regions(case: Case) -> Iterator[Problem]:
-    """Each forbidden region can be made of what is named."""
-    if {"space", "forbidden", "plan"} & case.refused:
-        return
-    for i, forbidden in enumerate(case.campaign.forbidden):
-        try:
-            region_of(forbidden, case.campaign)
-        except (ExpressionError, SpaceError) as error:
-            yield case.problem(("forbidden", i), str(error))
-
-
-def read_recorded(
-    folder: str, campaign: Campaign, installed: Installed, refused: frozenset[str]
-) -> tuple[Table | None, tuple[Problem, ...]]:
+def read_recorded(folder: str, case: Case) -> tuple[Table | None, list[Problem]]:
     """Return the recorded table in *folder* with the campaign's objectives, or its problems."""
-    names = [] if "objectives" in refused else [wanted.name for wanted in campaign.objectives]
+    wanted = [] if "objectives" in case.refused else case.campaign.objectives
     try:
-        return installed.read_table(Path(folder), names), ()
+        return case.installed.read_table(Path(folder), [one.name for one in wanted]), []
     except ConfigurationError as error:
-        return None, error.problems
+        return None, list(error.problems)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulators.errors import TableError, TableProblem
-from simulators.recorded import Kind, TableObjective, TableParameter
+from simulators.recorded_table import Kind, TableObjective, TableParameter
 
 _GOALS = {"max": "maximize", "maximise": "maximize", "min": "minimize", "minimise": "minimize"}
 

@@ -16,11 +16,11 @@ from numbers import Real
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
@@ -132,6 +132,15 @@ def parse_limit(text: str) -> Limit:
     return Limit(float(match[1]), float(match[2]), match[3] or match[4] or "")
 
 
+def _readable(text: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    _allowed(text, None)
+    return text
+
+
+LimitText = Annotated[str | tuple[str, ...], AfterValidator(_readable)]
+"""``20..850 degC``, or the members of an enumeration."""
+
+
 class EnvelopeFile(BaseModel):
     """A file of config/safety: what may be written to which signal, and why so much."""
 
@@ -144,7 +153,7 @@ class EnvelopeFile(BaseModel):
     sources: dict[str, str] = Field(
         default_factory=dict, description="where each limit comes from, by signal or topic"
     )
-    limits: dict[SignalName, str | tuple[str, ...]] = Field(
+    limits: dict[SignalName, LimitText] = Field(
         description="by dotted signal: bounds `low..high unit`, or the list of members"
     )
     safe: dict[SignalName, Annotated[float, Field(strict=True)] | str] = Field(
@@ -154,21 +163,6 @@ class EnvelopeFile(BaseModel):
     free: tuple[Pattern, ...] = Field(
         default=(), description="patterns of signals that don't act on the world (detector.*)"
     )
-
-    @field_validator("limits")
-    @classmethod
-    def _limits_are_limits(
-        cls, limits: dict[str, str | tuple[str, ...]]
-    ) -> dict[str, str | tuple[str, ...]]:
-        wrong = []
-        for signal, text in limits.items():
-            try:
-                _allowed(text, None)
-            except ValueError as error:
-                wrong.append(f"{signal}: {error}")
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        return limits
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
