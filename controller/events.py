@@ -27,6 +27,7 @@ class CampaignStarted(_Event):
     seed: int
     limits: str
     """Digest of the safety envelope in force."""
+    versions: dict[str, str] = Field(default_factory=dict)
 
 
 class SuggestionMade(_Event):

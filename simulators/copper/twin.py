@@ -109,6 +109,18 @@ class CopperTwin:
             )
         act(float(value))
 
+    def commands(self) -> dict[str, float]:
+        """Return what each command was last given, by its name."""
+        furnace, beam = self._furnace, self._beam
+        flows = {f"{gas}.setpoint": self._gas.setpoints[at] for at, gas in enumerate(GASES)}
+        return {
+            "furnace.setpoint": furnace.setpoint,
+            "furnace.ramp_rate": furnace.ramp_rate,
+            **flows,
+            "mono.energy": beam.target,
+            "shutter.open": beam.shutter,
+        }
+
     def step(self, seconds: float) -> None:
         """Let *seconds* of virtual time pass (0 or more)."""
         if not isfinite(seconds) or seconds < 0:

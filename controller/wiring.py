@@ -1,0 +1,338 @@
+"""Builds a campaign from its file: the one place that names a simulator."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from agents.catalogue import build_agent
+from agents.protocols import Agent, Objective, Reducer
+from agents.space import Categorical, Space
+from controller.bench import Conversion, EngineBench, Identity, PlannedCall, Precheck, World
+from controller.campaign import Autonomy, Campaign, PlanCall
+from controller.chain import Chain
+from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
+from controller.documents import DocumentWriter
+from controller.engine import BenchHooks, Engine
+from controller.errors import ConfigurationError, JournalBroken
+from controller.events import CampaignResumed, CampaignStarted
+from controller.journal import FILE, Journal, Record, locked
+from controller.loop import Listener, Loop, Parts
+from controller.reducers import build_reducer
+from controller.resolving import ResolvedCampaign
+from controller.safety.audit import Audit
+from controller.safety.connectors import ensure_guarded, guard
+from controller.safety.envelope import Envelope, envelope_of_space
+from controller.safety.gate import Gate
+from controller.seam import Ids, derived_id, seam
+from controller.spaces import objectives_of, space_of
+from controller.state import CampaignState, Target, Terms, apply, next_action
+from controller.summary import Ranks, experiments_of
+from controller.units import convert
+from controller.versions import changed, versions
+from instruments.catalogue import PLANS
+from instruments.recorded import RecordedBench, RecordedStation
+from instruments.stations import XasStation
+from simulators.copper.options import CopperOptions
+from simulators.copper.twin import CopperTwin
+from simulators.errors import SimulatorError
+from simulators.mock_bench import CopperBench, MockBench, TableBench
+from simulators.recorded import read_table
+from simulators.recorded_table import RecordedTable
+
+AUDIT_TABLE = "writes"
+RECORDED_PLAN = PlanCall(name="measure_recorded")
+OUTCOME_KEY = "bench-outcome-{}"
+"""The data key of a recorded bench's outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A campaign in the words of the agents: its space and what is wanted in it."""
+
+    space: Space
+    objectives: tuple[Objective, ...]
+    table: RecordedTable | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A campaign ready to run, in its directory. ``twin`` is for tests and benchmarks alone."""
+
+    loop: Loop
+    resolved: ResolvedCampaign
+    words: Words
+    directory: Path
+    twin: Any = None
+
+    def ranks(self) -> Ranks | None:
+        """Return how the experiments of a recorded bench rank, None for any other bench."""
+        table = self.words.table
+        if table is None:
+            return None
+        objective = self.words.objectives[0].name
+        ranks = {
+            o.experiment: table.rank(table.index_of(o.parameters), objective)
+            for o in experiments_of(self.loop.state)
+        }
+        return Ranks(len(table.pool), ranks, table.top_count())
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A station with what stands in for it, if anything does."""
+
+    station: Any
+    simulated: MockBench | None = None
+    twin: Any = None
+
+
+def words_of(resolved: ResolvedCampaign) -> Words:
+    """Return space and objectives of *resolved*; raises SpaceError, ConfigurationError."""
+    campaign = resolved.campaign
+    folder = resolved.beamline.table
+    table = None
+    if folder is not None:
+        try:
+            table = read_table(Path(folder), [wanted.name for wanted in campaign.objectives])
+        except SimulatorError as error:
+            raise ConfigurationError(str(error)) from error
+    return Words(space_of(campaign, table), objectives_of(campaign, table), table)
+
+
+def agent_of(campaign: Campaign, words: Words, seed: int) -> Agent:
+    """Return the agent that *campaign* names."""
+    chosen = campaign.agent
+    return build_agent(chosen.name, chosen.options, words.space, words.objectives, seed)
+
+
+@contextmanager
+def open_session(
+    resolved: ResolvedCampaign, directory: Path, listener: Listener
+) -> Iterator[Session]:
+    """Begin the campaign *resolved* in *directory*, which must not hold one yet.
+
+    Raises ConfigurationError when it does, CampaignInUse when another process is at it.
+    """
+    with locked(directory), ExitStack() as stack:
+        journal = Journal.open(directory)
+        stack.callback(journal.close)
+        if len(journal):
+            raise ConfigurationError(
+                f"{directory}: holds a campaign already; give another directory with --data, "
+                f"or go on with `heliostat resume {directory}`"
+            )
+        words = words_of(resolved)
+        yield _start(stack, journal, _Plan(resolved, words, directory, listener))
+
+
+@contextmanager
+def resume_session(directory: Path, listener: Listener) -> Iterator[Session]:
+    """Go on with the campaign in *directory*, from what its journal says.
+
+    Raises JournalBroken when there is none or it was changed, CampaignInUse when another
+    process is at it.
+    """
+    if not (directory / FILE).is_file():
+        raise JournalBroken(f"{directory}: holds no {FILE}; give the directory of a campaign")
+    with locked(directory), ExitStack() as stack:
+        journal = Journal.open(directory)
+        stack.callback(journal.close)
+        records = list(journal.records())
+        started = started_of(records, directory)
+        resolved = ResolvedCampaign.model_validate(started.campaign)
+        plan = _Plan(resolved, words_of(resolved), directory, listener)
+        session = _build(stack, journal, plan, fold(records, terms_of(plan.resolved, plan.words)))
+        if next_action(session.loop.state) is not None:
+            session.loop.record(CampaignResumed(changed=changed(started.versions, versions())))
+        yield session
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    resolved: ResolvedCampaign
+    words: Words
+    directory: Path
+    listener: Listener
+
+
+def started_of(records: list[Record], directory: Path) -> CampaignStarted:
+    """Return the first event; raises JournalBroken when it isn't a campaign's start."""
+    if not records or not isinstance(records[0].event, CampaignStarted):
+        raise JournalBroken(f"{directory}: its journal doesn't begin with a campaign's start")
+    return records[0].event
+
+
+def fold(records: list[Record], terms: Terms) -> CampaignState:
+    """Return the state that *records* tell."""
+    return reduce(lambda s, r: apply(s, r.event, r.stamp), records, CampaignState(terms))
+
+
+def terms_of(resolved: ResolvedCampaign, words: Words) -> Terms:
+    """Return what deciding what to do next needs of the campaign."""
+    campaign = resolved.campaign
+    goal = campaign.goal
+    target = None
+    if goal is not None:
+        value = goal.at_least if goal.at_least is not None else goal.at_most
+        target = Target(goal.objective, value or 0.0, goal.at_least is not None, goal.confidence)
+    return Terms(
+        objectives=words.objectives,
+        experiments=campaign.budget.experiments,
+        duration_s=campaign.budget.duration_s,
+        target=target,
+        advise=campaign.autonomy is Autonomy.ADVISE,
+        final_plan=None if campaign.finally_ is None else campaign.finally_.name,
+    )
+
+
+def _start(stack: ExitStack, journal: Journal, plan: _Plan) -> Session:
+    campaign = plan.resolved.campaign
+    clock = _clock(plan.resolved, 0.0)
+    started = CampaignStarted(
+        campaign_id=derived_id(plan.resolved.model_dump_json(), campaign.seed, clock.now()),
+        campaign=plan.resolved.model_dump(mode="json"),
+        seed=campaign.seed,
+        limits=_envelope(plan.resolved, plan.words.space).digest(),
+        versions=versions(),
+    )
+    record = journal.append(clock.now(), started)
+    state = fold([record], terms_of(plan.resolved, plan.words))
+    plan.listener(record, state)
+    return _build(stack, journal, plan, state)
+
+
+def _build(stack: ExitStack, journal: Journal, plan: _Plan, state: CampaignState) -> Session:
+    resolved, words = plan.resolved, plan.words
+    elapsed = max(0.0, state.bench_time - state.started)
+    clock, ids = _clock(resolved, elapsed), Ids()
+    envelope = _envelope(resolved, words.space)
+    if state.limits != envelope.digest():
+        raise ConfigurationError(
+            f"{plan.directory}: the limits in force are not those that the campaign started with"
+        )
+    stack.enter_context(seam(clock, ids))
+    chain = stack.enter_context(_closing(Chain.open(plan.directory / FILE, AUDIT_TABLE)))
+    gate = Gate(envelope, Audit(chain, clock))
+    engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
+    stack.callback(engine.close)
+    bench = _bench(resolved, words, state.seed)
+    engine.call(_connect(bench, gate, state))
+    identity = Identity(state.campaign_id, plan.directory, ids, _about(resolved, state))
+    calls = _calls(resolved, words.space)
+    parts = Parts(
+        clock=clock,
+        journal=journal,
+        agent=agent_of(resolved.campaign, words, state.seed),
+        reducer=_reducer(resolved, words),
+        bench=EngineBench(engine, bench.station, calls, _world(bench), identity),
+        clearance=Precheck(words.space, calls, gate, _until(resolved.campaign)),
+    )
+    return Session(
+        Loop(parts, state, plan.listener), resolved, words, plan.directory, bench.twin
+    )
+
+
+def _clock(resolved: ResolvedCampaign, elapsed: float) -> Clock:
+    return RealClock() if resolved.beamline.twin is None else VirtualClock(VIRTUAL_START, elapsed)
+
+
+@contextmanager
+def _closing(chain: Chain) -> Iterator[Chain]:
+    try:
+        yield chain
+    finally:
+        chain.close()
+
+
+def _envelope(resolved: ResolvedCampaign, space: Space) -> Envelope:
+    if resolved.envelope is not None:
+        return resolved.envelope.envelope()
+    return envelope_of_space(resolved.beamline.name, space)
+
+
+def _bench(resolved: ResolvedCampaign, words: Words, seed: int) -> _Bench:
+    beamline = resolved.beamline
+    if words.table is not None:
+        station = _recorded_station(beamline.prefix, words)
+        return _Bench(station, TableBench(station, words.table, seed))
+    xas = XasStation.build(beamline.prefix)
+    if beamline.twin is None:
+        return _Bench(xas)
+    twin = CopperTwin(seed, CopperOptions.model_validate(beamline.twin.options))
+    return _Bench(xas, CopperBench(xas, twin), twin)
+
+
+def _recorded_station(prefix: str, words: Words) -> RecordedStation:
+    columns: dict[str, type] = {
+        p.name: str if isinstance(p, Categorical) else float for p in words.space.parameters
+    }
+    outcomes = tuple(objective.name for objective in words.objectives)
+    return RecordedStation(RecordedBench(prefix, columns, outcomes, name="bench"))
+
+
+async def _connect(bench: _Bench, gate: Gate, state: CampaignState) -> None:
+    devices = bench.station.devices()
+    for path, device in devices.items():
+        guard(gate, path, device)
+        await device.connect(mock=bench.simulated is not None)
+        ensure_guarded(path, device)
+    if bench.simulated is not None:
+        if state.bench:
+            bench.simulated.restore(state.bench)
+        bench.simulated.attach(gate.watch)
+
+
+def _world(bench: _Bench) -> World:
+    simulated = bench.simulated
+    if simulated is None:
+        return World(BenchHooks(_nothing, _nothing))
+    return World(BenchHooks(simulated.start, simulated.stop), simulated.snapshot)
+
+
+def _nothing() -> None:
+    """Do nothing: a real bench needs nobody to let its time pass."""
+
+
+def _about(resolved: ResolvedCampaign, state: CampaignState) -> dict[str, Any]:
+    return {
+        "campaign": resolved.campaign.name,
+        "campaign_id": state.campaign_id,
+        "beamline": resolved.beamline.name,
+        "seed": state.seed,
+    }
+
+
+def _calls(resolved: ResolvedCampaign, space: Space) -> tuple[PlannedCall, PlannedCall | None]:
+    campaign = resolved.campaign
+    final = campaign.finally_
+    return (
+        _planned(campaign.plan or RECORDED_PLAN, space),
+        None if final is None else _planned(final, None),
+    )
+
+
+def _planned(call: PlanCall, space: Space | None) -> PlannedCall:
+    spec = PLANS[call.name]
+    wanted = spec.arguments.units()
+    conversions = {
+        p.name: Conversion(convert(1.0, p.unit, wanted[p.name]) - zero, zero)
+        for p in (space.parameters if space is not None else ())
+        if p.name in wanted and p.unit.strip() != wanted[p.name]
+        for zero in (convert(0.0, p.unit, wanted[p.name]),)
+    }
+    return PlannedCall(spec, call.arguments, conversions)
+
+
+def _reducer(resolved: ResolvedCampaign, words: Words) -> Reducer:
+    chosen = resolved.campaign.reducer
+    if chosen is not None:
+        return build_reducer(chosen.name, chosen.options)
+    keys = {o.name: OUTCOME_KEY.format(o.name) for o in words.objectives}
+    return build_reducer("columns", {"keys": keys})
+
+
+def _until(campaign: Campaign) -> float | None:
+    return None if campaign.until is None else campaign.until.timestamp()

@@ -1,0 +1,113 @@
+"""Every plan by name: its arguments with their units, its effect, how long it may take."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from instruments.effects import Effect
+from instruments.plans import (
+    Plan,
+    make_safe_and_cool,
+    oxidise_and_measure,
+    xanes_step_scan,
+)
+from instruments.recipes import (
+    CoolingRecipe,
+    OxidationRecipe,
+    Recipe,
+    RecordedRecipe,
+    StepScanRecipe,
+)
+from instruments.recorded import measure_recorded
+
+COOLING_S = 3 * 3600.0
+"""Longest cooling of the furnace from its highest temperature, which no ramp can hasten."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSpec:
+    """What the controller must know of a plan to run it, to stop it and to repeat it.
+
+    ``duration_s`` gives the longest time that the plan can take with given arguments: nothing
+    starts that can't end before a campaign's ``until``. ``signals`` says which signal an argument
+    is written to as it is: limits on that signal bound the argument.
+    """
+
+    name: str
+    station: str
+    effect: Effect
+    arguments: type[Recipe]
+    run: Callable[[Any, Any], Plan]
+    duration_s: Callable[[Any], float]
+    signals: Mapping[str, str] = field(default_factory=dict)
+    signal_prefix: str = ""
+    """Where arguments that no field names are written to: prefix and the argument's name."""
+
+    def signal(self, argument: str) -> str:
+        """Return the dotted path of the signal that *argument* is written to, or an empty string."""
+        if self.signal_prefix and argument not in self.arguments.model_fields:
+            return self.signal_prefix + argument
+        return self.signals.get(argument, "")
+
+
+def _treatment_s(recipe: OxidationRecipe) -> float:
+    return (
+        recipe.regeneration_s + recipe.purge_s + 60.0 * recipe.dwell + recipe.exposure + COOLING_S
+    )
+
+
+def _scan_s(recipe: StepScanRecipe) -> float:
+    return recipe.grid.energies().size * (recipe.exposure + 2.0)
+
+
+PLANS: dict[str, PlanSpec] = {
+    spec.name: spec
+    for spec in (
+        PlanSpec(
+            "oxidise_and_measure",
+            "xas",
+            Effect.REPEATABLE,
+            OxidationRecipe,
+            oxidise_and_measure,
+            _treatment_s,
+            signals={
+                "temperature": "furnace.setpoint",
+                "regeneration_temperature": "furnace.setpoint",
+                "o2": "o2.setpoint",
+                "h2": "h2.setpoint",
+                "regeneration_h2": "h2.setpoint",
+                "total_flow": "he.setpoint",
+                "exposure": "spectrometer.exposure",
+            },
+        ),
+        PlanSpec(
+            "xanes_step_scan",
+            "xas",
+            Effect.READ_ONLY,
+            StepScanRecipe,
+            lambda station, recipe: xanes_step_scan(station, recipe.grid, recipe.exposure),
+            _scan_s,
+            signals={"exposure": "detector.exposure"},
+        ),
+        PlanSpec(
+            "make_safe_and_cool",
+            "xas",
+            Effect.REPEATABLE,
+            CoolingRecipe,
+            lambda station, recipe: make_safe_and_cool(
+                station, recipe.temperature, recipe.total_flow
+            ),
+            lambda _recipe: COOLING_S,
+            signals={"temperature": "furnace.setpoint", "total_flow": "he.setpoint"},
+        ),
+        PlanSpec(
+            "measure_recorded",
+            "recorded_table",
+            Effect.READ_ONLY,
+            RecordedRecipe,
+            measure_recorded,
+            lambda _recipe: 1.0,
+            signal_prefix="bench.point.",
+        ),
+    )
+}
