@@ -31,7 +31,7 @@ class Furnace:
         self._capacity = options.heater_j_k + options.stage_j_k
         self._propagators: dict[float, tuple[_Row, _Row, _Row]] = {}
         self.setpoint = options.ambient_degc
-        self.ramp_rate = 10.0  # K/min
+        self.ramp_rate = 20.0  # K/min
         self.working = options.ambient_degc
         self.heater = self.stage = self.thermocouple = 0.0
         self.integral = 0.0

@@ -39,7 +39,7 @@ class KineticsOptions(_Options):
     """
 
     oxidation_to_cu1: Step = Step(
-        rate_per_s=0.0125, reference_degc=250, activation_kj_mol=98, order=0.5
+        rate_per_s=0.014, reference_degc=250, activation_kj_mol=98, order=0.5
     )
     oxidation_to_cu2: Step = Step(
         rate_per_s=0.0006, reference_degc=250, activation_kj_mol=95, order=0.5
