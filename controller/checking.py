@@ -8,7 +8,7 @@ from typing import Any
 from controller import checks
 from controller.beamline import Beamline
 from controller.campaign import Campaign
-from controller.checks import Case, Installed
+from controller.cases import Case, Installed
 from controller.errors import ConfigurationError, Problem
 from controller.plan_checks import check_plans
 from controller.reading import Source, read_yaml

@@ -4,90 +4,23 @@ Each yields the problems of its topic and raises nothing for what a user wrote. 
 values were refused already are left out, so that one mistake isn't reported twice.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
 from agents.errors import SpaceError
 from agents.protocols import Goal
 from agents.space import Space
-from controller.beamline import Beamline
 from controller.campaign import Campaign, Chosen
+from controller.cases import Case
 from controller.errors import ConfigurationError, ExpressionError, Problem
-from controller.expressions import parse
-from controller.reading import Source, Way
+from controller.expressions import Comparison, parse
+from controller.reading import Way
 from controller.resolving import absolute
-from controller.safety.envelope import EnvelopeFile
 from controller.spaces import Table, constants_of, objectives_of, space_of
-from controller.validation import problems_of, suggestion
-from instruments.recipes import Recipe
-
-
-class PlanLike(Protocol):
-    """What must be known of a plan to check its arguments; ``instruments.catalogue`` has it."""
-
-    @property
-    def station(self) -> str:
-        """The kind of station that it runs on."""
-        ...
-
-    @property
-    def arguments(self) -> type[Recipe]:
-        """The model of its arguments."""
-        ...
-
-
-@dataclass(frozen=True)
-class Installed:
-    """What this installation offers by name; a None says that options aren't checked here.
-
-    ``read_table(folder, objectives)`` returns a recorded table or raises ConfigurationError.
-    """
-
-    plans: Mapping[str, PlanLike]
-    agents: Mapping[str, type[BaseModel] | None]
-    reducers: Mapping[str, type[BaseModel] | None]
-    twins: Mapping[str, type[BaseModel] | None]
-    read_table: Callable[[Path, Sequence[str]], Table]
-    now: datetime
-
-
-@dataclass(frozen=True)
-class Case:
-    """One campaign under examination. ``refused`` names the keys whose values are no good."""
-
-    campaign: Campaign
-    source: Source
-    installed: Installed
-    beamline: Beamline | None = None
-    beamline_source: Source | None = None
-    envelope: EnvelopeFile | None = None
-    table: Table | None = None
-    refused: frozenset[str] = field(default_factory=frozenset)
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the campaign file, from the root."""
-        return Path(self.source.file).resolve().parent
-
-    @property
-    def recorded(self) -> bool:
-        """Whether the bench is a recorded table."""
-        return self.beamline is not None and self.beamline.table is not None
-
-    def problem(self, way: Way, message: str, accepted: str = "") -> Problem:
-        """Return a problem with the value at *way* of the campaign file."""
-        value: Any = self.source.data
-        for step in way:
-            inside = isinstance(value, dict) and step in value
-            inside = inside or (isinstance(value, list) and isinstance(step, int))
-            value = value[step] if inside else None
-        shown = None if isinstance(value, (dict, list)) else value
-        return self.source.problem(way, message, accepted, shown)
+from controller.validation import problems_at, suggestion
 
 
 def check_metadata(case: Case) -> Iterator[Problem]:
@@ -145,7 +78,7 @@ def _choice(
     except ValidationError as error:
         has_options = "options" in (case.source.data.get(key) or {})
         way = (key, "options") if has_options else (key,)
-        yield from problems_of(error, model, case.source, way)
+        yield from problems_at(error.errors(), model, case.source, way)
 
 
 def check_objectives(case: Case) -> Iterator[Problem]:
@@ -156,6 +89,7 @@ def check_objectives(case: Case) -> Iterator[Problem]:
     if not objectives and not case.recorded:
         yield case.problem(("objectives",), "is missing; name what is wanted, with its goal")
         return
+    yield from _reduced(case, [objective.name for objective in objectives])
     goal = case.campaign.goal
     if goal is None or not objectives:
         return
@@ -167,6 +101,19 @@ def check_objectives(case: Case) -> Iterator[Problem]:
         yield case.problem(("goal", "at_most"), "the objective is maximized", "at_least")
     elif wanted.goal is Goal.MINIMIZE and goal.at_most is None:
         yield case.problem(("goal", "at_least"), "the objective is minimized", "at_most")
+
+
+def _reduced(case: Case, wanted: list[str]) -> Iterator[Problem]:
+    """What is wanted is what a reducer with given names reports."""
+    reducer = case.campaign.reducer
+    names = None if reducer is None else reducer.options.get("names")
+    if not isinstance(names, dict):
+        return
+    reported = [str(name) for name in names.values()]
+    for i, name in enumerate(wanted):
+        if name not in reported:
+            message = "isn't among the names that the reducer reports"
+            yield case.problem(("objectives", i, "name"), message, suggestion(name, reported))
 
 
 def check_bench(case: Case) -> Iterator[Problem]:
@@ -196,8 +143,8 @@ def check_expressions(case: Case) -> Iterator[Problem]:
     if not numeric and not others:
         return
     constants = constants_of(case.campaign)
-    for way, text in _expressions(case):
-        names = {name for comparison in parse(text) for name in comparison.weights}
+    for way, comparisons in _expressions(case):
+        names = {name for comparison in comparisons for name in comparison.weights}
         for name in sorted(names - numeric - set(constants)):
             if name in others:
                 message = f"{name!r} is categorical and can't stand in a sum"
@@ -207,6 +154,12 @@ def check_expressions(case: Case) -> Iterator[Problem]:
                 yield case.problem(way, f"no parameter {name!r}", accepted)
         if names and names <= set(constants):
             yield case.problem(way, "names no parameter of the space", suggestion("", numeric))
+
+
+def parameter_names(case: Case) -> frozenset[str]:
+    """Return the names of all parameters, those with a refused range included."""
+    numeric, others = _names(case)
+    return frozenset(numeric | others)
 
 
 def _names(case: Case) -> tuple[set[str], set[str]]:
@@ -221,12 +174,18 @@ def _names(case: Case) -> tuple[set[str], set[str]]:
     return set(kinds) - others, others
 
 
-def _expressions(case: Case) -> Iterator[tuple[Way, str]]:
-    for i, constraint in enumerate(case.campaign.constraints):
-        yield ("constraints", i, "expression"), constraint.expression
-    for i, forbidden in enumerate(case.campaign.forbidden):
-        for j, text in enumerate(forbidden.when):
-            yield ("forbidden", i, "when", j), text
+def _expressions(case: Case) -> Iterator[tuple[Way, tuple[Comparison, ...]]]:
+    """Yield every expression of the file that can be read, and where it stands."""
+    for key, inside in (("constraints", "expression"), ("forbidden", "when")):
+        entries = case.source.data.get(key)
+        for i, entry in enumerate(entries if isinstance(entries, list) else []):
+            found = entry.get(inside) if isinstance(entry, dict) else None
+            texts: dict[Way, object] = {} if isinstance(found, list) else {(key, i, inside): found}
+            if isinstance(found, list):
+                texts = {(key, i, inside, j): text for j, text in enumerate(found)}
+            for way, text in texts.items():
+                with suppress(ExpressionError):  # told where its form is examined
+                    yield way, parse(text) if isinstance(text, str) else ()
 
 
 def feasible_space(case: Case) -> tuple[Space | None, list[Problem]]:

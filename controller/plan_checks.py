@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,16 +10,19 @@ from pydantic import ValidationError
 from agents.protocols import Value
 from agents.space import Categorical, Parameter, Space
 from controller.campaign import PlanCall
-from controller.checks import Case
+from controller.cases import Case
+from controller.checks import parameter_names
 from controller.errors import Problem
 from controller.reading import Way
 from controller.safety.envelope import Limit
 from controller.units import compatible, convert
-from controller.validation import problems_of, suggestion
+from controller.validation import problems_at, suggestion
 from instruments.recipes import Recipe
 
 _SAMPLES = 32
 """So many points of the space are tried as arguments of the plan."""
+_CORNERED = 8
+"""And all corners of a space of up to so many parameters."""
 
 
 @dataclass(frozen=True)
@@ -54,30 +58,30 @@ def check_plans(case: Case, space: Space | None) -> Iterator[Problem]:
             continue
         asked = _Call(key, call, known[call.name].arguments)
         if key == "finally":
-            yield from _fixed(case, asked)
+            yield from _rest(case, asked, frozenset())
         elif not case.recorded:
             yield from _varied(case, asked, space)
         yield from _limits(case, asked)
 
 
-def _fixed(case: Case, asked: _Call) -> Iterator[Problem]:
-    """A plan gets all its arguments from the file."""
-    try:
-        asked.recipe.model_validate(dict(asked.arguments))
-    except ValidationError as error:
-        has_arguments = "arguments" in (case.source.data.get(asked.key) or {})
-        way = (asked.key, "arguments") if has_arguments else (asked.key,)
-        yield from problems_of(error, asked.recipe, case.source, way)
-
-
 def _varied(case: Case, asked: _Call, space: Space | None) -> Iterator[Problem]:
     """A plan gets some arguments from the space: names, units, then values at sampled points."""
-    if "space" in case.refused:
-        return
-    named = list(_names_and_units(case, asked))
+    named = [*_names_and_units(case, asked), *_rest(case, asked, parameter_names(case))]
     yield from named
     if not named and space is not None:
         yield from _tried(case, asked, space)
+
+
+def _rest(case: Case, asked: _Call, spaced: frozenset[str]) -> Iterator[Problem]:
+    """All arguments but those in *spaced* stand in the file, and are what the plan takes."""
+    try:
+        asked.recipe.model_validate(dict(asked.arguments))
+    except ValidationError as error:
+        faults = [f for f in error.errors() if f["type"] != "missing" or f["loc"][0] not in spaced]
+        at: Way = (asked.key, "arguments")
+        if at not in case.source.lines:
+            at = (asked.key,)
+        yield from problems_at(faults, asked.recipe, case.source, at)
 
 
 def _names_and_units(case: Case, asked: _Call) -> Iterator[Problem]:
@@ -97,26 +101,39 @@ def _names_and_units(case: Case, asked: _Call) -> Iterator[Problem]:
 
 def _tried(case: Case, asked: _Call, space: Space) -> Iterator[Problem]:
     """Build the plan's arguments at points of the space; tell what fails first."""
-    for point in space.sample(_SAMPLES, seed=0):
+    for point in [*_corners(space), *space.sample(_SAMPLES, seed=0)]:
         given = plan_arguments(space, point, asked.recipe.units())
         try:
             asked.recipe.model_validate({**asked.arguments, **given})
         except ValidationError as error:
-            for fault in problems_of(error, asked.recipe, case.source, (asked.key,)):
-                yield _placed(case, asked, fault, point)
+            for fault in error.errors():
+                message = str(fault["msg"]).removeprefix("Value error, ")
+                yield _placed(case, asked, (message, *fault["loc"][:1]), point)
             return
 
 
-def _placed(case: Case, asked: _Call, fault: Problem, point: Mapping[str, Value]) -> Problem:
-    """Return *fault* where the reader can mend it: at the parameter, the argument or the plan."""
-    name = fault.key.removeprefix(asked.key).lstrip(".").split(".")[0]
-    at = ", ".join(f"{key} = {_shown(value)}" for key, value in point.items())
+def _corners(space: Space) -> list[Mapping[str, Value]]:
+    """Return the corners of *space* that may be tried, where they are few."""
+    if len(space.parameters) > _CORNERED:
+        return []
+    ends: list[tuple[Value, ...]] = [
+        p.options[:1] if isinstance(p, Categorical) else (p.low, p.high) for p in space.parameters
+    ]
+    corners = [dict(zip(space.names, values, strict=True)) for values in product(*ends)]
+    return [corner for corner in corners if not space.check(corner)]
+
+
+def _placed(
+    case: Case, asked: _Call, fault: tuple[str | int, ...], point: Mapping[str, Value]
+) -> Problem:
+    """Return *fault* (message, name) where the reader can mend it: at the parameter or the plan."""
+    message, name = str(fault[0]), str(fault[1]) if len(fault) > 1 else ""
     if name in point:
-        message = f"{fault.message} (at {_shown(point[name])})"
-        return case.source.problem(("space", name), message, fault.accepted)
-    if name:
-        return case.problem(asked.way(name), fault.message, fault.accepted)
-    return case.source.problem((asked.key,), f"{fault.message}; at {at}", "bounds that fit")
+        message = f"plan {asked.call.name!r}: {message} (at {_shown(point[name])})"
+        return case.source.problem(("space", name), message)
+    at = ", ".join(f"{key} = {_shown(value)}" for key, value in point.items())
+    way = asked.way(name) if name else (asked.key,)
+    return case.source.problem(way, f"{message}; at {at}", "bounds or constraints that fit")
 
 
 def _shown(value: Value) -> str:

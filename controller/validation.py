@@ -11,6 +11,19 @@ from controller.reading import Source, Way
 
 M = TypeVar("M", bound=BaseModel)
 
+_OURS = {
+    "timezone_aware": "has no time zone; write it too: 2026-07-01T08:00+02:00",
+    "bool_type": "true or false is needed",
+    "string_type": "text is needed; put it in quotes",
+    "float_type": "a number is needed",
+    "int_type": "a whole number is needed",
+    "tuple_type": "a list is needed",
+    "dict_type": "keys and values are needed",
+    "model_type": "keys and values are needed",
+    "finite_number": "a finite number is needed",
+}
+"""Our words for pydantic's."""
+
 
 def validated(model: type[M], source: Source, at: Way = ()) -> tuple[M | None, list[Problem]]:
     """Return the *model* of what stands at *at* in *source*, or None and all problems."""
@@ -23,17 +36,17 @@ def validated(model: type[M], source: Source, at: Way = ()) -> tuple[M | None, l
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, problems_of(error, model, source, at)
+        return None, problems_at(error.errors(), model, source, at)
 
 
-def problems_of(
-    error: ValidationError, model: type[BaseModel], source: Source, at: Way = ()
+def problems_at(
+    faults: Iterable[Any], model: type[BaseModel], source: Source, at: Way = ()
 ) -> list[Problem]:
-    """Return what *error* says, each at its place in *source* below *at*."""
+    """Return what pydantic's *faults* say, each at its place in *source* below *at*."""
     data = source.data
     for step in at:
         data = data[step]
-    return [_problem(dict(fault), model, source, at, data) for fault in error.errors()]
+    return [_problem(fault, model, source, at, data) for fault in faults]
 
 
 def _problem(
@@ -52,7 +65,7 @@ def _problem(
         value = here.get(tag) if isinstance(here, dict) else here
         message = "is missing; add it" if value is None else "is not known"
         return source.problem((*at, *way, tag), message, accepted, value)
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = _OURS.get(kind) or str(fault["msg"]).removeprefix("Value error, ")
     accepted = str(context["expected"]) if "expected" in context else ""
     value = None if isinstance(here, (dict, list)) else here
     return source.problem((*at, *way), "is not accepted" if accepted else message, accepted, value)
