@@ -35,12 +35,18 @@ class History:
         ]
 
     def blind(self, objective: str) -> list[Parameters]:
-        """Return where an experiment was made that taught nothing about *objective*."""
+        """Return where an experiment could be made, and taught nothing about *objective*."""
         seen = {self.space.key(point) for point, _ in self.measured(objective)}
         return [
             observation.parameters
             for observation in self.observations
-            if self.space.key(observation.parameters) not in seen
+            if observation.feasible and self.space.key(observation.parameters) not in seen
+        ]
+
+    def failed(self) -> list[Parameters]:
+        """Return where an experiment could not be made."""
+        return [
+            observation.parameters for observation in self.observations if not observation.feasible
         ]
 
     def taken(self, pending: Sequence[Suggestion]) -> set[tuple[float | int | str, ...]]:

@@ -14,10 +14,10 @@ class SobolOptions(BaseModel):
 class BayesianOptions(BaseModel):
     """Model-based search.
 
-    ``initial`` space-filling experiments come first (by default twice the number of parameters,
-    at least 4, at most 16). ``warp`` lets skewed outcomes be straightened (Yeo-Johnson) before
-    they are modelled. ``samples`` is the number of quasi-random samples behind the expected
-    improvement, ``restarts`` the number of local searches for its maximum.
+    ``initial`` space-filling experiments come first (by default one more than there are
+    parameters, at least 4, at most 12). ``warp`` lets skewed outcomes be straightened
+    (Yeo-Johnson) before they are modelled. ``samples`` is the number of quasi-random samples
+    behind the expected improvement, ``restarts`` the number of local searches for its maximum.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,4 +29,4 @@ class BayesianOptions(BaseModel):
 
     def first_points(self, parameters: int) -> int:
         """Return how many space-filling experiments come first for so many *parameters*."""
-        return self.initial or min(max(2 * parameters, 4), 16)
+        return self.initial or min(max(parameters + 1, 4), 12)

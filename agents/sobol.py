@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agents.history import History
 from agents.options import SobolOptions
-from agents.protocols import Objective, Observation, Parameters, Suggestion
+from agents.protocols import Objective, Observation, Suggestion, Value
 from agents.space import Space
 
 NAME = "sobol/1"
@@ -12,7 +12,7 @@ NAME = "sobol/1"
 
 def next_points(
     history: History, count: int, pending: Sequence[Suggestion], seed: int
-) -> list[Parameters]:
+) -> list[dict[str, Value]]:
     """Return the first *count* points of the sequence of *seed* that are neither tried nor pending.
 
     Fewer where the space has no more.
@@ -55,7 +55,7 @@ class SobolAgent:
                 model="sobol",
                 seed=self._seed,
                 known=len(self._history),
-                pending=tuple(suggestion.id for suggestion in pending),
+                pending=tuple(suggestion.id for suggestion in pending if suggestion.id),
                 note="Next point of a space-filling sequence; no model was used.",
             )
             for point in next_points(self._history, count, pending, self._seed)

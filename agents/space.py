@@ -95,6 +95,12 @@ class Space:
             for parameter, end in zip(self.parameters, ends, strict=True)
         }
 
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """The place of each column's parameter (dimension)."""
+        widths = [parameter.width for parameter in self.parameters]
+        return np.repeat(np.arange(len(widths)), widths)
+
     def check(self, point: Parameters) -> tuple[str, ...]:
         """Return why *point* is not of the space, one reason each; empty if it is."""
         faults = self._faults(point)

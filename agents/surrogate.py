@@ -1,6 +1,6 @@
 """A Gaussian process on the unit cube: fitted in closed form, small and quick.
 
-Matérn-5/2 kernel with a lengthscale per column, unit variance, on standardised outcomes, with
+Matérn-5/2 kernel with a lengthscale per parameter, unit variance, on standardised outcomes, with
 the dimension-scaled priors of Hvarfner, Hellsten & Nardi ("Vanilla Bayesian Optimization
 Performs Great in High Dimensions", ICML 2024), as BoTorch's SingleTaskGP has them. Noise is the
 sum of what is known of each observation and one learned variance: a stated sigma need not be
@@ -9,18 +9,19 @@ all the scatter. The marginal likelihood and its gradient are written out (Rasmu
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Groups = NDArray[np.int64]
 
 LENGTH_SPREAD = math.sqrt(3.0)
 NOISE_PRIOR = (-4.0, 1.0)
 LENGTH_BOUNDS = (2.5e-2, 1e3)
-NOISE_BOUNDS = (1e-6, 10.0)
+NOISE_BOUNDS = (2e-6, 10.0)
 SQRT5 = math.sqrt(5.0)
 
 
@@ -29,7 +30,7 @@ class FitError(ArithmeticError):
 
 
 def length_prior(dimension: int) -> tuple[float, float]:
-    """Return location and scale of the log-normal prior of lengthscales in *dimension* columns."""
+    """Return location and scale of the log-normal prior of *dimension* lengthscales."""
     return math.sqrt(2.0) + math.log(dimension) / 2, LENGTH_SPREAD
 
 
@@ -49,26 +50,41 @@ def correlation(left: Array, right: Array, lengths: Array) -> tuple[Array, Array
 
 @dataclass(frozen=True)
 class Training:
-    """Inputs (n x d, unit cube), standardised outcomes (n) and their known noise variances (n)."""
+    """Inputs (n x d, unit cube), standardised outcomes (n) and their known noise variances (n).
+
+    *groups* (d) says which lengthscale each column has: the columns of one categorical parameter
+    share one, so that many options don't make many hyperparameters.
+    """
 
     inputs: Array
     outcomes: Array
     known: Array
+    groups: Groups
+
+    @property
+    def scales(self) -> int:
+        """The number of lengthscales (p)."""
+        return int(self.groups.max()) + 1
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A fitted process: lengthscales (d), learned noise variance, and its training set."""
+    """A fitted process: lengthscales (p), learned noise variance, and its training set."""
 
     training: Training
     lengths: Array
     noise: float
 
+    @property
+    def column_lengths(self) -> Array:
+        """The lengthscale of each column (d)."""
+        return np.asarray(self.lengths[self.training.groups])
+
     @cached_property
     def _solved(self) -> tuple[Array, Array, float]:
         """Cholesky factor (n x n), weights (n) and constant mean."""
-        kernel, _ = correlation(self.training.inputs, self.training.inputs, self.lengths)
-        factor = np.linalg.cholesky(kernel + np.diag(self.training.known + self.noise))
+        kernel, _ = correlation(self.training.inputs, self.training.inputs, self.column_lengths)
+        factor = _factor(kernel, self.training.known + self.noise)
         return factor, *_weights(factor, self.training.outcomes)
 
     @property
@@ -76,15 +92,31 @@ class Surrogate:
         """The constant that the process returns to far from data (standardised)."""
         return self._solved[2]
 
+    def imagining(self, points: Array, outcomes: Array) -> "Surrogate":
+        """Return this surrogate as if *points* (m x d) had given *outcomes* (m, standardised)."""
+        training = self.training
+        extended = Training(
+            np.vstack([training.inputs, points]),
+            np.concatenate([training.outcomes, outcomes]),
+            np.concatenate([training.known, np.zeros(len(points))]),
+            training.groups,
+        )
+        return replace(self, training=extended)
+
     def posterior(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m) and standard deviation (m) of the process at *points* (m x d)."""
         from scipy.linalg import solve_triangular
 
         factor, weights, mean = self._solved
-        cross, _ = correlation(points, self.training.inputs, self.lengths)
+        cross, _ = correlation(points, self.training.inputs, self.column_lengths)
         spread = solve_triangular(factor, cross.T, lower=True)
         variance = np.maximum(1.0 - np.square(spread).sum(0), 1e-12)
         return mean + cross @ weights, np.sqrt(variance)
+
+
+def _factor(kernel: Array, noise: Array) -> Array:
+    """Return the Cholesky factor (n x n) of *kernel* (n x n) plus *noise* (n)."""
+    return np.asarray(np.linalg.cholesky(kernel + np.diag(noise)), dtype=np.float64)
 
 
 def _weights(factor: Array, outcomes: Array) -> tuple[Array, float]:
@@ -97,7 +129,7 @@ def _weights(factor: Array, outcomes: Array) -> tuple[Array, float]:
 
 
 def loss(log_parameters: Array, training: Training) -> tuple[float, Array]:
-    """Return the negative log posterior of the hyperparameters and its gradient (d + 1).
+    """Return the negative log posterior of the hyperparameters and its gradient (p + 1).
 
     *log_parameters* are the logs of the lengthscales and of the learned noise. Infinite where
     the covariance can't be factorised.
@@ -105,10 +137,10 @@ def loss(log_parameters: Array, training: Training) -> tuple[float, Array]:
     from scipy.linalg import cho_solve
 
     inputs = training.inputs
-    lengths, noise = np.exp(log_parameters[:-1]), math.exp(log_parameters[-1])
+    lengths, noise = np.exp(log_parameters[training.groups]), math.exp(log_parameters[-1])
     kernel, slope = correlation(inputs, inputs, lengths)
     try:
-        factor = np.linalg.cholesky(kernel + np.diag(training.known + noise))
+        factor = _factor(kernel, training.known + noise)
     except np.linalg.LinAlgError:
         return math.inf, np.zeros_like(log_parameters)
     weights, mean = _weights(factor, training.outcomes)
@@ -118,14 +150,15 @@ def loss(log_parameters: Array, training: Training) -> tuple[float, Array]:
     inner = np.outer(weights, weights) - cho_solve((factor, True), np.eye(len(inputs)))
     moved = inner * slope
     square = np.square(inputs)
-    by_length = (moved.sum(0) @ square - np.einsum("nd,nd->d", inputs, moved @ inputs)) / lengths**2
+    by_column = (moved.sum(0) @ square - np.einsum("nd,nd->d", inputs, moved @ inputs)) / lengths**2
+    by_length = np.bincount(training.groups, by_column, training.scales)
     by_noise = 0.5 * np.trace(inner) * noise
     prior, by_prior = _log_prior(log_parameters)
     return -(evidence + prior), -(np.append(by_length, by_noise) + by_prior)
 
 
 def _log_prior(log_parameters: Array) -> tuple[float, Array]:
-    """Return the log density of the priors and its gradient (d + 1) by the logs."""
+    """Return the log density of the priors and its gradient (p + 1) by the logs."""
     location, scale = length_prior(len(log_parameters) - 1)
     centre = np.append(np.full(len(log_parameters) - 1, location), NOISE_PRIOR[0])
     width = np.append(np.full(len(log_parameters) - 1, scale), NOISE_PRIOR[1])
@@ -142,7 +175,7 @@ def fit(training: Training) -> Surrogate:
     """
     from scipy.optimize import minimize
 
-    dimension = training.inputs.shape[1]
+    dimension = training.scales
     location, scale = length_prior(dimension)
     starts = [(location - scale**2, -5.0), (math.log(0.3 * math.sqrt(dimension)), -2.0)]
     lower, upper = np.log(LENGTH_BOUNDS), np.log(NOISE_BOUNDS)

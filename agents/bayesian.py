@@ -1,0 +1,234 @@
+"""Model-based search with a Gaussian process.
+
+Over a space, BoTorch's log noisy expected improvement; over a list of points, the optimistic
+choice of ``agents.listed``, for which torch is not even loaded.
+
+The first of several objectives is the one pursued; all of them are predicted.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from agents.belief import Belief, believe
+from agents.history import History, stream_of
+from agents.listed import Ranked, best_listed
+from agents.options import BayesianOptions
+from agents.protocols import Alternative, Objective, Observation, Parameters, Prediction, Suggestion
+from agents.sobol import next_points
+from agents.space import Key, Space
+from agents.surrogate import FitError
+
+NAME = "bayesian/1"
+LISTED = "gp-matern52/ucb"
+SEARCHED = "gp-matern52/log-nei"
+REASONS = {LISTED: "Best that can be hoped for", SEARCHED: "Greatest expected improvement"}
+STARTS = 3
+"""The best measured points, around which the search looks as well."""
+
+
+class BayesianAgent:
+    """Suggests where an improvement over all that was measured is most to be expected.
+
+    ``initial`` space-filling experiments come first. Where an experiment taught nothing (it was
+    rejected) nothing new is expected, as at a pending point; where it failed, the worst that was
+    measured. Neither enters a training set, and their very points are not suggested again.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: tuple[Objective, ...],
+        seed: int,
+        options: BayesianOptions | None = None,
+    ) -> None:
+        self._space = space
+        self._objectives = objectives
+        self._seed = seed
+        self._options = options or BayesianOptions()
+        self._history = History(space)
+        self._beliefs: dict[str, Belief] | None = None
+
+    @property
+    def name(self) -> str:
+        """The agent's name and version."""
+        return NAME
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Take in *observations*."""
+        self._history.tell(observations)
+        self._beliefs = None
+
+    def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
+        """Return up to *count* suggestions, none tried or pending where the space allows."""
+        waiting = list(pending)
+        for _ in range(count):
+            suggestion = self._next(waiting)
+            if suggestion is None:
+                break
+            waiting.append(suggestion)
+        return waiting[len(pending) :]
+
+    def _next(self, waiting: Sequence[Suggestion]) -> Suggestion | None:
+        """Return one more suggestion beside those *waiting*; None when the space has no more."""
+        first = self._options.first_points(len(self._space.parameters))
+        if len(self._history) + len(waiting) < first:
+            return self._spread(waiting, "sobol", f"One of the first {first} space-filling points.")
+        try:
+            beliefs = self._believe()
+        except FitError as error:
+            return self._spread(waiting, "sobol (fallback)", f"No model could be fitted: {error}.")
+        main = beliefs.get(self._objectives[0].name)
+        if main is None:
+            name = self._objectives[0].name
+            return self._spread(waiting, "sobol", f"{name} has not been measured yet.")
+        return self._improve(main, beliefs, waiting)
+
+    def _believe(self) -> dict[str, Belief]:
+        """Return the beliefs by objective; fitted once for each told history."""
+        if self._beliefs is None:
+            fitted = {
+                objective.name: believe(self._history, objective, warp=self._options.warp)
+                for objective in self._objectives
+            }
+            self._beliefs = {name: belief for name, belief in fitted.items() if belief is not None}
+        return self._beliefs
+
+    def _spread(self, waiting: Sequence[Suggestion], model: str, note: str) -> Suggestion | None:
+        """Return the next space-filling suggestion."""
+        points = next_points(self._history, 1, waiting, self._seed)
+        return self._suggest(points[0], model, waiting, note) if points else None
+
+    def _improve(
+        self, main: Belief, beliefs: dict[str, Belief], waiting: Sequence[Suggestion]
+    ) -> Suggestion | None:
+        """Return the most promising point by *main*, the belief about the first objective."""
+        acting = main.with_failures(self._history.failed())
+        elsewhere = [suggestion.parameters for suggestion in waiting]
+        elsewhere += self._history.blind(main.objective.name)
+        taken = self._history.taken(waiting)
+        if self._space.listed is not None:
+            model, ranked = LISTED, best_listed(acting, elsewhere, taken)
+        else:
+            stream = stream_of(self._seed, len(self._history), waiting)
+            model, ranked = SEARCHED, self._searched(acting, elsewhere, taken, stream)
+        if not ranked:
+            return self._spread(waiting, "sobol", "The model found no untried point.")
+        return self._explained(ranked, model, beliefs, waiting)
+
+    def _searched(
+        self, acting: Belief, elsewhere: Sequence[Parameters], taken: set[Key], stream: int
+    ) -> list[Ranked]:
+        """Return the points of greatest expected improvement that were found."""
+        from agents.acquisition import Acquisition
+        from agents.search import Target, best_searched
+
+        places = self._space.encode(elsewhere)
+        acquisition = Acquisition(acting, places, stream, self._options.samples)
+        target = Target(self._space, acquisition, acquisition.function, frozenset(taken))
+        return best_searched(target, self._best_measured(acting), self._options.restarts, stream)
+
+    def _best_measured(self, main: Belief) -> list[Parameters]:
+        """Return the points, allowed in the space, that *main* believes to be the best."""
+        points = [
+            point
+            for point, _ in self._history.measured(main.objective.name)
+            if not self._space.check(point)
+        ]
+        if not points:
+            return []
+        expected = [
+            main.objective.score(prediction.mean) for prediction in main.predictions(points)
+        ]
+        order = np.argsort(-np.array(expected), kind="stable")[:STARTS]
+        return [points[place] for place in order]
+
+    def _explained(
+        self,
+        ranked: Sequence[Ranked],
+        model: str,
+        beliefs: dict[str, Belief],
+        waiting: Sequence[Suggestion],
+    ) -> Suggestion:
+        """Return the first of *ranked* as a suggestion, with all that led to it."""
+        predicted = _predictions(beliefs, [entry.point for entry in ranked])
+        others = tuple(
+            Alternative(entry.point, _finite(entry.value), expected)
+            for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
+        )
+        fits = [belief.hyperparameters() for belief in beliefs.values()]
+        objective = self._objectives[0]
+        note = _sentence(model, objective, predicted[0][objective.name])
+        return replace(
+            self._suggest(ranked[0].point, model, waiting, note),
+            predictions=predicted[0],
+            acquisition=_finite(ranked[0].value),
+            alternatives=others,
+            fit={name: value for fit in fits for name, value in fit.items()},
+        )
+
+    def _suggest(
+        self, point: Parameters, model: str, waiting: Sequence[Suggestion], note: str
+    ) -> Suggestion:
+        return Suggestion(
+            parameters=point,
+            agent=NAME,
+            model=model,
+            seed=self._seed,
+            known=len(self._history),
+            pending=tuple(suggestion.id for suggestion in waiting if suggestion.id),
+            note=note,
+        )
+
+    def explain(self, suggestion: Suggestion) -> str:
+        """Return why *suggestion* was made, from what it carries."""
+        parts = [f"{suggestion.note} It knew {suggestion.known} observations"]
+        parts[0] += (
+            f" and allowed for {len(suggestion.pending)} pending." if suggestion.pending else "."
+        )
+        units = {objective.name: objective.unit for objective in self._objectives}
+        for name, expected in suggestion.predictions.items():
+            unit = f" {units[name]}" if units.get(name) else ""
+            parts.append(
+                f"{name} is expected at {expected.mean:.4g} ± {expected.epistemic:.2g}{unit} "
+                "(what the model doesn't know); one experiment scatters by "
+                f"{expected.aleatoric:.2g}{unit}."
+            )
+        shortest = _shortest(suggestion.fit, self._objectives[0].name)
+        if shortest:
+            parts.append(f"By the model, {self._objectives[0].name} changes most with {shortest}.")
+        if suggestion.alternatives:
+            parts.append(
+                f"{len(suggestion.alternatives)} other points were close; this was the best."
+            )
+        return " ".join(parts)
+
+
+def _predictions(
+    beliefs: dict[str, Belief], points: Sequence[Parameters]
+) -> list[dict[str, Prediction]]:
+    """Return the predictions by objective at each of *points*."""
+    by_name = {name: belief.predictions(points) for name, belief in beliefs.items()}
+    return [{name: many[row] for name, many in by_name.items()} for row in range(len(points))]
+
+
+def _finite(value: float) -> float | None:
+    """Return *value*, or None for what JSON can't carry."""
+    return value if math.isfinite(value) else None
+
+
+def _sentence(model: str, objective: Objective, expected: Prediction) -> str:
+    unit = f" {objective.unit}" if objective.unit else ""
+    return (
+        f"{REASONS[model]} (to {objective.goal.value} {objective.name}): "
+        f"{expected.mean:.4g} ± {expected.epistemic:.2g}{unit} expected."
+    )
+
+
+def _shortest(fit: Mapping[str, float], objective: str) -> str:
+    """Return the parameter with the shortest lengthscale in *fit*; empty where there is none."""
+    start = f"{objective}.lengthscale."
+    lengths = {name[len(start) :]: value for name, value in fit.items() if name.startswith(start)}
+    return min(lengths, key=lambda name: lengths[name]) if lengths else ""
