@@ -231,8 +231,24 @@ def _needed_tolerance(campaign: Campaign, table: Table) -> float:
 
 def read_recorded(folder: str, case: Case) -> tuple[Table | None, list[Problem]]:
     """Return the recorded table in *folder* with the campaign's objectives, or its problems."""
-    wanted = [] if "objectives" in case.refused else case.campaign.objectives
+    wanted = () if "objectives" in case.refused else case.campaign.objectives
+    names = [one.name for one in wanted]
     try:
-        return case.installed.read_table(Path(folder), [one.name for one in wanted]), []
+        return case.installed.read_table(Path(folder), names), []
     except ConfigurationError as error:
-        return None, list(error.problems)
+        return None, _unknown_objectives(folder, names, case) or list(error.problems)
+
+
+def _unknown_objectives(folder: str, names: list[str], case: Case) -> list[Problem]:
+    """Return which of *names* the table in *folder* doesn't have; none where it can't be read."""
+    try:
+        table = case.installed.read_table(Path(folder), [])
+    except ConfigurationError:
+        return []
+    known = [result.name for result in table.objectives]
+    message = f"the recorded table {table.name!r} has no such objective"
+    return [
+        case.problem(("objectives", i, "name"), message, suggestion(name, known))
+        for i, name in enumerate(names)
+        if name not in known
+    ]

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from simulators.errors import TableError, TableProblem
 from simulators.recorded_table import Kind, TableObjective, TableParameter
@@ -26,7 +35,7 @@ class _StatedParameter(_Stated):
     low: Number | None = None
     high: Number | None = None
     values: tuple[Number, ...] = ()
-    options: tuple[str | Annotated[float, Field(strict=True)], ...] = ()
+    options: tuple[StrictBool | StrictInt | StrictFloat | StrictStr, ...] = ()
 
 
 class _StatedObjective(_Stated):
