@@ -5,11 +5,11 @@
     τ·T_c'   = T_s − T_c
 
 The controller is digital: once a second it moves its working setpoint by at most the ramp rate and
-sets the power P by PID with anti-windup on the thermocouple T_c, between 0 and the maximum; it
+sets the power P by PI control with anti-windup on the thermocouple T_c, between 0 and the maximum; it
 can't cool. Between two samples P stands still and the linear system is propagated by its matrix
 exponential, so a second may be cut in pieces without changing the result. The stage overshoots at
-the end of a ramp because the integral has learnt part of the ramp's power (Åström and Hägglund,
-*Advanced PID Control* (2006), ch. 3).
+the end of a ramp because the integral has taken over part of the ramp's power (feed-forward and
+anti-windup as in Åström and Hägglund, *Advanced PID Control* (2006)).
 """
 
 import numpy as np
@@ -35,7 +35,6 @@ class Furnace:
         self.working = options.ambient_degc
         self.heater = self.stage = self.thermocouple = 0.0
         self.integral = 0.0
-        self.last_reading = options.ambient_degc
         self.power = 0.0
 
     @property
@@ -61,13 +60,10 @@ class Furnace:
         moved = min(max(self.setpoint - self.working, -most), most)
         self.working += moved
         error = self.working - self.readback
-        rate = self.readback - self.last_reading
-        self.last_reading = self.readback
         wanted = (
             self._loss * (self.working - self._ambient)
             + options.ramp_compensation * self._capacity * moved
             + options.proportional_w_k * error
-            - options.derivative_w_s_k * rate
             + self.integral
         )
         self.power = min(max(wanted, 0.0), options.maximum_w)

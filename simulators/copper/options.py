@@ -84,7 +84,6 @@ class FurnaceOptions(_Options):
     maximum_w: float = Field(default=500.0, gt=0)
     proportional_w_k: float = Field(default=4.0, ge=0)
     integral_w_k_s: float = Field(default=0.02, ge=0)
-    derivative_w_s_k: float = Field(default=0.0, ge=0)
     ramp_compensation: float = Field(default=0.8, ge=0, le=1)
     """Share of the power for the ramp that the controller adds by itself; less overshoots more."""
 

@@ -19,6 +19,7 @@ from simulators.copper.furnace import Furnace
 from simulators.copper.gas import GASES, GasSystem
 from simulators.copper.kinetics import ZERO_CELSIUS, CopperKinetics
 from simulators.copper.options import CopperOptions
+from simulators.copper.snapshots import copied, entry, fits
 from simulators.copper.spectra import Counts, Spectrometer
 from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
 
@@ -197,7 +198,7 @@ class CopperTwin:
         return {
             "version": SNAPSHOT_VERSION,
             "options": self.options.model_dump(mode="json"),
-            **{name: _copied(values) for name, values in parts.items()},
+            **{name: copied(values) for name, values in parts.items()},
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -218,14 +219,16 @@ class CopperTwin:
         parts = self._parts()
         wrong = [
             f"{name}.{key}"
-            for name, _, keys in parts
+            for name, part, keys in parts
             for key in keys
-            if key not in snapshot.get(name, {})
+            if not fits(entry(snapshot, name, key), getattr(part, key))
         ]
         if wrong:
-            raise SnapshotError(f"copper twin: snapshot lacks {', '.join(wrong)}; nothing restored")
+            raise SnapshotError(
+                f"copper twin: snapshot lacks usable {', '.join(wrong)}; nothing was restored"
+            )
         for name, part, keys in parts:
-            for key, value in _copied(snapshot[name]).items():
+            for key, value in copied(snapshot[name]).items():
                 if key in keys:
                     setattr(part, key, value)
 
@@ -245,7 +248,7 @@ class CopperTwin:
         return (
             ("bench", self, ("_seed", "_tick", "_phase", "_exposures")),
             ("beam", self._beam, ("energy", "target", "shutter", "dose")),
-            ("furnace", self._furnace, (*furnace, "integral", "last_reading", "power")),
+            ("furnace", self._furnace, (*furnace, "integral", "power")),
             ("gas", self._gas, ("setpoints", "flows", "cell")),
             ("copper", self._kinetics, ("cu0", "cu2")),
             ("drift", self._drift, ("seed", "knot", "before", "after")),
@@ -272,8 +275,3 @@ class CopperTwin:
 
     def _set_flow(self, gas: int, flow: float) -> None:
         self._gas.setpoints[gas] = flow
-
-
-def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy the lists, so that neither side's later changes reach the other."""
-    return {key: list(value) if isinstance(value, list) else value for key, value in values.items()}
