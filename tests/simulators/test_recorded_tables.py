@@ -204,7 +204,8 @@ def test_values_outside_a_bound_by_its_rounding_widen_it(tmp_path):
     ],
 )
 def test_what_is_not_stated_is_taken_from_the_data(tmp_path, parameter, expected):
-X
+    parameters = [{"name": "acid", "type": "categorical"}, parameter]
+    table = read_table(folder_of(tmp_path, parameters=parameters))
     acid, found = table.parameters
 
     assert acid.options == ("HCl", "HBr")
