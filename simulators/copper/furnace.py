@@ -5,8 +5,8 @@
     τ·T_c'   = T_s − T_c
 
 The controller is digital: once a second it moves its working setpoint by at most the ramp rate and
-sets the power P by PI control with anti-windup on the thermocouple T_c, between 0 and the maximum; it
-can't cool. Between two samples P stands still and the linear system is propagated by its matrix
+sets the power P by PI control with anti-windup on the thermocouple T_c, between 0 and the maximum:
+it can't cool. Between two samples P stands still and the linear system is propagated by its matrix
 exponential, so a second may be cut in pieces without changing the result. The stage overshoots at
 the end of a ramp because the integral has taken over part of the ramp's power (feed-forward and
 anti-windup as in Åström and Hägglund, *Advanced PID Control* (2006)).
