@@ -236,7 +236,8 @@ def read_recorded(folder: str, case: Case) -> tuple[Table | None, list[Problem]]
     try:
         return case.installed.read_table(Path(folder), names), []
     except ConfigurationError as error:
-        return None, _unknown_objectives(folder, names, case) or list(error.problems)
+        told = list(error.problems) or [Problem(folder, str(error))]
+        return None, _unknown_objectives(folder, names, case) or told
 
 
 def _unknown_objectives(folder: str, names: list[str], case: Case) -> list[Problem]:
