@@ -25,11 +25,10 @@ class Drift:
 
     def at(self, seconds: float) -> float:
         """Return true minus indicated energy (eV) at a time that is not before the last asked."""
-        place = seconds / self._interval - self.knot
-        while place >= 1.0:
+        while seconds / self._interval - self.knot >= 1.0:
             self.knot += 1
             self.before, self.after = self.after, self._step_from(self.after)
-            place -= 1.0
+        place = seconds / self._interval - self.knot
         return self.before + place * (self.after - self.before)
 
     def _step_from(self, value: float) -> float:

@@ -192,6 +192,7 @@ class CopperTwin:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the complete state as JSON-able values; a restored twin goes on bit for bit."""
+        self._drift.at(self.seconds)  # the same snapshot whether or not somebody has looked
         parts = {
             name: {key: getattr(part, key) for key in keys} for name, part, keys in self._parts()
         }

@@ -110,6 +110,17 @@ def test_stepping_on_leaves_a_snapshot_as_it_was():
     assert json.dumps(snapshot) == before
 
 
+def test_looking_at_the_truth_changes_nothing():
+    looked, left = oxidising(), oxidising()
+    for _ in range(40):
+        looked.step(100.0)
+        assert looked.truth.cu0 >= 0.0
+        left.step(100.0)
+
+    assert looked.snapshot() == left.snapshot()
+    assert looked.truth == left.truth
+
+
 def spoiled(part, key, value):
     snapshot = oxidising().snapshot()
     snapshot[part][key] = value
