@@ -36,7 +36,7 @@ Key = tuple[Value, ...]
 Points = list[dict[str, Value]]
 BLOCK = 256
 BLOCKS = 64
-FRUITLESS = 1024
+FRUITLESS = 2048
 """So many candidates without a new point, and a sample ends."""
 LISTABLE = 4096
 """A grid of so many points is listed rather than searched."""
@@ -232,7 +232,7 @@ class Space:
         equal = any(constraint.relation == "==" for constraint in self.constraints)
         plain = 0 if equal else BLOCKS
         if self.constraints and not equal:
-            plain = BLOCKS // 8
+            plain = 2
         for block in itertools.islice(self._sobol(seed, len(self.parameters)), plain):
             yield from self._spread(block)
         if self.constraints:
