@@ -1,0 +1,212 @@
+"""The `heliostat` command: reads what is asked, hands it on, turns errors into clear lines.
+
+Nothing heavy is imported until a command needs it, so that `heliostat --help` is immediate.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from agents.errors import AgentError
+from controller.errors import (
+    ConfigurationError,
+    ControllerError,
+    ExpressionError,
+    UnitError,
+)
+from instruments.errors import InstrumentError, PlanError
+from models.errors import ModelError
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; a failure (a broken journal, a replay that differs); bad input; Ctrl-C."""
+
+OURS = (ControllerError, AgentError, ModelError, InstrumentError)
+"""Every error that is raised on purpose: its text is all that a user needs."""
+MISTAKES = (ConfigurationError, ExpressionError, UnitError, AgentError, ModelError, PlanError)
+"""Those of them that say: what was given can't be used as it is."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""One thread for every sum: the same numbers every time, and no fight for the cores."""
+
+app = typer.Typer(
+    name="heliostat",
+    help="Runs autonomous campaigns: plans acquire, agents choose, a gate guards every write.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Directory = Annotated[Path, typer.Argument(help="Directory of a campaign (holds journal.sqlite).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
+WithReport = Annotated[bool, typer.Option(help="Build the HTML report at the end.")]
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
+    file: Annotated[Path | None, typer.Argument(help="The campaign file (YAML).")] = None,
+    recorded: Annotated[
+        Path | None,
+        typer.Option(help="Folder with data.csv and meta.json: run on it, without a file."),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Who decides, instead of the campaign's own agent.")
+    ] = None,
+    experiments: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many at most. Without a file: 50, or the whole table."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same campaign.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The campaign's own directory; default: runs/NAME-DATE-TIME."),
+    ] = None,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="All in one process. For now every run is.")
+    ] = False,
+    json: AsJson = False,
+    report: WithReport = True,
+) -> None:
+    """Run a campaign from FILE, or on a recorded table.
+
+    Simulated benches run on a virtual clock: hours of furnace take seconds. A campaign whose
+    autonomy is approve_each asks in the terminal; approve_by_exception runs, since nobody can
+    object while no time passes.
+    """
+    from controller.commands import running
+
+    del inline  # the only way there is until the processes of the architecture are in place
+    wishes = running.Wishes(agent, experiments, seed)
+    wanted = running.wanted(file, recorded, wishes)
+    raise typer.Exit(running.run(wanted, data, running.Ending(json, report)))
+
+
+@app.command()
+def resume(directory: Directory, json: AsJson = False, report: WithReport = True) -> None:
+    """Go on with an interrupted campaign; what was decided and measured stays as it is."""
+    from controller.commands import running
+
+    raise typer.Exit(running.resume(directory, running.Ending(json, report)))
+
+
+@app.command()
+def replay(
+    directory: Directory,
+    agent: Annotated[
+        Path | None,
+        typer.Option(help="YAML with name and options of another agent, or a campaign file."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Recompute every recorded decision and compare; exit 1 at the first difference.
+
+    With --agent: the same bench and seed under another agent, side by side.
+    """
+    from controller.commands import replaying
+
+    if agent is None:
+        raise typer.Exit(replaying.recompute(directory, as_json=json))
+    raise typer.Exit(replaying.rerun_under(directory, agent, as_json=json))
+
+
+@app.command()
+def verify(directory: Directory) -> None:
+    """Check the hash chains of a campaign's journal; exit 1 and the first broken record."""
+    from controller.commands import examining
+
+    examining.verify(directory)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="The campaign file (YAML).")]) -> None:
+    """Check a campaign and all it refers to, without running; exit 2 and every problem."""
+    from controller.commands import examining
+
+    raise typer.Exit(examining.check_file(file))
+
+
+@app.command()
+def report(directory: Directory) -> None:
+    """Write the account of a campaign as one HTML page with figures, and print its path."""
+    from controller.reporting.page import build_report
+
+    typer.echo(build_report(directory))
+
+
+@app.command()
+def fit(
+    files: Annotated[list[Path], typer.Argument(help="Spectra: .xdi, .csv, .csv.gz, or folders.")],
+    references: Annotated[Path, typer.Option(help="Folder with reference spectra and labels.")],
+    label: Annotated[
+        list[str] | None, typer.Option(help="Only these labels of the references (repeatable).")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Not these labels of the references (repeatable).")
+    ] = None,
+    method: Annotated[
+        Literal["auto", "ensemble", "linear"],
+        typer.Option(help="auto: the ensemble, trained when needed."),
+    ] = "auto",
+    json: AsJson = False,
+) -> None:
+    """Fit XANES spectra of any element: fractions of the references, and is it something new?
+
+    With --json: one object per spectrum, one per line.
+    """
+    from controller.commands import examining
+
+    choice = examining.Choice(tuple(label or ()), tuple(leave_out or ()), method)
+    examining.fit(references, files, choice, as_json=json)
+
+
+@app.command()
+def schema(
+    kind: Annotated[
+        Literal["campaign", "beamline", "safety"], typer.Argument(help="Which kind of file.")
+    ] = "campaign",
+) -> None:
+    """Print the JSON Schema of a configuration file, for editors."""
+    from controller.commands import examining
+
+    examining.print_schema(kind)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with *arguments* (default: the process's own) and return its exit code."""
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="heliostat")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    except KeyboardInterrupt as interrupt:
+        _say(str(interrupt) or "interrupted")
+        return INTERRUPTED
+    except OURS as error:
+        _say(str(error) or type(error).__name__)
+        return BAD_INPUT if isinstance(error, MISTAKES) else FAILED
+    except OSError as error:
+        _say(_of_the_system(error))
+        return FAILED
+    return OK
+
+
+def _of_the_system(error: OSError) -> str:
+    place = "" if error.filename is None else f"{error.filename}: "
+    return f"{place}{error.strerror or error}; mend that and call again"
+
+
+def _say(message: str) -> None:
+    """Write *message* to stderr, each of its lines after the command's name."""
+    for line in message.splitlines():
+        typer.echo(f"heliostat: {line}", err=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the `heliostat` command does, once it has been asked to; imported only then."""

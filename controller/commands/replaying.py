@@ -1,0 +1,130 @@
+"""Shows how a replay went: equal or the first difference, or two agents side by side."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controller.commands.running import free
+from controller.course import Step, course_of
+from controller.progress import display
+from controller.replay import Comparison, Recording, compare, read_agent, recording, rerun
+from controller.summary import summary_of
+from controller.wiring import ranks_of
+from controller.wording import file_name, measured, point
+
+FOLDER = "replays"
+OK, FAILED = 0, 1
+
+
+def recompute(directory: Path, *, as_json: bool) -> int:
+    """Compare every decision of the campaign in *directory* and return the exit code."""
+    recorded = recording(directory)
+    with redirect_stdout(sys.stderr):
+        comparison = compare(recorded)
+    if as_json:
+        typer.echo(json.dumps(_as_object(comparison, directory)))
+    else:
+        _tell(comparison)
+    return OK if comparison.difference is None else FAILED
+
+
+def _as_object(comparison: Comparison, directory: Path) -> dict[str, Any]:
+    difference = comparison.difference
+    return {
+        "campaign": comparison.campaign,
+        "directory": str(directory),
+        "decisions": comparison.decisions,
+        "equal": difference is None,
+        "first_difference": None if difference is None else asdict(difference),
+        "versions_changed": list(comparison.drift),
+    }
+
+
+def _tell(comparison: Comparison) -> None:
+    count = comparison.decisions
+    if comparison.difference is None:
+        typer.echo(f"{comparison.campaign}: {count} decisions recomputed, all equal bit for bit")
+    else:
+        typer.echo(f"{comparison.campaign}: {count} decisions equal, then", err=True)
+        typer.echo(f"  {comparison.difference}", err=True)
+    for change in comparison.drift:
+        typer.echo(f"  version changed: {change}", err=True)
+
+
+def rerun_under(directory: Path, file: Path, *, as_json: bool) -> int:
+    """Run the campaign in *directory* again under the agent of *file*, and show both."""
+    chosen = read_agent(file)
+    recorded = recording(directory)
+    place = free(directory / FOLDER, file_name(chosen.name))
+    with redirect_stdout(sys.stderr), display(f"{directory.name} under {chosen.name}") as show:
+        again = rerun(recorded, chosen, place, show)
+    if as_json:
+        typer.echo(json.dumps(_both(recorded, again)))
+    else:
+        _side_by_side(recorded, again)
+    return OK
+
+
+def _both(recorded: Recording, again: Recording) -> dict[str, Any]:
+    return {
+        "campaign": recorded.resolved.campaign.name,
+        "recorded": _one(recorded),
+        "replayed": _one(again),
+    }
+
+
+def _one(recording_: Recording) -> dict[str, Any]:
+    state, campaign = recording_.state, recording_.resolved.campaign
+    ranks = ranks_of(recording_.words, state)
+    return {
+        "agent": campaign.agent.name,
+        **summary_of(state, campaign.name, str(recording_.directory), ranks),
+        "best_so_far": [None if s.best is None else s.best.mean for s in course_of(state)],
+    }
+
+
+def _side_by_side(recorded: Recording, again: Recording) -> None:
+    one, other = _one(recorded), _one(again)
+    console = Console(highlight=False)
+    table = Table("", f"recorded: {one['agent']}", f"replayed: {other['agent']}")
+    rows = ["experiments", "stopped_because", "experiments_to_goal", "best_rank"]
+    for row in rows:
+        if row in one:
+            table.add_row(row.replace("_", " "), _shown(one[row]), _shown(other[row]))
+    table.add_row("best at", *(_place(summary) for summary in (one, other)))
+    table.add_row("directory", one["directory"], other["directory"])
+    console.print(table)
+    console.print(_course(recorded, again))
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None else str(value)
+
+
+def _place(summary: dict[str, Any]) -> str:
+    return "–" if summary["best"] is None else point(summary["best"]["parameters"])
+
+
+def _course(recorded: Recording, again: Recording) -> Table:
+    objective = recorded.words.objectives[0]
+    courses = [course_of(recording_.state) for recording_ in (recorded, again)]
+    table = Table("experiment", "recorded", "replayed", title=f"best {objective.name} so far")
+    for number in range(max(map(len, courses))):
+        cells = [_best(course, number, objective.unit) for course in courses]
+        table.add_row(str(number + 1), *cells)
+    return table
+
+
+def _best(course: Sequence[Step], number: int, unit: str) -> str:
+    if number >= len(course):
+        return ""
+    best = course[number].best
+    return "–" if best is None else measured(best, unit)

@@ -1,0 +1,224 @@
+"""Runs a campaign, or goes on with one, and tells how it went."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from agents.catalogue import read_options
+from agents.protocols import Suggestion
+from controller.approval import Approver
+from controller.campaign import Budget, Campaign, Chosen
+from controller.checking import load
+from controller.errors import ConfigurationError
+from controller.progress import Display, display
+from controller.resolving import ResolvedCampaign, recorded_campaign
+from controller.state import Stop, best_observation, next_action
+from controller.summary import summary_of
+from controller.versions import versions
+from controller.wiring import Session, installed, open_session, resume_session, words_of
+from controller.wording import duration, file_name, measured, point, with_sigma
+
+RUNS = Path("runs")
+EXPERIMENTS = 50
+"""How many experiments on a recorded table without a campaign file, if it has as many points."""
+AILING = (Stop.FAILURES.value, Stop.UNDECIDED.value)
+"""Ends that somebody must look at."""
+OK, FAILED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line says instead of the campaign file."""
+
+    agent: str | None = None
+    experiments: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What happens when the campaign is over."""
+
+    json: bool
+    report: bool
+
+
+def wanted(file: Path | None, recorded: Path | None, wishes: Wishes) -> ResolvedCampaign:
+    """Return the campaign that is asked for; ConfigurationError with every problem of it."""
+    if (file is None) == (recorded is None):
+        raise ConfigurationError("run: give either a campaign file or --recorded with a folder")
+    if wishes.agent is not None:
+        read_options(wishes.agent, {})
+    if file is not None:
+        resolved = load(file, installed())
+        return resolved.model_copy(update={"campaign": _changed(resolved.campaign, wishes)})
+    return _on_table(recorded or Path(), wishes)
+
+
+def _changed(campaign: Campaign, wishes: Wishes) -> Campaign:
+    changes: dict[str, Any] = {}
+    if wishes.seed is not None:
+        changes["seed"] = wishes.seed
+    if wishes.experiments is not None:
+        budget = campaign.budget
+        changes["budget"] = Budget(experiments=wishes.experiments, duration=budget.duration)
+    if wishes.agent is not None and wishes.agent != campaign.agent.name:
+        changes["agent"] = Chosen(name=wishes.agent)
+    return campaign.model_copy(update=changes)
+
+
+def _on_table(folder: Path, wishes: Wishes) -> ResolvedCampaign:
+    resolved = recorded_campaign(folder, wishes.agent or "bayesian", wishes.seed or 0)
+    table = words_of(resolved).table
+    most = EXPERIMENTS if table is None else min(EXPERIMENTS, len(table.pool))
+    budget = Budget(experiments=wishes.experiments or most)
+    campaign = resolved.campaign.model_copy(update={"budget": budget})
+    return resolved.model_copy(update={"campaign": campaign})
+
+
+def new_directory(parent: Path, name: str) -> Path:
+    """Return a directory in *parent* that isn't there yet: *name*, the time, a number if taken."""
+    stem = f"{file_name(name)}-{datetime.now():%Y%m%d-%H%M%S}"
+    return free(parent, stem)
+
+
+def free(parent: Path, stem: str) -> Path:
+    """Return ``parent/stem``, or with the first number behind it that isn't taken."""
+    directory, count = parent / stem, 1
+    while directory.exists():
+        count += 1
+        directory = parent / f"{stem}-{count}"
+    return directory
+
+
+def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
+    """Run the campaign *resolved* in the directory *data* and return the exit code."""
+    directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
+    began = time.monotonic()
+    with (
+        _watching(resolved.campaign.name, directory) as show,
+        open_session(resolved, directory, show, approver(show)) as session,
+    ):
+        session.loop.run()
+        outcome = _outcome(session, began)
+    return _end(outcome, directory, ending)
+
+
+def resume(directory: Path, ending: Ending) -> int:
+    """Go on with the campaign in *directory* and return the exit code."""
+    began = time.monotonic()
+    with (
+        _watching(directory.name, directory) as show,
+        resume_session(directory, show, approver(show)) as session,
+    ):
+        over = next_action(session.loop.state) is None
+        session.loop.run()
+        outcome = _outcome(session, began)
+    if over:
+        typer.echo(f"{directory}: over already; nothing was run", err=True)
+    return _end(outcome, directory, ending)
+
+
+@contextmanager
+def _watching(name: str, directory: Path) -> Iterator[Display]:
+    """Show progress; stdout is kept clean, and an interrupt says how to go on."""
+    try:
+        with redirect_stdout(sys.stderr), display(name) as show:
+            yield show
+    except (KeyboardInterrupt, typer.Abort) as interrupt:
+        message = f"interrupted; nothing is lost. Go on with: heliostat resume {directory}"
+        raise KeyboardInterrupt(message) from interrupt
+
+
+def approver(show: Display) -> Approver | None:
+    """Return who asks in the terminal; None where there is none."""
+    if not sys.stdin.isatty():
+        return None
+
+    def ask(suggestion: Suggestion) -> bool:
+        with show.paused():
+            typer.echo(_asked(suggestion), err=True)
+            return typer.confirm("Run it?", err=True)
+
+    return ask
+
+
+def _asked(suggestion: Suggestion) -> str:
+    predictions = "".join(
+        f"\n  expected: {name} {with_sigma(p.mean, p.epistemic)}"
+        for name, p in suggestion.predictions.items()
+    )
+    note = f"\n  {suggestion.note}" if suggestion.note else ""
+    return (
+        f"{suggestion.agent} suggests: {point(suggestion.parameters)}{predictions}{note}\n"
+        "  pre-check: allowed (space, plan, limits in force, time)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a campaign came to: for programs, for people, and whether somebody must look at it."""
+
+    summary: dict[str, Any]
+    account: str
+    ill: bool
+
+
+def _outcome(session: Session, began: float) -> Outcome:
+    state, ranks = session.loop.state, session.ranks()
+    found = summary_of(state, session.resolved.campaign.name, str(session.directory), ranks)
+    summary = in_order(found, round(time.monotonic() - began, 3))
+    ill = state.stop_reason in AILING
+    return Outcome(summary, "\n".join(_account(session, summary)), ill)
+
+
+def in_order(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return *summary* with wall *seconds* and versions, its keys in the documented order."""
+    before = ("campaign", "directory", "experiments", "best", "goal_reached", "experiments_to_goal")
+    after = ("virtual_seconds", "stopped_because", "seed")
+    ranked = {key: value for key, value in summary.items() if key not in (*before, *after)}
+    return {
+        **{key: summary[key] for key in before},
+        "seconds": seconds,
+        **{key: summary[key] for key in after},
+        "versions": versions(),
+        **ranked,
+    }
+
+
+def _account(session: Session, summary: dict[str, Any]) -> Iterator[str]:
+    state = session.loop.state
+    yield (
+        f"{summary['campaign']}: {summary['experiments']} experiments in "
+        f"{duration(summary['virtual_seconds'])} of campaign time, "
+        f"{duration(summary['seconds'])} of yours; stopped: {summary['stopped_because']}"
+    )
+    best = best_observation(state)
+    if best is None:
+        yield "best: none, no experiment gave a usable value"
+    else:
+        objective = state.terms.objectives[0]
+        value = measured(best.values[objective.name], objective.unit)
+        yield f"best: {objective.name} {value} at {point(best.parameters)}"
+    if state.terms.target is not None:
+        count = summary["experiments_to_goal"]
+        yield "goal: not reached" if count is None else f"goal: reached after {count} experiments"
+    if summary.get("best_rank") is not None:
+        yield f"rank: {summary['best_rank']} of {summary['pool_size']} recorded points"
+
+
+def _end(outcome: Outcome, directory: Path, ending: Ending) -> int:
+    typer.echo(json.dumps(outcome.summary) if ending.json else outcome.account)
+    if ending.report:
+        from controller.reporting.page import build_report
+
+        typer.echo(f"report: {build_report(directory)}", err=ending.json)
+    return FAILED if outcome.ill else OK

@@ -1,0 +1,148 @@
+"""Shows how a campaign goes on: a bar in a terminal, a few lines anywhere else."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from controller.events import FinalPlanRan, ObservationMade, SuggestionMade
+from controller.journal import Record
+from controller.state import CampaignState, best_observation
+from controller.wording import measured
+
+LINES = 20
+"""So many lines at most, beside those that tell of a new best."""
+
+
+class Display(Protocol):
+    """A listener that shows what it hears."""
+
+    def __call__(self, record: Record, state: CampaignState) -> None:
+        """Take in what has happened."""
+        ...
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to somebody else meanwhile."""
+        ...
+
+
+class Bar:
+    """A progress bar with best so far and time left."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def __call__(self, record: Record, state: CampaignState) -> None:
+        """Move the bar."""
+        if isinstance(record.event, SuggestionMade) and "fallback" in record.event.suggestion.model:
+            self._progress.console.print(Text(f"note: {record.event.suggestion.note}"))
+        if isinstance(record.event, FinalPlanRan) and not record.event.succeeded:
+            self._progress.console.print(Text(final_failed(record.event)))
+        self._progress.update(
+            self._task,
+            completed=fraction_done(state),
+            count=count_of(state),
+            best=best_of(state),
+        )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away meanwhile."""
+        self._progress.stop()
+        yield
+        self._progress.start()
+
+
+class Lines:
+    """A line for each new best, and now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._best = ""
+
+    def __call__(self, record: Record, state: CampaignState) -> None:
+        """Write a line where there is something to tell."""
+        event = record.event
+        if isinstance(event, FinalPlanRan) and not event.succeeded:
+            self._write(final_failed(event))
+        if isinstance(event, SuggestionMade) and "fallback" in event.suggestion.model:
+            self._write(f"note: {event.suggestion.note}")
+        if not isinstance(event, ObservationMade):
+            return
+        best = best_of(state)
+        every = max(1, (state.terms.experiments or LINES) // LINES)
+        if best != self._best or len(state.observations) % every == 0:
+            self._write(f"{count_of(state)}: {best or 'nothing usable yet'}")
+        self._best = best
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Nothing stands in anybody's way."""
+        return nullcontext()
+
+    def _write(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def display(name: str) -> Iterator[Display]:
+    """Show the campaign *name* on stderr while inside."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("[green]{task.fields[best]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=1.0, count="", best="")
+        yield Bar(progress, task)
+
+
+def fraction_done(state: CampaignState) -> float:
+    """Return how much of the budget is used up (0 to 1)."""
+    terms = state.terms
+    parts = [0.0]
+    if terms.experiments:
+        parts.append(len(state.observations) / terms.experiments)
+    if terms.duration_s:
+        parts.append((state.latest - state.started) / terms.duration_s)
+    return 1.0 if state.stop_reason else min(1.0, max(parts))
+
+
+def count_of(state: CampaignState) -> str:
+    """Return ``12/30``, or ``experiment 12`` where their number isn't limited."""
+    limit = state.terms.experiments
+    return f"experiment {state.experiments}" + ("" if limit is None else f"/{limit}")
+
+
+def best_of(state: CampaignState) -> str:
+    """Return the best value so far with its uncertainty; nothing before there is one."""
+    best = best_observation(state)
+    if best is None:
+        return ""
+    objective = state.terms.objectives[0]
+    return f"best {objective.name} {measured(best.values[objective.name], objective.unit)}"
+
+
+def final_failed(event: FinalPlanRan) -> str:
+    """Return what a person must know when the final plan failed."""
+    return f"the final plan {event.plan} failed: {event.reason}; make the bench safe by hand"
