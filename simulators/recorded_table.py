@@ -66,6 +66,7 @@ class RecordedTable:
     constraint: str = ""
     notes: tuple[str, ...] = ()
     _index: dict[tuple[Value, ...], int] = field(default_factory=dict, repr=False, compare=False)
+    _scores: dict[str, list[float]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._index.update({self._key(point): i for i, point in enumerate(self.pool)})
@@ -105,7 +106,10 @@ class RecordedTable:
         *objective* is the first one where it isn't given.
         """
         wanted = self.objective(objective or self.objectives[0].name)
-        return [wanted.score(self.mean(i, wanted.name)) for i in range(len(self.pool))]
+        if wanted.name not in self._scores:
+            places = range(len(self.pool))
+            self._scores[wanted.name] = [wanted.score(self.mean(i, wanted.name)) for i in places]
+        return self._scores[wanted.name]
 
     def rank(self, index: int, objective: str = "") -> int:
         """Return the rank of point *index* by the mean of its replicates: 1 is the best."""
