@@ -71,6 +71,16 @@ class BayesianAgent:
             waiting.append(suggestion)
         return waiting[len(pending) :]
 
+    def predict(self, points: Sequence[Parameters]) -> list[dict[str, Prediction]]:
+        """Return what is expected at each of *points*, by objective; empty without a model.
+
+        For people who want to look at the model: deciding doesn't depend on who looked.
+        """
+        try:
+            return _predictions(self._believe(), points)
+        except FitError:
+            return [{} for _ in points]
+
     def _next(self, waiting: Sequence[Suggestion]) -> Suggestion | None:
         """Return one more suggestion beside those *waiting*; None when the space has no more."""
         first = self._options.first_points(len(self._space.parameters))
