@@ -26,7 +26,7 @@ def plain(value: Any, leave_out: Sequence[str] = ()) -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """Return the canonical JSON of plain *value*: sorted keys, no spaces, shortest round-trip floats.
+    """Return the canonical JSON of plain *value*: sorted keys, no spaces, round-trip floats.
 
     Raises ValueError for NaN and infinities, which JSON can't carry.
     """

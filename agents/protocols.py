@@ -40,7 +40,7 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A measured quantity and what is wanted of it; *target* (in *unit*) only with ``Goal.TARGET``."""
+    """A measured quantity and what is wanted of it; *target* (in *unit*) for ``Goal.TARGET``."""
 
     name: str
     goal: Goal

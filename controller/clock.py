@@ -38,7 +38,7 @@ class Clock(Protocol):
         ...
 
     async def run(self, function: Callable[[], T]) -> T:
-        """Return what *function* returns in a thread of its own; a virtual clock is held meanwhile."""
+        """Return what *function* returns in a thread; a virtual clock is held meanwhile."""
         ...
 
 
@@ -168,6 +168,8 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual clock's time, in seconds."""
         return self._virtual_clock.monotonic()
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> "asyncio.Future[T]":
         """Run in a thread that holds the clock; *executor* is not used."""
         return self.create_task(self._virtual_clock.run(lambda: func(*args)))

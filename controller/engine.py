@@ -69,10 +69,11 @@ class Engine:
             self._run_engine.abort("interrupted by the operator")
             raise KeyboardInterrupt from None
         except Exception as error:  # whatever a plan or device raises is how the plan ended
-            cause = root_cause(error)
-            if isinstance(cause, JournalError):
-                raise cause from error
-            reason = f"{type(cause).__name__}: {cause}"
+            chain = causes(error)
+            for cause in chain:
+                if isinstance(cause, JournalError):
+                    raise cause from error
+            reason = f"{type(chain[-1]).__name__}: {chain[-1]}"
         return PlanOutcome(self._writer.finish(), not reason, reason)
 
     def close(self) -> None:
@@ -87,7 +88,7 @@ class Engine:
         self._run_engine.request_pause(defer=False)
 
 
-class _InterruptiblePatience(DuringTask):  # type: ignore[misc]
+class _InterruptiblePatience(DuringTask):
     """Waits for the plan; the operator's interrupt becomes an immediate pause, never a panic."""
 
     interrupt: Callable[[], None]
@@ -110,8 +111,9 @@ def _during(plan: Generator[Msg, Any, Any], hooks: BenchHooks) -> Generator[Msg,
         hooks.stop()
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """Return the first error of the chain that led to *error*: what a device or the gate said."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def causes(error: BaseException) -> list[BaseException]:
+    """Return *error* and what led to it; the last is what a device or the gate said."""
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    return chain

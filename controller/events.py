@@ -104,7 +104,7 @@ class CampaignResumed(_Event):
 
 
 class CampaignStopped(_Event):
-    """No further experiment: ``goal``, ``budget``, ``pool exhausted``, ``until``, or a reason in words."""
+    """No further experiment, and why in words (``controller.state.Stop`` has the usual ones)."""
 
     kind: Literal["campaign_stopped"] = "campaign_stopped"
     reason: str

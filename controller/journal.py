@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from pydantic import ValidationError
 
-from agents.digest import canonical
+from agents.digest import plain
 from controller.chain import Chain
 from controller.errors import CampaignInUse, JournalBroken
 from controller.events import EVENT, Event
@@ -58,7 +58,7 @@ class Journal:
 
     def append(self, stamp: float, event: Event) -> Record:
         """Write *event* and return its record once it is on disk."""
-        payload = canonical(EVENT.dump_python(event, mode="json"))
+        payload = in_order(plain(EVENT.dump_python(event)))
         link = self._chain.append(stamp, payload)
         return Record(link.sequence, link.stamp, event, link.hash)
 
@@ -77,6 +77,11 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._chain.close()
+
+
+def in_order(value: Any) -> bytes:
+    """Return *value* as JSON in the order of its keys, which counts: a space's parameters."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def read(directory: Path) -> list[Record]:

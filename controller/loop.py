@@ -147,9 +147,7 @@ class Loop:
             case Reduce(suggestion, finished):
                 self._observe(self._reduced(suggestion, finished))
             case Abandon(experiment_id):
-                self.record(
-                    ExperimentAbandoned(experiment_id=experiment_id, reason=Stop.UNDECIDED)
-                )
+                self.record(ExperimentAbandoned(experiment_id=experiment_id, reason=Stop.UNDECIDED))
             case Finish(reason):
                 self.record(CampaignStopped(reason=reason))
             case RunFinally(number):

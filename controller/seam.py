@@ -63,7 +63,7 @@ def seam(clock: Clock, ids: Ids) -> Iterator[None]:
 
 
 def bindings() -> list[tuple[types.ModuleType, str, Any]]:
-    """Return every (module, name, object) of the loaded libraries that is a clock or an id source."""
+    """Return each (module, name, object) of the loaded libraries that is a clock or id source."""
     wanted = {id(original) for original in _originals()}
     return [
         (module, name, value)

@@ -7,7 +7,7 @@ from functools import singledispatch
 from statistics import NormalDist
 from typing import Any
 
-from agents.protocols import Goal, Objective, Observation, Suggestion
+from agents.protocols import Objective, Observation, Suggestion
 from controller.events import (
     CampaignResumed,
     CampaignStarted,

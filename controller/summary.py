@@ -44,7 +44,7 @@ def experiments_to_goal(state: CampaignState) -> int | None:
     target = state.terms.target
     if target is None:
         return None
-    return _first(state, lambda observation: target.reached(observation))
+    return _first(state, target.reached)
 
 
 def _best(observation: Observation) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """Builds a campaign from its file: the one place that names a simulator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from agents.catalogue import build_agent
+from agents.catalogue import OPTIONS, build_agent
 from agents.protocols import Agent, Objective, Reducer
 from agents.space import Categorical, Space
+from controller.approval import Approver, clearance_of, require_somebody
 from controller.bench import Conversion, EngineBench, Identity, PlannedCall, Precheck, World
 from controller.campaign import Autonomy, Campaign, PlanCall
 from controller.chain import Chain
+from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
@@ -20,7 +23,7 @@ from controller.errors import ConfigurationError, JournalBroken
 from controller.events import CampaignResumed, CampaignStarted
 from controller.journal import FILE, Journal, Record, locked
 from controller.loop import Listener, Loop, Parts
-from controller.reducers import build_reducer
+from controller.reducers import REDUCERS, build_reducer
 from controller.resolving import ResolvedCampaign
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard
@@ -69,15 +72,20 @@ class Session:
 
     def ranks(self) -> Ranks | None:
         """Return how the experiments of a recorded bench rank, None for any other bench."""
-        table = self.words.table
-        if table is None:
-            return None
-        objective = self.words.objectives[0].name
-        ranks = {
-            o.experiment: table.rank(table.index_of(o.parameters), objective)
-            for o in experiments_of(self.loop.state)
-        }
-        return Ranks(len(table.pool), ranks, table.top_count())
+        return ranks_of(self.words, self.loop.state)
+
+
+def ranks_of(words: Words, state: CampaignState) -> Ranks | None:
+    """Return how the experiments of *state* rank on a recorded bench, None for any other bench."""
+    table = words.table
+    if table is None:
+        return None
+    objective = words.objectives[0].name
+    ranks = {
+        o.experiment: table.rank(table.index_of(o.parameters), objective)
+        for o in experiments_of(state)
+    }
+    return Ranks(len(table.pool), ranks, table.top_count())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +97,31 @@ class _Bench:
     twin: Any = None
 
 
+def installed() -> Installed:
+    """Return what this installation offers to campaign files by name."""
+    return Installed(
+        plans=PLANS,
+        agents=OPTIONS,
+        reducers=REDUCERS,
+        twins={"copper": CopperOptions, "recorded": None},
+        read_table=_table,
+        now=datetime.now(UTC),
+    )
+
+
+def _table(folder: Path, objectives: Sequence[str]) -> RecordedTable:
+    try:
+        return read_table(folder, objectives)
+    except SimulatorError as error:
+        raise ConfigurationError(str(error)) from error
+
+
 def words_of(resolved: ResolvedCampaign) -> Words:
     """Return space and objectives of *resolved*; raises SpaceError, ConfigurationError."""
     campaign = resolved.campaign
     folder = resolved.beamline.table
-    table = None
-    if folder is not None:
-        try:
-            table = read_table(Path(folder), [wanted.name for wanted in campaign.objectives])
-        except SimulatorError as error:
-            raise ConfigurationError(str(error)) from error
+    wanted = [objective.name for objective in campaign.objectives]
+    table = None if folder is None else _table(Path(folder), wanted)
     return Words(space_of(campaign, table), objectives_of(campaign, table), table)
 
 
@@ -110,12 +133,18 @@ def agent_of(campaign: Campaign, words: Words, seed: int) -> Agent:
 
 @contextmanager
 def open_session(
-    resolved: ResolvedCampaign, directory: Path, listener: Listener
+    resolved: ResolvedCampaign,
+    directory: Path,
+    listener: Listener,
+    approve: Approver | None = None,
 ) -> Iterator[Session]:
     """Begin the campaign *resolved* in *directory*, which must not hold one yet.
 
-    Raises ConfigurationError when it does, CampaignInUse when another process is at it.
+    *approve* asks a person, for campaigns that want one asked. Raises ConfigurationError when
+    the directory holds a campaign, or nobody can be asked; CampaignInUse when another process
+    is at it.
     """
+    require_somebody(resolved.campaign, approve)
     with locked(directory), ExitStack() as stack:
         journal = Journal.open(directory)
         stack.callback(journal.close)
@@ -125,11 +154,13 @@ def open_session(
                 f"or go on with `heliostat resume {directory}`"
             )
         words = words_of(resolved)
-        yield _start(stack, journal, _Plan(resolved, words, directory, listener))
+        yield _start(stack, journal, _Plan(resolved, words, directory, listener, approve))
 
 
 @contextmanager
-def resume_session(directory: Path, listener: Listener) -> Iterator[Session]:
+def resume_session(
+    directory: Path, listener: Listener, approve: Approver | None = None
+) -> Iterator[Session]:
     """Go on with the campaign in *directory*, from what its journal says.
 
     Raises JournalBroken when there is none or it was changed, CampaignInUse when another
@@ -143,8 +174,11 @@ def resume_session(directory: Path, listener: Listener) -> Iterator[Session]:
         records = list(journal.records())
         started = started_of(records, directory)
         resolved = ResolvedCampaign.model_validate(started.campaign)
-        plan = _Plan(resolved, words_of(resolved), directory, listener)
-        session = _build(stack, journal, plan, fold(records, terms_of(plan.resolved, plan.words)))
+        require_somebody(resolved.campaign, approve)
+        plan = _Plan(resolved, words_of(resolved), directory, listener, approve)
+        state = fold(records, terms_of(plan.resolved, plan.words))
+        clock = _clock(resolved, max(0.0, state.bench_time - state.started))
+        session = _build(stack, (journal, clock), plan, state)
         if next_action(session.loop.state) is not None:
             session.loop.record(CampaignResumed(changed=changed(started.versions, versions())))
         yield session
@@ -156,6 +190,7 @@ class _Plan:
     words: Words
     directory: Path
     listener: Listener
+    approve: Approver | None = None
 
 
 def started_of(records: list[Record], directory: Path) -> CampaignStarted:
@@ -201,13 +236,14 @@ def _start(stack: ExitStack, journal: Journal, plan: _Plan) -> Session:
     record = journal.append(clock.now(), started)
     state = fold([record], terms_of(plan.resolved, plan.words))
     plan.listener(record, state)
-    return _build(stack, journal, plan, state)
+    return _build(stack, (journal, clock), plan, state)
 
 
-def _build(stack: ExitStack, journal: Journal, plan: _Plan, state: CampaignState) -> Session:
+def _build(
+    stack: ExitStack, spine: tuple[Journal, Clock], plan: _Plan, state: CampaignState
+) -> Session:
     resolved, words = plan.resolved, plan.words
-    elapsed = max(0.0, state.bench_time - state.started)
-    clock, ids = _clock(resolved, elapsed), Ids()
+    (journal, clock), ids = spine, Ids()
     envelope = _envelope(resolved, words.space)
     if state.limits != envelope.digest():
         raise ConfigurationError(
@@ -228,11 +264,13 @@ def _build(stack: ExitStack, journal: Journal, plan: _Plan, state: CampaignState
         agent=agent_of(resolved.campaign, words, state.seed),
         reducer=_reducer(resolved, words),
         bench=EngineBench(engine, bench.station, calls, _world(bench), identity),
-        clearance=Precheck(words.space, calls, gate, _until(resolved.campaign)),
+        clearance=clearance_of(
+            resolved.campaign,
+            Precheck(words.space, calls, gate, _until(resolved.campaign)),
+            plan.approve,
+        ),
     )
-    return Session(
-        Loop(parts, state, plan.listener), resolved, words, plan.directory, bench.twin
-    )
+    return Session(Loop(parts, state, plan.listener), resolved, words, plan.directory, bench.twin)
 
 
 def _clock(resolved: ResolvedCampaign, elapsed: float) -> Clock:

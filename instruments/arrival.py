@@ -11,7 +11,7 @@ from instruments.errors import NotArrived
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Within *tolerance* (the signal's unit) for *settle_s* seconds, before *timeout_s* are over."""
+    """Within *tolerance* (the signal's unit) for *settle_s*, before *timeout_s* are over."""
 
     tolerance: float
     settle_s: float = 0.0

@@ -44,7 +44,7 @@ class Monochromator(StandardReadable, EpicsDevice):
 
 
 class Shutter(StandardReadable, EpicsDevice):
-    """A fast shutter: what was commanded, and what it says of itself. ``set`` is done when both agree."""
+    """A fast shutter: what was commanded, what it says; ``set`` is done when both agree."""
 
     command: A[SignalRW[ShutterState], PvSuffix("CMD")]
     status: A[SignalR[ShutterState], PvSuffix("STATUS"), Format.CONFIG_SIGNAL]
@@ -60,7 +60,7 @@ class Shutter(StandardReadable, EpicsDevice):
 
 
 class _Acquiring(StandardReadable, EpicsDevice):
-    """Counts for *exposure* seconds when triggered; ``acquire`` completes when the counts are there."""
+    """Counts for *exposure* seconds when triggered; ``acquire`` ends when the counts are there."""
 
     exposure: A[SignalRW[float], PvSuffix("EXPOSURE"), Format.CONFIG_SIGNAL]
     acquire: A[SignalRW[bool], PvSuffix("ACQUIRE")]

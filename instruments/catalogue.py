@@ -1,7 +1,7 @@
 """Every plan by name: its arguments with their units, its effect, how long it may take."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from instruments.effects import Effect
@@ -29,8 +29,8 @@ class PlanSpec:
     """What the controller must know of a plan to run it, to stop it and to repeat it.
 
     ``duration_s`` gives the longest time that the plan can take with given arguments: nothing
-    starts that can't end before a campaign's ``until``. ``signals`` says which signal an argument
-    is written to as it is: limits on that signal bound the argument.
+    starts that can't end before a campaign's ``until``. Arguments that no field names are written to
+    the signal of ``signal_prefix`` and their name.
     """
 
     name: str
@@ -39,15 +39,13 @@ class PlanSpec:
     arguments: type[Recipe]
     run: Callable[[Any, Any], Plan]
     duration_s: Callable[[Any], float]
-    signals: Mapping[str, str] = field(default_factory=dict)
     signal_prefix: str = ""
-    """Where arguments that no field names are written to: prefix and the argument's name."""
 
     def signal(self, argument: str) -> str:
-        """Return the dotted path of the signal that *argument* is written to, or an empty string."""
+        """Return the dotted path of the signal that *argument* is written to, empty for none."""
         if self.signal_prefix and argument not in self.arguments.model_fields:
             return self.signal_prefix + argument
-        return self.signals.get(argument, "")
+        return self.arguments.signals().get(argument, "")
 
 
 def _treatment_s(recipe: OxidationRecipe) -> float:
@@ -70,15 +68,6 @@ PLANS: dict[str, PlanSpec] = {
             OxidationRecipe,
             oxidise_and_measure,
             _treatment_s,
-            signals={
-                "temperature": "furnace.setpoint",
-                "regeneration_temperature": "furnace.setpoint",
-                "o2": "o2.setpoint",
-                "h2": "h2.setpoint",
-                "regeneration_h2": "h2.setpoint",
-                "total_flow": "he.setpoint",
-                "exposure": "spectrometer.exposure",
-            },
         ),
         PlanSpec(
             "xanes_step_scan",
@@ -87,7 +76,6 @@ PLANS: dict[str, PlanSpec] = {
             StepScanRecipe,
             lambda station, recipe: xanes_step_scan(station, recipe.grid, recipe.exposure),
             _scan_s,
-            signals={"exposure": "detector.exposure"},
         ),
         PlanSpec(
             "make_safe_and_cool",
@@ -98,7 +86,6 @@ PLANS: dict[str, PlanSpec] = {
                 station, recipe.temperature, recipe.total_flow
             ),
             lambda _recipe: COOLING_S,
-            signals={"temperature": "furnace.setpoint", "total_flow": "he.setpoint"},
         ),
         PlanSpec(
             "measure_recorded",

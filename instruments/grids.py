@@ -23,10 +23,10 @@ class EnergyGrid(BaseModel):
     def _ordered(self) -> Self:
         for start, stop, step in self.regions:
             if not start + step <= stop:
-                raise ValueError(f"region [{start:g}, {stop:g}, {step:g}]: needs start + step <= stop")
+                raise ValueError(f"[{start:g}, {stop:g}, {step:g}]: needs start + step <= stop")
         for (_, stop, _), (start, _, _) in zip(self.regions, self.regions[1:], strict=False):
             if start != stop:
-                raise ValueError(f"a region ends at {stop:g} eV and the next begins at {start:g} eV")
+                raise ValueError(f"a region ends at {stop:g} eV, the next begins at {start:g} eV")
         if sum((stop - start) / step for start, stop, step in self.regions) > MOST_POINTS:
             raise ValueError(f"more than {MOST_POINTS} energies; use larger steps")
         return self

@@ -55,7 +55,7 @@ def heat(station: XasStation, temperature: float) -> Plan:
 
 
 def set_gases(station: XasStation, *, o2: float, h2: float, he: float) -> Plan:
-    """Set the three flows (mL/min): what falls first, what rises last, so that no mix is passed through."""
+    """Set three flows (mL/min): what falls first, what rises last, so that no mix is passed."""
     now = yield from _setpoints(station)
     wanted = {station.he: he, station.o2: o2, station.h2: h2}
     for controller in sorted(wanted, key=lambda gas: wanted[gas] - now[gas]):
@@ -77,9 +77,7 @@ def xanes(station: XasStation, grid: EnergyGrid, exposure: float) -> Plan:
 
 
 def _one_spectrum(station: XasStation) -> Plan:
-    yield from bps.trigger_and_read(
-        [station.spectrometer, *_surroundings(station)], name="primary"
-    )
+    yield from bps.trigger_and_read([station.spectrometer, *_surroundings(station)], name="primary")
 
 
 def xanes_step_scan(station: XasStation, grid: EnergyGrid, exposure: float) -> Plan:

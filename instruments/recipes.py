@@ -46,7 +46,7 @@ class Recipe(BaseModel):
 
 
 class OxidationRecipe(Recipe):
-    """Treat a regenerated catalyst in oxygen and hydrogen, then take one spectrum in these gases."""
+    """Treat a regenerated catalyst in oxygen and hydrogen, then take a spectrum in these gases."""
 
     temperature: Annotated[float, Unit("degC"), Signal("furnace.setpoint")]
     o2: Annotated[float, Unit("mL/min"), Signal("o2.setpoint"), Field(ge=0)]
@@ -98,4 +98,3 @@ class RecordedRecipe(Recipe):
     def point(self) -> dict[str, float | int | str]:
         """Return the values by column."""
         return dict(self.model_extra or {})
-

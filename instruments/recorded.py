@@ -20,7 +20,7 @@ from instruments.recipes import RecordedRecipe
 
 
 class RecordedBench(StandardReadable):
-    """One setpoint for every column that was set, one reading for every column that was measured."""
+    """One setpoint for each column that was set, one reading for each that was measured."""
 
     def __init__(
         self, prefix: str, columns: dict[str, type], outcomes: tuple[str, ...], name: str = ""

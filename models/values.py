@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The verdict on one measurement, why, and the scores behind it (dimensionless unless named)."""
+    """The verdict on one measurement, why, and the scores behind it (dimensionless)."""
 
     verdict: Verdict = Verdict.ACCEPTED
     reasons: tuple[str, ...] = ()

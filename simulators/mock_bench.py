@@ -28,7 +28,7 @@ class MockBench(Protocol):
     """A simulated bench. All but ``snapshot`` and ``restore`` are called in the devices' loop."""
 
     def attach(self, listener: Listener) -> None:
-        """Listen to the station's mock signals (which are connected) and show the first readbacks."""
+        """Listen to the station's connected mock signals and show the first readbacks."""
         ...
 
     def start(self) -> None:

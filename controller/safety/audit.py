@@ -38,7 +38,7 @@ class Audit:
 
 
 def _plain(value: Any) -> Any:
-    """Return *value* for the record: arrays by shape, type and end points, numbers and text as such."""
+    """Return *value* for the record: arrays by shape, type and ends, numbers and text as such."""
     if isinstance(value, np.ndarray):
         ends = [float(value[0]), float(value[-1])] if value.ndim == 1 and value.size else []
         return {"shape": list(value.shape), "dtype": str(value.dtype), "ends": ends}

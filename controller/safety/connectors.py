@@ -27,7 +27,7 @@ from controller.safety.gate import Gate
 
 
 def guard(gate: Gate, path: str, device: object) -> None:
-    """Put *gate* before every leaf of *device*, whose dotted path is *path*; call before connecting.
+    """Put *gate* before every leaf of *device* at dotted *path*; call before connecting.
 
     Raises DeviceRefused for a device that isn't of ophyd-async: its threads and its ways to
     write are its own.
@@ -45,7 +45,7 @@ def guard(gate: Gate, path: str, device: object) -> None:
 
 
 def ensure_guarded(path: str, device: Device) -> None:
-    """Raise DeviceRefused if a leaf of *device* can be written past the gate; call after connecting."""
+    """Raise DeviceRefused if a leaf of *device* can be written past the gate, once connected."""
     for name, leaf in leaves(path, device):
         if not isinstance(leaf._connector, (GatedSignalConnector, GatedCommandConnector)):
             raise DeviceRefused(
@@ -113,7 +113,7 @@ class GatedMockBackend(MockSignalBackend[Any]):
     of days would fill the memory with them.
     """
 
-    def __init__(self, gate: Gate, path: str, inner: SignalBackend[Any], mock: LazyMock) -> None:
+    def __init__(self, gate: Gate, path: str, inner: SignalBackend[Any], mock: LazyMock[Any]) -> None:
         super().__init__(inner, mock)
         self._gate = gate
         self._path = path
@@ -143,7 +143,7 @@ class GatedSignalConnector(SignalConnector):
         self._gated = GatedBackend(gate, path, backend)
         self.backend = self._gated
 
-    async def connect_mock(self, device: Device, mock: LazyMock) -> None:
+    async def connect_mock(self, device: Device, mock: LazyMock[Any]) -> None:
         """Connect to a gated mock."""
         self.backend = GatedMockBackend(self._gate, self._path, self._init_backend, mock)
 
@@ -182,7 +182,7 @@ class GatedMockCommandBackend(MockCommandBackend[..., Any]):
     """The mock command backend, executed through the gate."""
 
     def __init__(
-        self, gate: Gate, path: str, inner: CommandBackend[..., Any], mock: LazyMock
+        self, gate: Gate, path: str, inner: CommandBackend[..., Any], mock: LazyMock[Any]
     ) -> None:
         super().__init__(inner, mock)
         self._gate = gate
@@ -204,7 +204,7 @@ class GatedCommandConnector(CommandConnector[..., Any]):
         self._gated = GatedCommandBackend(gate, path, backend)
         self.backend = self._gated
 
-    async def connect_mock(self, device: Device, mock: LazyMock) -> None:
+    async def connect_mock(self, device: Device, mock: LazyMock[Any]) -> None:
         """Connect to a gated mock."""
         self.backend = GatedMockCommandBackend(self._gate, self._path, self._init_backend, mock)
 

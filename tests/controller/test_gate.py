@@ -1,0 +1,278 @@
+"""No write gets around the gate: by plan, device method, direct set, mock, reconnection."""
+
+import math
+
+import bluesky.plan_stubs as bps
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ophyd_async.core import (
+    Device,
+    DeviceVector,
+    SignalRW,
+    TriggerableCommand,
+    get_mock_put,
+    set_mock_value,
+    soft_signal_rw,
+)
+from ophyd_async.epics.core import epics_signal_rw, epics_triggerable_command
+
+from controller.chain import Chain
+from controller.clock import VirtualClock
+from controller.errors import DeviceRefused, WriteRefused
+from controller.safety.audit import Audit
+from controller.safety.connectors import ensure_guarded, guard, leaves
+from controller.safety.envelope import Envelope, Limit, Members
+from controller.safety.gate import Gate
+from tests.support.benches import copper_bench
+
+ENVELOPE = Envelope(
+    "test",
+    {
+        "furnace.setpoint": Limit(20, 850, "degC"),
+        "furnace.ramp_rate": Limit(0.1, 20, "K/min"),
+        "furnace.readback": Limit(-20, 860, "degC"),
+        "o2.setpoint": Limit(0, 10, "mL/min"),
+        "he.setpoint": Limit(0, 200, "mL/min"),
+        "shutter.command": Members(("Open", "Closed")),
+        "spectrometer.exposure": Limit(0.1, 600, "s"),
+    },
+    ("spectrometer.energies", "spectrometer.acquire"),
+)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with copper_bench(tmp_path, ENVELOPE) as bench:
+        yield bench
+
+
+WAYS = {
+    "the device is moved": lambda station: bps.mv(station.furnace, 900.0),
+    "the signal is set": lambda station: bps.abs_set(station.furnace.setpoint, 900.0, wait=True),
+    "below the limit": lambda station: bps.mv(station.o2.setpoint, -1.0),
+    "not a number": lambda station: bps.mv(station.o2.setpoint, math.nan),
+    "infinite": lambda station: bps.mv(station.furnace.setpoint, math.inf),
+    "a flow without a limit": lambda station: bps.mv(station.h2.setpoint, 1.0),
+    "a motion without a limit": lambda station: bps.mv(station.mono, 8980.0),
+}
+"""Ways in which a plan may try to write past a limit."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_plan_that_writes_past_a_limit_fails_and_nothing_moves(bench, way):
+    before = bench.twin.commands()
+
+    outcome = bench.run(WAYS[way](bench.station))
+
+    assert not outcome.succeeded
+    assert "WriteRefused" in outcome.reason
+    assert "nothing has moved" in outcome.reason
+    assert bench.twin.commands() == before
+    assert bench.records()[-1]["kind"] == "refusal"
+
+
+def test_a_device_method_and_a_direct_set_are_refused_too(bench):
+    furnace = bench.station.furnace
+
+    async def by_method() -> None:
+        await furnace.set(851.0)
+
+    async def directly() -> None:
+        await furnace.setpoint.set(19.9)
+
+    async def by_the_backend() -> None:
+        await furnace.setpoint._connector.backend.put(1e4)
+
+    for write in (by_method, directly, by_the_backend):
+        with pytest.raises(WriteRefused, match="20 to 850 degC"):
+            bench.engine.call(write())
+
+    assert bench.twin.commands()["furnace.setpoint"] < 850
+
+
+def test_a_set_inside_a_plan_that_is_no_message_is_refused_too(bench):
+    def plan():
+        yield from bps.null()
+        bench.station.furnace.setpoint.set(900.0)
+        yield from bps.sleep(1)
+
+    bench.run(plan())
+
+    assert bench.records()[-1]["kind"] == "refusal"
+    assert bench.twin.commands()["furnace.setpoint"] < 850
+
+
+def test_a_write_within_the_limits_is_recorded_before_and_after(bench):
+    outcome = bench.run(bps.mv(bench.station.o2.setpoint, 5.0))
+
+    assert outcome.succeeded
+    intent, done = bench.records()
+    assert intent == {"kind": "intent", "signal": "o2.setpoint", "value": 5.0}
+    assert done == {"kind": "outcome", "intent": 1, "signal": "o2.setpoint", "error": ""}
+    assert bench.twin.commands()["o2.setpoint"] == 5.0
+
+
+def test_the_intent_is_on_disk_when_the_write_arrives(bench):
+    seen = []
+
+    async def look() -> None:
+        station = bench.station
+        get_mock_put(station.he.setpoint).side_effect = lambda _value: seen.extend(
+            record["kind"] for record in bench.records()
+        )
+        await station.he.setpoint.set(50.0)
+
+    bench.engine.call(look())
+
+    assert seen == ["intent"]
+
+
+def test_a_write_that_fails_at_the_device_is_recorded_as_failed(bench):
+    async def break_it() -> None:
+        get_mock_put(bench.station.o2.setpoint).side_effect = OSError("the cable is out")
+        await bench.station.o2.setpoint.set(5.0)
+
+    with pytest.raises(OSError, match="cable"):
+        bench.engine.call(break_it())
+
+    assert "the cable is out" in bench.records()[-1]["error"]
+
+
+def test_a_member_passes_and_anything_else_does_not(bench):
+    assert bench.run(bps.mv(bench.station.shutter, "Open")).succeeded
+
+    async def wrong() -> None:
+        await bench.station.shutter.command.set("Ajar")
+
+    with pytest.raises(WriteRefused, match="Open or Closed"):
+        bench.engine.call(wrong())
+
+
+def test_a_reconnected_device_stays_behind_the_gate(bench):
+    async def reconnect() -> None:
+        await bench.station.furnace.connect(mock=True, force_reconnect=True)
+        await bench.station.furnace.setpoint.set(900.0)
+
+    with pytest.raises(WriteRefused):
+        bench.engine.call(reconnect())
+
+
+def test_a_readback_outside_its_limit_is_noticed_and_recorded_once(bench):
+    async def overheat() -> None:
+        for _ in range(3):
+            bench.gate.watch({"furnace.readback": 900.0})
+
+    bench.engine.call(overheat())
+
+    (record,) = [r for r in bench.records() if r["kind"] == "violations"]
+    assert record["reasons"] == ["furnace.readback reads 900: allowed -20 to 860 degC"]
+
+
+class Valve(Device):
+    def __init__(self) -> None:
+        self.opening = epics_signal_rw(float, "PV")
+        self.reset_ = epics_triggerable_command("PV:RESET")
+        self.banks = DeviceVector({1: soft_signal_rw(float, 0.0)})
+        super().__init__(name="valve")
+
+
+def gate_of(tmp_path, envelope):
+    clock = VirtualClock()
+    chain = Chain.open(tmp_path / "a.sqlite", "writes")
+    return Gate(envelope, Audit(chain, clock)), clock, chain
+
+
+@pytest.mark.parametrize("path", ["valve.opening", "valve.reset_", "valve.banks.1"])
+def test_signals_commands_and_vectors_are_not_writable_unless_named(tmp_path, path):
+    gate, clock, chain = gate_of(tmp_path, Envelope("empty", {}))
+    device = Valve()
+    guard(gate, "valve", device)
+    leaf = dict(leaves("valve", device))[path]
+
+    async def write() -> None:
+        await device.connect(mock=True)
+        ensure_guarded("valve", device)
+        if isinstance(leaf, TriggerableCommand):
+            await leaf.trigger()
+        elif isinstance(leaf, SignalRW):
+            await leaf.set(1.0)
+
+    with pytest.raises(WriteRefused, match=path):
+        clock.loop.run_until_complete(write())
+    chain.close()
+    clock.loop.close()
+
+
+def test_a_command_listed_as_a_member_may_be_executed(tmp_path):
+    gate, clock, chain = gate_of(tmp_path, Envelope("x", {"valve.reset_": Members(("execute",))}))
+    device = Valve()
+    guard(gate, "valve", device)
+
+    async def trigger() -> None:
+        await device.connect(mock=True)
+        await device.reset_.trigger()
+
+    clock.loop.run_until_complete(trigger())
+    assert chain.length == 2
+    chain.close()
+    clock.loop.close()
+
+
+def test_a_leaf_that_appears_past_the_gate_is_refused_by_name(tmp_path):
+    gate, clock, chain = gate_of(tmp_path, Envelope("empty", {}))
+    device = Valve()
+    guard(gate, "valve", device)
+    device.late = epics_signal_rw(float, "PV2")
+
+    with pytest.raises(DeviceRefused, match=r"valve\.late"):
+        ensure_guarded("valve", device)
+    chain.close()
+    clock.loop.close()
+
+
+def test_a_classic_device_is_refused_by_name(tmp_path):
+    gate, clock, chain = gate_of(tmp_path, Envelope("empty", {}))
+
+    with pytest.raises(DeviceRefused, match=r"motor: .* is not an ophyd-async device"):
+        guard(gate, "motor", object())
+    chain.close()
+    clock.loop.close()
+
+
+@given(
+    st.one_of(
+        st.floats(),
+        st.none(),
+        st.booleans(),
+        st.text(),
+        st.binary(),
+        st.integers(),
+        st.complex_numbers(),
+    )
+)
+def test_whatever_is_asked_only_finite_numbers_within_the_limit_pass(value):
+    limit = Limit(-5.0, 5.0, "mm")
+
+    allowed = not limit.refuses(value)
+
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    assert allowed == (good and -5.0 <= value <= 5.0)
+
+
+def test_numpy_values_are_judged_like_numbers_and_arrays_are_not():
+    limit = Limit(0.0, 1.0)
+
+    assert limit.refuses(np.float64(0.5)) == ""
+    assert limit.refuses(np.float32(np.nan))
+    assert limit.refuses(np.array([0.5]))
+
+
+def test_mock_values_set_by_a_twin_are_no_writes(bench):
+    async def show() -> None:
+        set_mock_value(bench.station.furnace.readback, 25.0)
+
+    bench.engine.call(show())
+
+    assert bench.records() == []
