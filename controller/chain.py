@@ -143,7 +143,7 @@ def _fault(link: Link, length: int, head: str) -> str:
         return f"follows record {length}: there is a gap"
     if link.previous != head:
         return "doesn't continue the record before it: a fork, or a record was exchanged"
-    if not isinstance(link.payload, bytes) or not isinstance(link.stamp, float):
+    if type(link.payload) is not bytes or type(link.stamp) is not float:
         return "is not of the journal's form"
     if link.hash != link_hash(link.sequence, link.stamp, link.payload, link.previous):
         return "has been changed: its hash doesn't fit its content"

@@ -19,7 +19,7 @@ from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
-from controller.errors import ConfigurationError, JournalBroken
+from controller.errors import ConfigurationError, JournalBroken, Problem
 from controller.events import CampaignResumed, CampaignStarted
 from controller.journal import FILE, Journal, Record, locked
 from controller.loop import Listener, Loop, Parts
@@ -40,7 +40,7 @@ from instruments.recorded import RecordedBench, RecordedStation
 from instruments.stations import XasStation
 from simulators.copper.options import CopperOptions
 from simulators.copper.twin import CopperTwin
-from simulators.errors import SimulatorError
+from simulators.errors import TableError
 from simulators.mock_bench import CopperBench, MockBench, TableBench
 from simulators.recorded import read_table
 from simulators.recorded_table import RecordedTable
@@ -112,8 +112,9 @@ def installed() -> Installed:
 def _table(folder: Path, objectives: Sequence[str]) -> RecordedTable:
     try:
         return read_table(folder, objectives)
-    except SimulatorError as error:
-        raise ConfigurationError(str(error)) from error
+    except TableError as error:
+        problems = [Problem(str(p.file), p.message, p.row, p.column, p.value) for p in error.problems]
+        raise ConfigurationError(problems=problems) from error
 
 
 def words_of(resolved: ResolvedCampaign) -> Words:

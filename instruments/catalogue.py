@@ -29,8 +29,8 @@ class PlanSpec:
     """What the controller must know of a plan to run it, to stop it and to repeat it.
 
     ``duration_s`` gives the longest time that the plan can take with given arguments: nothing
-    starts that can't end before a campaign's ``until``. Arguments that no field names are written to
-    the signal of ``signal_prefix`` and their name.
+    starts that can't end before a campaign's ``until``. Arguments that no field names are
+    written to the signal of ``signal_prefix`` and their name.
     """
 
     name: str
