@@ -42,7 +42,7 @@ class KineticsOptions(_Options):
         rate_per_s=0.014, reference_degc=250, activation_kj_mol=98, order=0.5
     )
     oxidation_to_cu2: Step = Step(
-        rate_per_s=0.0006, reference_degc=250, activation_kj_mol=95, order=0.5
+        rate_per_s=0.00035, reference_degc=250, activation_kj_mol=120, order=0.5
     )
     reduction_to_cu0: Step = Step(
         rate_per_s=0.24, reference_degc=350, activation_kj_mol=114.6, order=1.0

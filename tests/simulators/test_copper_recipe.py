@@ -52,7 +52,7 @@ def test_the_optimum_lies_neither_in_the_centre_nor_in_a_corner(truth_map):
     assert np.minimum(best, 1.0 - best).max() > 0.2
 
 
-def test_more_heat_more_oxygen_or_more_hydrogen_than_the_best_is_worse():
+def test_elsewhere_than_at_the_best_is_worse_whatever_is_changed():
     best = Recipe(245.0, 7.0, 2.9, 29.0)
     recipes = [best, Recipe(400, 7, 2.9, 29), Recipe(150, 7, 2.9, 29), Recipe(245, 7, 0.1, 29)]
     recipes += [Recipe(245, 0.3, 2.9, 29), Recipe(245, 7, 2.9, 2)]
@@ -61,7 +61,7 @@ def test_more_heat_more_oxygen_or_more_hydrogen_than_the_best_is_worse():
     cu1 = fractions_after(table, CopperOptions())[:, 1]
 
     assert cu1[0] > 0.9
-    assert (cu1[1:] < 0.85).all()
+    assert (cu1[1:] < cu1[0] - 0.02).all()
 
 
 def test_the_map_agrees_with_the_recipe_played_on_the_twin():
