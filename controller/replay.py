@@ -11,23 +11,14 @@ from agents.errors import AgentOptionError
 from agents.protocols import Agent
 from controller.campaign import Autonomy, Chosen
 from controller.errors import ConfigurationError
-from controller.events import CampaignStarted, CampaignStopped, ObservationMade, SuggestionMade
-from controller.journal import Record, read
+from controller.events import CampaignStopped, ObservationMade, SuggestionMade
 from controller.loop import Listener
 from controller.reading import read_yaml
-from controller.resolving import ResolvedCampaign
+from controller.recording import Recording, recording
 from controller.state import CampaignState, Stop, apply
 from controller.validation import validated
 from controller.versions import changed, versions
-from controller.wiring import (
-    Words,
-    agent_of,
-    fold,
-    open_session,
-    started_of,
-    terms_of,
-    words_of,
-)
+from controller.wiring import open_session, terms_of
 
 ABSENT = "absent"
 
@@ -58,34 +49,6 @@ class Comparison:
     decisions: int
     difference: Difference | None
     drift: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A campaign as its journal tells it."""
-
-    directory: Path
-    records: tuple[Record, ...]
-    started: CampaignStarted
-    resolved: ResolvedCampaign
-    words: Words
-
-    @property
-    def state(self) -> CampaignState:
-        """The state at the end of the journal."""
-        return fold(list(self.records), terms_of(self.resolved, self.words))
-
-    def agent(self) -> Agent:
-        """Return the campaign's agent as it was at the beginning: told nothing."""
-        return agent_of(self.resolved.campaign, self.words, self.started.seed)
-
-
-def recording(directory: Path) -> Recording:
-    """Return the campaign in *directory*; raises JournalBroken for a journal that is broken."""
-    records = read(directory)
-    started = started_of(records, directory)
-    resolved = ResolvedCampaign.model_validate(started.campaign)
-    return Recording(directory, tuple(records), started, resolved, words_of(resolved))
 
 
 def compare(

@@ -15,7 +15,8 @@ from rich.table import Table
 from controller.commands.running import free
 from controller.course import Step, course_of
 from controller.progress import display
-from controller.replay import Comparison, Recording, compare, read_agent, recording, rerun
+from controller.recording import Recording, recording
+from controller.replay import Comparison, compare, read_agent, rerun
 from controller.summary import summary_of
 from controller.wiring import ranks_of
 from controller.wording import file_name, measured, point

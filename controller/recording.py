@@ -1,0 +1,39 @@
+"""A campaign as its journal tells it, whether it is over or was cut off: nothing is run here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.protocols import Agent
+from controller.events import CampaignStarted
+from controller.journal import Record, read
+from controller.resolving import ResolvedCampaign
+from controller.state import CampaignState
+from controller.wiring import Words, agent_of, fold, started_of, terms_of, words_of
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All that is known of a campaign in ``directory``."""
+
+    directory: Path
+    records: tuple[Record, ...]
+    started: CampaignStarted
+    resolved: ResolvedCampaign
+    words: Words
+
+    @property
+    def state(self) -> CampaignState:
+        """The state at the end of the journal."""
+        return fold(list(self.records), terms_of(self.resolved, self.words))
+
+    def agent(self) -> Agent:
+        """Return the campaign's agent as it was at the beginning: told nothing."""
+        return agent_of(self.resolved.campaign, self.words, self.started.seed)
+
+
+def recording(directory: Path) -> Recording:
+    """Return the campaign in *directory*; raises JournalBroken for a journal that is broken."""
+    records = read(directory)
+    started = started_of(records, directory)
+    resolved = ResolvedCampaign.model_validate(started.campaign)
+    return Recording(directory, tuple(records), started, resolved, words_of(resolved))

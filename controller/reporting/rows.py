@@ -1,0 +1,104 @@
+"""The table of decisions: each suggestion, why it was made, and what came of it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agents.protocols import Agent, Measured, Prediction
+from controller.reporting.story import Decision, Story, point_of
+from controller.state import best_observation
+from controller.wording import duration, measured, number, with_sigma
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One decision as it stands in the table; ``details`` are pairs of heading and text."""
+
+    number: int
+    when: str
+    point: str
+    chosen_by: str
+    expected: str
+    measured: str
+    missed_by: str
+    outcome: str
+    best: bool
+    details: tuple[tuple[str, str], ...]
+    alternatives: tuple[tuple[str, str, str], ...]
+    """Point, expectation and acquisition of each point that was not taken."""
+
+
+def rows_of(story: Story) -> list[Row]:
+    """Return every decision of *story* in order."""
+    agent = story.recording.agent()
+    best = best_observation(story.state)
+    name = None if best is None else best.experiment
+    return [_row(decision, story, agent, name) for decision in story.decisions]
+
+
+def _row(decision: Decision, story: Story, agent: Agent, best: str | None) -> Row:
+    objective = story.state.terms.objectives[0]
+    observation = decision.observation
+    value = None if observation is None else observation.values.get(objective.name)
+    expected = decision.expected(objective.name)
+    return Row(
+        number=decision.number,
+        when=duration(decision.made - story.state.started),
+        point=point_of(decision.suggestion.parameters, story),
+        chosen_by=decision.suggestion.model,
+        expected=_expected(expected),
+        measured="" if value is None else measured(value),
+        missed_by=_missed(expected, value),
+        outcome=decision.outcome,
+        best=bool(decision.experiment) and decision.experiment == best,
+        details=tuple(_details(decision, agent)),
+        alternatives=tuple(
+            (
+                point_of(other.parameters, story),
+                _expected(other.predictions.get(objective.name)),
+                "" if other.acquisition is None else number(other.acquisition),
+            )
+            for other in decision.suggestion.alternatives
+        ),
+    )
+
+
+def _expected(prediction: Prediction | None) -> str:
+    """Return what one experiment was expected to give: mean ± both parts of the sigma."""
+    if prediction is None:
+        return ""
+    return with_sigma(prediction.mean, math.hypot(prediction.epistemic, prediction.aleatoric))
+
+
+def _missed(expected: Prediction | None, value: Measured | None) -> str:
+    """Return by how many sigma of the prediction *value* missed it."""
+    if expected is None or value is None:
+        return ""
+    sigma = math.hypot(expected.epistemic, expected.aleatoric)
+    return f"{(value.mean - expected.mean) / sigma:+.1f} σ" if sigma > 0 else ""
+
+
+def _details(decision: Decision, agent: Agent) -> Iterator[tuple[str, str]]:
+    suggestion, observation = decision.suggestion, decision.observation
+    yield "why", agent.explain(suggestion)
+    if suggestion.acquisition is not None:
+        yield "acquisition", number(suggestion.acquisition)
+    if decision.refused:
+        yield "refused", "; ".join(decision.refused)
+    if observation is not None:
+        if observation.quality.reasons and not decision.refused:
+            yield "quality", "; ".join(observation.quality.reasons)
+        if len(observation.values) > 1:
+            values = observation.values.items()
+            yield "values", ", ".join(f"{name} {measured(value)}" for name, value in values)
+        scores = observation.quality.scores.items()
+        if scores:
+            yield "scores", ", ".join(f"{name} {number(score)}" for name, score in scores)
+        if observation.runs:
+            yield "runs", ", ".join(observation.runs)
+    if suggestion.fit:
+        yield "fit", ", ".join(f"{name} {number(v)}" for name, v in suggestion.fit.items())
+    yield "suggestion", suggestion.id
+    if decision.experiment:
+        attempts = f" (attempt {decision.attempts})" if decision.attempts > 1 else ""
+        yield "experiment", decision.experiment + attempts
