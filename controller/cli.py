@@ -185,8 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app(args=None if arguments is None else list(arguments), prog_name="heliostat")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
-    except KeyboardInterrupt as interrupt:
-        _say(str(interrupt) or "interrupted")
+    except KeyboardInterrupt:
         return INTERRUPTED
     except OURS as error:
         _say(str(error) or type(error).__name__)

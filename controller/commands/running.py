@@ -31,7 +31,7 @@ EXPERIMENTS = 50
 """How many experiments on a recorded table without a campaign file, if it has as many points."""
 AILING = (Stop.FAILURES.value, Stop.UNDECIDED.value)
 """Ends that somebody must look at."""
-OK, FAILED = 0, 1
+OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,10 @@ def _watching(name: str, directory: Path) -> Iterator[Display]:
         with redirect_stdout(sys.stderr), display(name) as show:
             yield show
     except (KeyboardInterrupt, typer.Abort) as interrupt:
-        message = f"interrupted; nothing is lost. Go on with: heliostat resume {directory}"
-        raise KeyboardInterrupt(message) from interrupt
+        typer.echo(
+            f"interrupted; nothing is lost. Go on with: heliostat resume {directory}", err=True
+        )
+        raise typer.Exit(INTERRUPTED) from interrupt
 
 
 def approver(show: Display) -> Approver | None:

@@ -54,7 +54,8 @@ def _draw(axes: Axes, steps: Sequence[Step], story: Story) -> None:
         axes.fill_between(
             numbers, [*low, low[-1]], [*high, high[-1]], step="post", color=GREEN, alpha=0.15, lw=0
         )
-        axes.step(numbers, [*means, means[-1]], where="post", color=GREEN, label="best so far ± σ")
+        label = "best so far ± σ" if any(sigmas) else "best so far"
+        axes.step(numbers, [*means, means[-1]], where="post", color=GREEN, label=label)
     for outcome in ("accepted", "suspect", "rejected"):
         _points(axes, [s for s in steps if _verdict(s) == outcome and s.value], outcome)
     _without_value(axes, [s for s in steps if s.value is None])
@@ -81,7 +82,7 @@ def _points(axes: Axes, steps: Sequence[Step], outcome: str) -> None:
         color=OUTCOMES[outcome],
         markerfacecolor=OUTCOMES[outcome] if outcome == "accepted" else PAPER,
         elinewidth=0.9,
-        label=f"{outcome} ± σ",
+        label=f"{outcome} ± σ" if any(value.sigma for value in values) else outcome,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from agents.protocols import Measured, Objective, Parameters, Prediction, Value
 from agents.space import Categorical, Continuous, Space
@@ -18,11 +19,15 @@ from controller.wording import short_unit
 TITLE = "What the model believes"
 POINTS = 81
 LEVELS = 40
+FEW = 12
+"""So few values are drawn one by one, not as a curve."""
 NEAR = 0.35
 """Observations fade with their distance from the cut, on this scale of the unit cube."""
 ROOM = 0.25
 """Beyond means and observations, as part of their range, the bands are cut off."""
 WIDTH, HEIGHT = 3.6, 2.5
+
+Array = NDArray[np.float64]
 
 
 @runtime_checkable
@@ -196,6 +201,18 @@ def _axis(objective: Objective) -> str:
 
 def _band(axes: Axes, cut: Cut, story: Story, best: Parameters) -> None:
     x = np.array([float(value) for value in cut.values])
+    if len(x) <= FEW:
+        _marks(axes, x, cut)
+    else:
+        _curve(axes, x, cut)
+    for seen in _seen(story, cut, best):
+        _dot(axes, float(seen.point[cut.name]), seen)
+    axes.axvline(float(best[cut.name]), color=GREEN, lw=1)
+    edge = 0.04 * (x.max() - x.min()) if len(x) <= FEW else 0.0
+    axes.set_xlim(x.min() - edge, x.max() + edge)
+
+
+def _curve(axes: Axes, x: Array, cut: Cut) -> None:
     mean = np.array([belief.mean for belief in cut.beliefs])
     epistemic = np.array([belief.epistemic for belief in cut.beliefs])
     total = np.hypot(epistemic, [belief.aleatoric for belief in cut.beliefs])
@@ -203,25 +220,20 @@ def _band(axes: Axes, cut: Cut, story: Story, best: Parameters) -> None:
     axes.fill_between(x, mean - epistemic, mean + epistemic, color=BLUE, alpha=0.25, lw=0)
     axes.plot(x, mean, color=MUTED, lw=1, linestyle=":")
     axes.plot(x, np.where(cut.allowed, mean, np.nan), color=BLUE)
-    for seen in _seen(story, cut, best):
-        _dot(axes, float(seen.point[cut.name]), seen)
-    axes.axvline(float(best[cut.name]), color=GREEN, lw=1)
-    axes.set_xlim(x.min(), x.max())
+
+
+def _marks(axes: Axes, x: Array, cut: Cut) -> None:
+    """Draw what is believed at each of few values, as bars."""
+    means = [belief.mean for belief in cut.beliefs]
+    totals = [float(np.hypot(b.epistemic, b.aleatoric)) for b in cut.beliefs]
+    axes.errorbar(x, means, totals, fmt="none", color=BLUE, alpha=0.3, lw=5)
+    epistemic = [belief.epistemic for belief in cut.beliefs]
+    axes.errorbar(x, means, epistemic, fmt="s", color=BLUE, markersize=5)
 
 
 def _bars(axes: Axes, cut: Cut, story: Story, best: Parameters) -> None:
     places = {str(value): place for place, value in enumerate(cut.values)}
-    totals = [float(np.hypot(b.epistemic, b.aleatoric)) for b in cut.beliefs]
-    means = [belief.mean for belief in cut.beliefs]
-    axes.errorbar(range(len(means)), means, totals, fmt="none", color=BLUE, alpha=0.35, lw=5)
-    axes.errorbar(
-        range(len(means)),
-        means,
-        [belief.epistemic for belief in cut.beliefs],
-        fmt="s",
-        color=BLUE,
-        markersize=5,
-    )
+    _marks(axes, np.arange(len(places), dtype=np.float64), cut)
     for seen in _seen(story, cut, best):
         if str(seen.point[cut.name]) in places:
             _dot(axes, places[str(seen.point[cut.name])] + 0.18, seen)
@@ -244,7 +256,7 @@ def _caption(cuts: Sequence[Cut]) -> str:
     )
     return (
         "The model after all experiments, along each parameter through the best point (green). "
-        "Dark band: what the model doesn't know of the mean (± σ); light band: with the scatter "
+        "Dark: what the model doesn't know of the mean (± σ); light: with the scatter "
         "of one experiment. Dots: usable observations, fainter the farther they lie from the cut."
         + moved
         + outside
