@@ -8,6 +8,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from ophyd_async.core import NotConnectedError
+
 from agents.catalogue import OPTIONS, build_agent
 from agents.protocols import Agent, Objective, Reducer
 from agents.space import Categorical, Space
@@ -19,7 +21,7 @@ from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
-from controller.errors import ConfigurationError, JournalBroken, Problem
+from controller.errors import ConfigurationError, EngineError, JournalBroken, Problem
 from controller.events import CampaignResumed, CampaignStarted
 from controller.journal import FILE, Journal, Record, locked
 from controller.loop import Listener, Loop, Parts
@@ -113,7 +115,9 @@ def _table(folder: Path, objectives: Sequence[str]) -> RecordedTable:
     try:
         return read_table(folder, objectives)
     except TableError as error:
-        problems = [Problem(str(p.file), p.message, p.row, p.column, p.value) for p in error.problems]
+        problems = [
+            Problem(str(p.file), p.message, p.row, p.column, p.value) for p in error.problems
+        ]
         raise ConfigurationError(problems=problems) from error
 
 
@@ -256,7 +260,13 @@ def _build(
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
     stack.callback(engine.close)
     bench = _bench(resolved, words, state.seed)
-    engine.call(_connect(bench, gate, state))
+    try:
+        engine.call(_connect(bench, gate, state))
+    except NotConnectedError as error:
+        raise EngineError(
+            f"beamline {resolved.beamline.name!r}: could not connect: {error}; are its IOCs up, "
+            f"and is the prefix {resolved.beamline.prefix!r} right?"
+        ) from error
     identity = Identity(state.campaign_id, plan.directory, ids, _about(resolved, state))
     calls = _calls(resolved, words.space)
     parts = Parts(

@@ -113,7 +113,9 @@ class GatedMockBackend(MockSignalBackend[Any]):
     of days would fill the memory with them.
     """
 
-    def __init__(self, gate: Gate, path: str, inner: SignalBackend[Any], mock: LazyMock[Any]) -> None:
+    def __init__(
+        self, gate: Gate, path: str, inner: SignalBackend[Any], mock: LazyMock[Any]
+    ) -> None:
         super().__init__(inner, mock)
         self._gate = gate
         self._path = path
