@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from botorch.acquisition.logei import qLogNoisyExpectedImprovement
 from botorch.acquisition.objective import GenericMCObjective
+from botorch.acquisition.utils import prune_inferior_points
 from botorch.models import SingleTaskGP
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.settings import validate_input_scaling
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 from agents.belief import Belief
 
 Array = NDArray[np.float64]
+PRUNING = 512
+"""Samples that tell which measured points may be the best; the others leave the sums."""
 CHUNK = 512
 """Points evaluated at once: bounds the memory, not the result."""
 
@@ -66,20 +69,33 @@ def utility_of(belief: Belief) -> Callable[..., torch.Tensor]:
     return utility
 
 
+def _sampler(samples: int, stream: int) -> SobolQMCNormalSampler:
+    return SobolQMCNormalSampler(torch.Size([samples]), seed=stream % 2**31)
+
+
 class Acquisition:
     """Expected improvement over all that was measured or is pending, as a function of points."""
 
     def __init__(self, belief: Belief, pending: Array, stream: int, samples: int) -> None:
         """Build it for *pending* points (m x d, unit cube); *stream* seeds its *samples*."""
         torch.set_num_threads(1)  # a process decides in one thread: the same sums every time
-        self.function = qLogNoisyExpectedImprovement(
-            model=model_of(belief),
-            X_baseline=torch.as_tensor(belief.surrogate.training.inputs),
-            sampler=SobolQMCNormalSampler(torch.Size([samples]), seed=stream % 2**31),
-            objective=GenericMCObjective(utility_of(belief)),
-            X_pending=torch.as_tensor(pending) if len(pending) else None,
-            prune_baseline=True,
-        )
+        model, objective = model_of(belief), GenericMCObjective(utility_of(belief))
+        with jitter_is_fine():
+            # Pruned here and not in the function, which would draw from torch's global generator.
+            baseline = prune_inferior_points(
+                model,
+                torch.as_tensor(belief.surrogate.training.inputs),
+                objective,
+                sampler=_sampler(PRUNING, stream),
+            )
+            self.function = qLogNoisyExpectedImprovement(
+                model=model,
+                X_baseline=baseline,
+                sampler=_sampler(samples, stream),
+                objective=objective,
+                X_pending=torch.as_tensor(pending) if len(pending) else None,
+                prune_baseline=False,
+            )
 
     def __call__(self, points: Array) -> Array:
         """Return the acquisition (n) of *points* (n x d), each by itself."""

@@ -1,22 +1,18 @@
-"""The space of a campaign: parameters, what limits them together, and the unit cube.
-
-``encode`` gives one column per numeric parameter (its place between its bounds) and one per
-option of a categorical one (one-hot), in the order of the parameters. Discrete values keep
-their distances: values 1, 2 and 10 lie at 0, 0.11 and 1.
-"""
+"""The space of a campaign: parameters, and what limits them together."""
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.box import BLOCKS, Box, Key, Points
 from agents.constraints import ForbiddenRegion, LinearConstraint
-from agents.errors import PointError, SpaceError
-from agents.parameters import Categorical, Continuous, Discrete, Integer, Parameter, number
+from agents.errors import SpaceError
+from agents.parameters import Categorical, Continuous, Discrete, Integer, Parameter
 from agents.polytope import Polytope, polytope_of
 from agents.protocols import Parameters, Value
 
@@ -26,16 +22,13 @@ __all__ = [
     "Discrete",
     "ForbiddenRegion",
     "Integer",
+    "Key",
     "LinearConstraint",
     "Parameter",
     "Space",
 ]
 
 Array = NDArray[np.float64]
-Key = tuple[Value, ...]
-Points = list[dict[str, Value]]
-BLOCK = 256
-BLOCKS = 64
 FRUITLESS = 2048
 """So many candidates without a new point, and a sample ends."""
 LISTABLE = 4096
@@ -43,7 +36,7 @@ LISTABLE = 4096
 
 
 @dataclass(frozen=True)
-class Space:
+class Space(Box):
     """All points that a campaign may try; with a *pool*, only the points of the pool.
 
     A pool's points keep their very numbers. Raises SpaceError where it makes no sense: names
@@ -52,7 +45,6 @@ class Space:
     forbidden region are left out.
     """
 
-    parameters: tuple[Parameter, ...]
     constraints: tuple[LinearConstraint, ...] = ()
     forbidden: tuple[ForbiddenRegion, ...] = ()
     pool: tuple[Parameters, ...] | None = None
@@ -66,44 +58,9 @@ class Space:
         else:
             object.__setattr__(self, "pool", self._checked_pool(self.pool))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The parameters' names, in order."""
-        return tuple(parameter.name for parameter in self.parameters)
-
-    def parameter(self, name: str) -> Parameter:
-        """Return the parameter called *name*; PointError if there is none."""
-        if name not in self._by_name:
-            raise PointError(f"parameter {name!r} is unknown; known: {', '.join(self.names)}")
-        return self._by_name[name]
-
-    @cached_property
-    def _by_name(self) -> dict[str, Parameter]:
-        return {parameter.name: parameter for parameter in self.parameters}
-
-    @property
-    def dimension(self) -> int:
-        """The number of columns of the encoded space."""
-        return sum(parameter.width for parameter in self.parameters)
-
-    @cached_property
-    def columns(self) -> Mapping[str, slice]:
-        """Each parameter's columns in the encoded space."""
-        ends = np.cumsum([parameter.width for parameter in self.parameters]).tolist()
-        return {
-            parameter.name: slice(end - parameter.width, end)
-            for parameter, end in zip(self.parameters, ends, strict=True)
-        }
-
-    @cached_property
-    def groups(self) -> NDArray[np.int64]:
-        """The place of each column's parameter (dimension)."""
-        widths = [parameter.width for parameter in self.parameters]
-        return np.repeat(np.arange(len(widths)), widths)
-
     def check(self, point: Parameters) -> tuple[str, ...]:
         """Return why *point* is not of the space, one reason each; empty if it is."""
-        faults = self._faults(point)
+        faults = self.faults(point)
         if faults:
             return faults
         reasons = [
@@ -120,70 +77,14 @@ class Space:
             reasons.append(f"point {dict(point)} is not in the pool of {len(self.pool)} points")
         return tuple(reasons)
 
-    def _faults(self, point: Parameters) -> tuple[str, ...]:
-        """Return what is wrong with the names and values of *point*, each by itself."""
-        unknown = [name for name in point if name not in self._by_name]
-        known = ", ".join(self.names)
-        faults = [f"parameter {name!r} is unknown; known: {known}" for name in unknown]
-        for name, parameter in self._by_name.items():
-            fault = (
-                parameter.fault(point[name])
-                if name in point
-                else f"parameter {name!r} is missing; accepted: {parameter.accepts}"
-            )
-            faults.extend([fault] if fault else [])
-        return tuple(faults)
-
-    def key(self, point: Parameters) -> Key:
-        """Return a hashable form of *point*, equal for equal points (6 and 6.0 are equal)."""
-        return tuple(point[name] for name in self.names)
-
-    def encode(self, points: Sequence[Parameters]) -> Array:
-        """Return *points* in the unit cube (n x dimension).
-
-        Numbers off a grid or beyond a bound are taken as they are or at the bound: what was
-        really applied may miss its setpoint. PointError for a missing parameter, an unknown
-        option, or what is no finite number.
-        """
-        blocks = []
-        for parameter in self.parameters:
-            if missing := [point for point in points if parameter.name not in point]:
-                raise PointError(f"parameter {parameter.name!r} is missing in {dict(missing[0])}")
-            given = [point[parameter.name] for point in points]
-            if isinstance(parameter, Categorical):
-                blocks.append(parameter.encode([str(value) for value in given]))
-            else:
-                plain = np.array([number(parameter.name, value) for value in given])
-                blocks.append(parameter.encode(plain)[:, None])
-        return np.hstack(blocks)
-
     def decode(self, array: Array) -> Points:
         """Return the points at *array* (n x dimension); with a pool, the nearest of the pool.
 
-        The exact inverse of ``encode`` for every point that the space makes or the pool holds,
-        and for every number with up to 14 digits (see ``agents.parameters``). Constraints are
-        not looked at. PointError for another shape or what is no finite number.
+        As ``Box.decode``; every point of a pool comes back with its very numbers.
         """
-        units = np.asarray(array, dtype=np.float64)
-        if units.ndim != 2 or units.shape[1] != self.dimension or not np.isfinite(units).all():
-            raise PointError(
-                f"decode needs finite numbers of shape n x {self.dimension}, got {units.shape}"
-            )
-        if self.pool is not None:
-            return [dict(self.pool[self._nearest_in_pool(row)]) for row in units]
-        inside = np.clip(units, 0.0, 1.0)
-        columns: list[Sequence[Value]] = []
-        for parameter in self.parameters:
-            block = inside[:, self.columns[parameter.name]]
-            if isinstance(parameter, Categorical):
-                columns.append(parameter.decode(block))
-            else:
-                columns.append(parameter.decode(block[:, 0]))
-        return self._points(columns)
-
-    def _points(self, columns: Iterable[Sequence[Value]]) -> Points:
-        """Return one point per row of *columns* (one sequence per parameter)."""
-        return [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
+        if self.pool is None:
+            return super().decode(array)
+        return [dict(self.pool[self._nearest_in_pool(row)]) for row in self.units(array)]
 
     @cached_property
     def _pool_keys(self) -> dict[Key, int]:
@@ -219,30 +120,17 @@ class Space:
         texts += [f"not ({region.text})" for region in self.forbidden]
         return f"space: no point keeps {'; '.join(texts)}: widen bounds or tolerance"
 
-    def _sobol(self, seed: int, dimension: int) -> Iterable[Array]:
-        """Yield blocks (BLOCK x dimension) of scrambled Sobol points."""
-        from scipy.stats import qmc
-
-        engine = qmc.Sobol(dimension, rng=np.random.default_rng(seed))
-        for _ in range(BLOCKS):
-            yield engine.random(BLOCK)
-
     def _candidates(self, seed: int) -> Iterable[dict[str, Value]]:
         """Yield points that may keep the constraints: first plain ones, then constructed ones."""
         equal = any(constraint.relation == "==" for constraint in self.constraints)
         plain = 0 if equal else BLOCKS
         if self.constraints and not equal:
             plain = 2
-        for block in itertools.islice(self._sobol(seed, len(self.parameters)), plain):
-            yield from self._spread(block)
+        for block in itertools.islice(self.sobol(seed, len(self.parameters)), plain):
+            yield from self.spread(block)
         if self.constraints:
-            for turn, block in enumerate(self._sobol(seed, len(self.parameters))):
-                yield from self._constructed(self._spread(block), seed + turn)
-
-    def _spread(self, units: Array) -> Points:
-        """Return points for evenly spread *units* (n x parameters)."""
-        columns = [p.spread(units[:, index]) for index, p in enumerate(self.parameters)]
-        return self._points(columns)
+            for turn, block in enumerate(self.sobol(seed, len(self.parameters))):
+                yield from self._constructed(self.spread(block), seed + turn)
 
     @cached_property
     def polytope(self) -> Polytope:
@@ -302,8 +190,8 @@ class Space:
         """Return those of *points* nearest to Sobol points, none twice."""
         taken: list[int] = []
         free = np.ones(len(points), dtype=bool)
-        for block in self._sobol(seed, len(self.parameters)):
-            for row in self.encode(self._spread(block)):
+        for block in self.sobol(seed, len(self.parameters)):
+            for row in self.encode(self.spread(block)):
                 if len(taken) >= min(count, len(points)):
                     return [dict(points[index]) for index in taken]
                 distance = np.square(self.encoded_list - row).sum(axis=1)
@@ -341,7 +229,7 @@ class Space:
         seen: dict[bytes, int] = {}
         kept: list[Parameters] = []
         for row, point in enumerate(rows):
-            faults = self._faults(point) or tuple(
+            faults = self.faults(point) or tuple(
                 f"constraint {constraint.text}: got {constraint.value(point):.12g}"
                 for constraint in self.constraints
                 if not constraint.holds(point)

@@ -215,6 +215,19 @@ def test_where_experiments_fail_it_looks_elsewhere():
     assert failures <= 8
 
 
+def test_nothing_is_drawn_from_a_global_generator():
+    import torch
+
+    agent, _, _ = campaign(Goal.MAXIMIZE, hill, 7)
+    asked = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        asked.append(agent.ask(2))
+
+    assert asked[0] == asked[1]
+
+
 def test_a_fit_that_fails_falls_back_to_space_filling_and_says_so(monkeypatch):
     agent, _, _ = campaign(Goal.MAXIMIZE, hill, 6)
 
