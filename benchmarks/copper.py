@@ -8,6 +8,7 @@ doesn't know), or *most* experiments are used up (counted as more than that).
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import tempfile
@@ -56,10 +57,8 @@ def one(agent: str, seed: int, most: int, stop: bool = True) -> dict[str, Any]:
             _note_truth(session, truths)
             parts.watch(session)
             cpu = time.process_time()
-            try:
+            with contextlib.suppress(Reached):
                 session.loop.run()
-            except Reached:
-                pass
             cpu = time.process_time() - cpu
             state = session.loop.state
             wall = time.perf_counter() - wall
@@ -90,7 +89,9 @@ def _note_truth(session: Session, truths: list[float]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--most", type=int, default=80)

@@ -19,7 +19,9 @@ TABLE = Path(__file__).parents[1] / "simulators/data/recorded/pvlab_crossed_barr
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--experiments", type=int, default=200)
     count = parser.parse_args().experiments
     resolved = recorded_campaign(TABLE, "sobol", 0, count)

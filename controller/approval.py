@@ -7,7 +7,7 @@ from agents.protocols import Suggestion
 from controller.campaign import Autonomy, Campaign
 from controller.errors import ConfigurationError
 from controller.loop import Clearance
-from controller.state import Stop
+from controller.terms import Stop
 
 Approver = Callable[[Suggestion], bool]
 """Asks a person about a suggestion that the pre-check allows; True: it may run."""

@@ -91,7 +91,9 @@ class Engine:
 class _InterruptiblePatience(DuringTask):
     """Waits for the plan; the operator's interrupt becomes an immediate pause, never a panic."""
 
-    interrupt: Callable[[], None]
+    def __init__(self) -> None:
+        super().__init__()
+        self.interrupt: Callable[[], None] = _nothing
 
     def block(self, blocking_event: threading.Event) -> None:
         while True:
@@ -101,6 +103,10 @@ class _InterruptiblePatience(DuringTask):
                 self.interrupt()
             else:
                 return
+
+
+def _nothing() -> None:
+    """Do nothing: there is no plan to interrupt yet."""
 
 
 def _during(plan: Generator[Msg, Any, Any], hooks: BenchHooks) -> Generator[Msg, Any, Any]:

@@ -5,6 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agents.protocols import Agent, Observation, Quality, Reducer, Suggestion, Verdict
+from controller.actions import (
+    Abandon,
+    Action,
+    Ask,
+    Clear,
+    Finish,
+    Reduce,
+    Report,
+    RunFinally,
+    Start,
+    next_action,
+)
 from controller.clock import Clock
 from controller.events import (
     CampaignStopped,
@@ -19,21 +31,8 @@ from controller.events import (
 )
 from controller.journal import Journal, Record
 from controller.seam import derived_id
-from controller.state import (
-    Abandon,
-    Action,
-    Ask,
-    CampaignState,
-    Clear,
-    Finish,
-    Reduce,
-    Report,
-    RunFinally,
-    Start,
-    Stop,
-    apply,
-    next_action,
-)
+from controller.state import CampaignState, apply
+from controller.terms import Stop
 from instruments.effects import Effect
 from models.values import Documents
 

@@ -15,7 +15,8 @@ from controller.events import CampaignStopped, ObservationMade, SuggestionMade
 from controller.loop import Listener
 from controller.reading import read_yaml
 from controller.recording import Recording, recording
-from controller.state import CampaignState, Stop, apply
+from controller.state import CampaignState, apply
+from controller.terms import Stop
 from controller.validation import validated
 from controller.versions import changed, versions
 from controller.wiring import open_session, terms_of

@@ -13,6 +13,7 @@ from ophyd_async.core import NotConnectedError
 from agents.catalogue import OPTIONS, build_agent
 from agents.protocols import Agent, Objective, Reducer
 from agents.space import Categorical, Space
+from controller.actions import next_action
 from controller.approval import Approver, clearance_of, require_somebody
 from controller.bench import Conversion, EngineBench, Identity, PlannedCall, Precheck, World
 from controller.campaign import Autonomy, Campaign, PlanCall
@@ -33,8 +34,9 @@ from controller.safety.envelope import Envelope, envelope_of_space
 from controller.safety.gate import Gate
 from controller.seam import Ids, derived_id, seam
 from controller.spaces import objectives_of, space_of
-from controller.state import CampaignState, Target, Terms, apply, next_action
+from controller.state import CampaignState, apply
 from controller.summary import Ranks, experiments_of
+from controller.terms import Target, Terms
 from controller.units import convert
 from controller.versions import changed, versions
 from instruments.catalogue import PLANS
@@ -183,6 +185,7 @@ def resume_session(
         plan = _Plan(resolved, words_of(resolved), directory, listener, approve)
         state = fold(records, terms_of(plan.resolved, plan.words))
         clock = _clock(resolved, max(0.0, state.bench_time - state.started))
+        stack.callback(clock.loop.close)
         session = _build(stack, (journal, clock), plan, state)
         if next_action(session.loop.state) is not None:
             session.loop.record(CampaignResumed(changed=changed(started.versions, versions())))
@@ -231,6 +234,7 @@ def terms_of(resolved: ResolvedCampaign, words: Words) -> Terms:
 def _start(stack: ExitStack, journal: Journal, plan: _Plan) -> Session:
     campaign = plan.resolved.campaign
     clock = _clock(plan.resolved, 0.0)
+    stack.callback(clock.loop.close)
     started = CampaignStarted(
         campaign_id=derived_id(plan.resolved.model_dump_json(), campaign.seed, clock.now()),
         campaign=plan.resolved.model_dump(mode="json"),

@@ -14,14 +14,16 @@ import typer
 
 from agents.catalogue import read_options
 from agents.protocols import Suggestion
+from controller.actions import next_action
 from controller.approval import Approver
 from controller.campaign import Budget, Campaign, Chosen
 from controller.checking import load
 from controller.errors import ConfigurationError
 from controller.progress import Display, display
 from controller.resolving import ResolvedCampaign, recorded_campaign
-from controller.state import Stop, best_observation, next_action
+from controller.state import best_observation
 from controller.summary import summary_of
+from controller.terms import Stop
 from controller.versions import versions
 from controller.wiring import Session, installed, open_session, resume_session, words_of
 from controller.wording import duration, file_name, measured, point, with_sigma

@@ -24,8 +24,8 @@ from controller.events import (
 )
 from controller.journal import Journal, Record, read
 from controller.resolving import ResolvedCampaign
-from controller.state import Stop
 from controller.summary import summary_of
+from controller.terms import Stop
 from controller.wiring import Session, open_session, resume_session
 from tests.support.campaigns import barrel_campaign, copper_campaign
 
