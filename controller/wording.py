@@ -18,7 +18,7 @@ def with_sigma(mean: float, sigma: float) -> str:
     """Return *mean* ± *sigma*, to two digits of *sigma*; the mean alone where it isn't known."""
     if not (sigma > 0 and math.isfinite(sigma) and math.isfinite(mean)):
         return number(mean)
-    digits = 1 - math.floor(math.log10(sigma))
+    digits = 1 - math.floor(math.log10(float(f"{sigma:.1e}")))
     if not -3 <= digits <= 6:
         return f"{mean:.4g} ± {sigma:.2g}"
     places = max(digits, 0)

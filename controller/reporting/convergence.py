@@ -111,7 +111,7 @@ def _goal(axes: Axes, story: Story) -> None:
 def _model_begins(axes: Axes, story: Story) -> None:
     ran = [d for d in story.decisions if d.experiment]
     first = next((n for n, d in enumerate(ran, start=1) if d.suggestion.predictions), None)
-    if first is not None and first > 1:
+    if first is not None and 1 < first <= len(course_of(story.state)):
         axes.axvline(first - 0.5, color=BLUE, lw=0.8, linestyle=":")
         axes.annotate(
             "model decides →",

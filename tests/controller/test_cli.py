@@ -382,15 +382,14 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path, capsys):
     assert str(tmp_path / "file") in said
 
 
-def asking(tmp_path: Path) -> ResolvedCampaign:
-    resolved = copper_campaign(autonomy="approve_each", budget={"experiments": 1})
-    return resolved
+def asking() -> ResolvedCampaign:
+    return copper_campaign(autonomy="approve_each", budget={"experiments": 1})
 
 
 def test_asking_for_approval_without_a_terminal_is_refused_before_anything_starts(
     tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("controller.commands.running.load", lambda *_: asking(tmp_path))
+    monkeypatch.setattr("controller.commands.running.load", lambda *_: asking())
 
     code, said = wrong(["run", "any.yaml", "--data", str(tmp_path / "a")], capsys)
 
@@ -403,9 +402,9 @@ def test_asking_for_approval_without_a_terminal_is_refused_before_anything_start
 @pytest.mark.parametrize(("answer", "ran"), [(True, 1), (False, 0)])
 def test_a_person_decides_whether_an_experiment_runs(tmp_path, capsys, monkeypatch, answer, ran):
     asked: list[str] = []
-    monkeypatch.setattr("controller.commands.running.load", lambda *_: asking(tmp_path))
+    monkeypatch.setattr("controller.commands.running.load", lambda *_: asking())
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.confirm", lambda text, err: asked.append(text) or answer)
+    monkeypatch.setattr("typer.confirm", lambda text, **_: asked.append(text) or answer)
 
     main(["run", "any.yaml", "--data", str(tmp_path / "a"), "--no-report", "--json"])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.beamline import Beamline
-from controller.campaign import Campaign
+from controller.campaign import Campaign, Chosen
 from controller.resolving import ResolvedCampaign, recorded_campaign
 from controller.safety.envelope import EnvelopeFile
 
@@ -50,6 +50,13 @@ def barrel_campaign(agent: str = "sobol", **changes: Any) -> ResolvedCampaign:
             )
         }
     )
+
+
+def modelled(resolved: ResolvedCampaign) -> ResolvedCampaign:
+    """Return *resolved* with an agent whose model decides from the fourth experiment on."""
+    agent = Chosen(name="bayesian", options={"initial": 3})
+    campaign = resolved.campaign.model_copy(update={"agent": agent})
+    return resolved.model_copy(update={"campaign": campaign})
 
 
 ARGUMENTS: dict[str, Any] = {
