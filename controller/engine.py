@@ -92,7 +92,6 @@ class _InterruptiblePatience(DuringTask):
     """Waits for the plan; the operator's interrupt becomes an immediate pause, never a panic."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.interrupt: Callable[[], None] = _nothing
 
     def block(self, blocking_event: threading.Event) -> None:
