@@ -18,6 +18,7 @@ from controller.actions import (
     next_action,
 )
 from controller.clock import Clock
+from controller.errors import JournalError
 from controller.events import (
     CampaignStopped,
     Event,
@@ -117,12 +118,16 @@ class Loop:
     def run(self) -> None:
         """Run the campaign to its end.
 
-        An operator's interrupt ends it early with the final plan; it can then be resumed.
+        Whatever ends it early (the operator's interrupt, an error of ours) the final plan runs
+        before it is raised again, unless the journal itself can't be written; the campaign can
+        then be resumed.
         """
         try:
             while (action := next_action(self.state)) is not None:
                 self._carry_out(action)
-        except KeyboardInterrupt:
+        except JournalError:
+            raise
+        except (Exception, KeyboardInterrupt):
             if self.state.terms.final_plan is not None and not self.state.final_done:
                 self._run_finally(self.state.final_plans + 1)
             raise

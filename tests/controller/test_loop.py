@@ -367,3 +367,15 @@ def test_an_interrupt_runs_the_final_plan_and_can_be_resumed(tmp_path, uninterru
     assert session.loop.state.stop_reason == Stop.EXPERIMENTS
     assert len(session.loop.state.observations) == 3
     assert read(tmp_path / "c")[-1].event.kind == "final_plan_ran"
+
+
+def test_an_error_of_ours_runs_the_final_plan_before_it_is_raised(tmp_path):
+    def fail(record: Record, _state: Any) -> None:
+        if record.sequence == 8:
+            raise ZeroDivisionError("a mistake in a listener")
+
+    with pytest.raises(ZeroDivisionError):
+        run(copper_campaign(), tmp_path / "c", fail)
+
+    assert read(tmp_path / "c")[-1].event.kind == "final_plan_ran"
+    assert resume(tmp_path / "c").loop.state.stop_reason == Stop.EXPERIMENTS
