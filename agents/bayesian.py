@@ -88,13 +88,13 @@ class BayesianAgent:
             return self._spread(waiting, "sobol", f"One of the first {first} space-filling points.")
         try:
             beliefs = self._believe()
+            main = beliefs.get(self._objectives[0].name)
+            if main is not None:
+                return self._improve(main, beliefs, waiting)
         except FitError as error:
             return self._spread(waiting, "sobol (fallback)", f"No model could be fitted: {error}.")
-        main = beliefs.get(self._objectives[0].name)
-        if main is None:
-            name = self._objectives[0].name
-            return self._spread(waiting, "sobol", f"{name} has not been measured yet.")
-        return self._improve(main, beliefs, waiting)
+        name = self._objectives[0].name
+        return self._spread(waiting, "sobol", f"{name} has not been measured yet.")
 
     def _believe(self) -> dict[str, Belief]:
         """Return the beliefs by objective; fitted once for each told history."""
@@ -132,13 +132,19 @@ class BayesianAgent:
         self, acting: Belief, elsewhere: Sequence[Parameters], taken: set[Key], stream: int
     ) -> list[Ranked]:
         """Return the points of greatest expected improvement that were found."""
+        from linear_operator.utils.errors import NotPSDError
+
         from agents.acquisition import Acquisition
         from agents.search import Target, best_searched
 
         places = self._space.encode(elsewhere)
-        acquisition = Acquisition(acting, places, stream, self._options.samples)
-        target = Target(self._space, acquisition, acquisition.function, frozenset(taken))
-        return best_searched(target, self._best_measured(acting), self._options.restarts, stream)
+        try:
+            acquisition = Acquisition(acting, places, stream, self._options.samples)
+            target = Target(self._space, acquisition, acquisition.function, frozenset(taken))
+            good = self._best_measured(acting)
+            return best_searched(target, good, self._options.restarts, stream)
+        except NotPSDError as error:
+            raise FitError(f"samples of the model can't be drawn: {error}") from error
 
     def _best_measured(self, main: Belief) -> list[Parameters]:
         """Return the points, allowed in the space, that *main* believes to be the best."""

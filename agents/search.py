@@ -42,7 +42,9 @@ ENOUGH = 1e-3
 """An acquisition (a logarithm) that rises by less is not climbed further."""
 LEVELS = 24
 """More levels than these of one parameter are not all looked at in one sweep."""
-STEPS = 100
+STEPS = 60
+FLAT = 1e-6
+"""A search ends where a step gains less than this part of the acquisition."""
 STEPS_CONSTRAINED = 30
 """Steps of one local search; with constraints each costs more, and a round may follow."""
 
@@ -163,11 +165,11 @@ def unfinished_is_fine() -> Iterator[None]:
             )
 
 
-def _options(constrained: bool) -> dict[str, int]:
+def _options(constrained: bool) -> dict[str, float | None]:
     """Return the options of a search; constrained ones are kept apart, as fixed columns differ."""
     if constrained:
         return {"maxiter": STEPS_CONSTRAINED, "max_optimization_problem_aggregation_size": 1}
-    return {"maxiter": STEPS}
+    return {"maxiter": STEPS, "ftol": FLAT, "factr": None}
 
 
 def _fixed_columns(space: Space) -> list[int]:

@@ -26,7 +26,7 @@ SQRT5 = math.sqrt(5.0)
 
 
 class FitError(ArithmeticError):
-    """No start of a fit came to an end with finite numbers; says how many were tried."""
+    """No model can be had of the data; says what was tried."""
 
 
 def length_prior(dimension: int) -> tuple[float, float]:
@@ -84,7 +84,10 @@ class Surrogate:
     def _solved(self) -> tuple[Array, Array, float]:
         """Cholesky factor (n x n), weights (n) and constant mean."""
         kernel, _ = correlation(self.training.inputs, self.training.inputs, self.column_lengths)
-        factor = _factor(kernel, self.training.known + self.noise)
+        try:
+            factor = _factor(kernel, self.training.known + self.noise)
+        except np.linalg.LinAlgError as error:
+            raise FitError(f"covariance of {len(kernel)} points is singular") from error
         return factor, *_weights(factor, self.training.outcomes)
 
     @property

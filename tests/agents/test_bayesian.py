@@ -138,10 +138,10 @@ def test_a_skewed_outcome_is_straightened_and_an_even_one_left_alone():
 
 @pytest.mark.parametrize(
     ("goal", "target", "good"),
-    [(Goal.MAXIMIZE, None, 4.99), (Goal.MINIMIZE, None, 6.6), (Goal.TARGET, 2.0, -0.02)],
+    [(Goal.MAXIMIZE, None, 4.98), (Goal.MINIMIZE, None, 6.6), (Goal.TARGET, 2.0, -0.02)],
 )
 def test_each_kind_of_goal_is_reached(goal, target, good):
-    _, suggestion, best = campaign(goal, hill, 18, target)
+    _, suggestion, best = campaign(goal, hill, 13, target)
 
     assert best >= good
     assert suggestion.model == bayesian.SEARCHED
