@@ -10,24 +10,27 @@ they promise on simulated mixtures, scatter of the repeats included.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from models.errors import ReferenceSetError
 from models.spectra.edge import Edge, find_edge
+from models.spectra.estimators import EnsembleEstimator, Estimator, LinearEstimator
 from models.spectra.frame import fitting_span
 from models.spectra.linear_combination import SEARCH_EV, Combination, fit_at, fit_combination
 from models.spectra.mixture import Basis, common_edge, common_half, common_span, make_basis
 from models.spectra.novelty import NOVEL_AT, SUSPECT_AT, Novelty, novelty_of
 from models.spectra.references import ReferenceSet
 from models.spectra.spectrum import FloatArray, Spectrum
+from models.spectra.training import Training
 from models.values import Measured, Quality, Verdict
 
 SUSPECT_SIGMA_FACTOR = 2.0
 """What a suspect spectrum says is worth a quarter of the information."""
 
 METHODS = ("auto", "linear")
-"""The ensemble of networks, trained when it isn't cached; or the linear combination."""
+"""The ensemble of networks, trained when it isn't in the cache; or the linear combination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,19 @@ class Analysis:
 class Absorption:
     """Analyses spectra against one set of references; holds what it made for each range."""
 
-    def __init__(self, references: ReferenceSet, method: str = "auto") -> None:
-        if method not in METHODS:
-            raise ReferenceSetError(f"method {method!r}; accepted are {', '.join(METHODS)}")
+    def __init__(
+        self,
+        references: ReferenceSet,
+        method: str = "auto",
+        training: Training | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        """*method* is one of ``METHODS``; *cache* a folder for ensembles (the user's own).
+
+        Raises ReferenceSetError for references or a method that can't be used.
+        """
         self.references = references
-        self.method = method
+        self.estimator = _estimator(method, training, cache)
         self._e0 = common_edge(references)
         self._halves = common_half(references)
         self._span = common_span(references, self._e0)
@@ -84,7 +95,7 @@ class Absorption:
     def _analyse(self, spectrum: Spectrum, offset: float, basis: Basis, edge: Edge) -> Analysis:
         noise = bin_noise(spectrum, edge, basis)
         combination = fit_combination(spectrum, basis, noise)
-        fractions, sigmas, method = self._fractions(combination)
+        fractions, sigmas, method = self.estimator.estimate(combination, basis, noise)
         novelty = novelty_of(combination.spectrum, basis, combination.fractions, noise)
         quality = _quality(novelty, combination, noise)
         if quality.verdict is Verdict.SUSPECT:
@@ -103,10 +114,6 @@ class Absorption:
             curves=_curves(combination, basis),
         )
 
-    def _fractions(self, combination: Combination) -> tuple[FloatArray, FloatArray, str]:
-        sigmas = np.sqrt(np.maximum(np.diag(combination.covariance), 1e-8))
-        return combination.fractions, sigmas, "linear combination"
-
     def _offset(self, edge: Edge) -> float:
         """Return the coarse offset (eV) that brings a far-off edge to those of the references."""
         low, high = self._halves
@@ -120,11 +127,19 @@ class Absorption:
         return self._bases[span]
 
 
-def plain_fractions(absorption: Absorption, spectrum: Spectrum) -> FloatArray:
+def _estimator(method: str, training: Training | None, cache: Path | None) -> Estimator:
+    if method == "linear":
+        return LinearEstimator()
+    if method == "auto":
+        return EnsembleEstimator(training or Training(), cache)
+    raise ReferenceSetError(f"method {method!r}; accepted are {', '.join(METHODS)}")
+
+
+def plain_fractions(analysis: Absorption, spectrum: Spectrum) -> FloatArray:
     """Return the linear combination without a search of the shift (k): for comparison only."""
-    basis = absorption.basis_for(spectrum)
+    basis = analysis.basis_for(spectrum)
     if basis is None:
-        return np.full(len(absorption.references.labels), np.nan)
+        return np.full(len(analysis.references.labels), np.nan)
     return fit_at(spectrum, basis, 0.0).fractions
 
 

@@ -28,10 +28,10 @@ def fit_files(
     Keys: file, scan, fractions {label: {mean, sigma}}, novel, verdict, reasons, shift_eV,
     residual (edge steps), method, scores.
     """
-    absorption = Absorption(load_references(references, labels, leave_out), method)
+    against = Absorption(load_references(references, labels, leave_out), method)
     spectra = [(path, s) for path in _expanded(files) for s in read_spectra(path)]
     return [
-        {"file": str(path), "scan": spectrum.scan, **as_object(absorption.analyse(spectrum))}
+        {"file": str(path), "scan": spectrum.scan, **as_object(against.analyse(spectrum))}
         for path, spectrum in spectra
     ]
 

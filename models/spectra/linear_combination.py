@@ -18,10 +18,6 @@ SEARCH_EV = 6.0
 COARSE_SHIFT_EV = 0.5
 FINE_SHIFT_EV = 0.05
 
-SCATTER_WITHOUT_REPEATS = 0.03
-"""How much of any other label a species measured once is taken to hold: the low end of what
-repeats of one compound differ by (0.026 to 0.056 in copper oxides)."""
-
 SHIFT_SIGMA_EV = 0.1
 """What is left of the shift after the search, as a standard uncertainty."""
 
@@ -91,21 +87,6 @@ def fractions_of(weights: FloatArray, basis: Basis) -> FloatArray:
     return np.asarray(shares / total)
 
 
-def deviations(basis: Basis, label: int) -> FloatArray:
-    """Return how spectra of one label stray from its mean, one standard deviation in all (d x f).
-
-    From its repeats, with what the mean of few repeats is itself uncertain by; a label
-    measured once is taken to stray towards the other labels by ``SCATTER_WITHOUT_REPEATS``.
-    """
-    repeats = basis.repeats(label)
-    n = repeats.shape[0]
-    if n > 1:
-        spread = (repeats - repeats.mean(axis=0)) / np.sqrt(n - 1.0)
-        return np.asarray(spread * np.sqrt(1.0 + 1.0 / n))
-    others = np.delete(basis.means, label, axis=0) - basis.means[label]
-    return np.asarray(SCATTER_WITHOUT_REPEATS * others)
-
-
 def _best_shift(spectrum: Spectrum, basis: Basis, shifts: FloatArray) -> float:
     columns = design(basis)
     misfits = [nnls(columns, mu)[1] for mu in basis.frame.normalised(spectrum, shifts)]
@@ -123,7 +104,7 @@ def _covariance(mu: FloatArray, basis: Basis, fractions: FloatArray, noise: floa
     slope = np.gradient(mu, basis.frame.centers[basis.frame.fine])
     covariance = noise**2 * solve @ solve.T
     for label in range(count):
-        strayed = fractions[label] * deviations(basis, label) @ solve.T
+        strayed = fractions[label] * basis.strays[label] @ solve.T
         covariance = covariance + strayed.T @ strayed
     moved = SHIFT_SIGMA_EV * solve @ slope
     covariance = covariance + np.outer(moved, moved)

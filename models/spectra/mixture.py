@@ -10,7 +10,11 @@ from models.errors import ReferenceSetError
 from models.spectra.edge import Edge, find_edge
 from models.spectra.frame import Frame, cut, make_frame
 from models.spectra.references import ReferenceSet
+from models.spectra.scatter import left_over, strays
 from models.spectra.spectrum import FloatArray
+
+USUAL_SHIFT_EV = 0.05
+"""Scans of one beamtime agree to about this."""
 
 LEAST_BEFORE_EV, LEAST_AFTER_EV = 10.0, 25.0
 """A scan must start this much before the edge and end this much after it."""
@@ -23,7 +27,8 @@ class Basis:
     *scans* (n x f) are all of them in the fine bins: normalised over the whole range that the
     references share, then as *frame* does. *owner* (n) is the index of the label of each,
     *steps* (n) the edge step that *frame* gives to a reference of unit step, *means* (k x f) the
-    means of the repeats and *label_steps* (k) of their steps.
+    means of the repeats and *label_steps* (k) of their steps. *strays* and *left_over* (k) say how
+    far a new spectrum of each label may be from its mean, see ``scatter``.
     """
 
     references: ReferenceSet
@@ -35,6 +40,8 @@ class Basis:
     steps: FloatArray
     means: FloatArray
     label_steps: FloatArray
+    strays: tuple[FloatArray, ...]
+    left_over: FloatArray
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -45,10 +52,6 @@ class Basis:
         """Return the references with unit edge step, moved by *shifts* (eV), in the bins of
         *frame* (s x n x g)."""
         return moved(self.references, self.widest, shifts)[:, :, self.kept]
-
-    def repeats(self, label: int) -> FloatArray:
-        """Return the repeats of the label of that index (r x f)."""
-        return np.asarray(self.scans[self.owner == label])
 
 
 def common_edge(references: ReferenceSet) -> float:
@@ -84,7 +87,7 @@ def common_span(references: ReferenceSet, e0: float) -> tuple[float, float]:
         raise ReferenceSetError(
             f"the references' edge is at {e0:.1f} eV; together they cover "
             f"{first.energy[0]:.1f} ({first.name}) to {last.energy[-1]:.1f} eV ({last.name}); "
-            f"at least {LEAST_BEFORE_EV:g} eV before and {LEAST_AFTER_EV:g} eV after the edge are needed"
+            f"needed are {LEAST_BEFORE_EV:g} eV before and {LEAST_AFTER_EV:g} eV after the edge"
         )
     return low, high
 
@@ -101,7 +104,39 @@ def make_basis(
     members = [owner == k for k in range(len(references.labels))]
     means = np.stack([scans[member].mean(axis=0) for member in members])
     label_steps = np.array([steps[member].mean() for member in members])
-    return Basis(references, widest, frame, kept, scans, owner, steps, means, label_steps)
+    return Basis(
+        references,
+        widest,
+        frame,
+        kept,
+        scans,
+        owner,
+        steps,
+        means,
+        label_steps,
+        strays(scans, owner, means),
+        left_over(scans, owner, means),
+    )
+
+
+def misalignment(basis: Basis) -> float:
+    """Return by how much energies of single scans differ, as a standard deviation (eV).
+
+    From the shift that brings each repeat to the mean of its label; ``USUAL_SHIFT_EV`` counts
+    as two more repeats.
+    """
+    shifts = np.arange(-1.5, 1.51, 0.05)
+    moved_scans = basis.moved(shifts)
+    squares = [USUAL_SHIFT_EV**2] * 2
+    for index, label in enumerate(basis.owner):
+        others = (basis.owner == label) & (np.arange(basis.owner.size) != index)
+        if others.any():
+            target = moved_scans[shifts.size // 2, others].mean(axis=0)
+            misfit = ((moved_scans[:, index] - target) ** 2)[:, basis.frame.fine].mean(axis=1)
+            # two scans that differ by d both stray by d/√2 from the truth
+            share = others.sum() / (others.sum() + 1.0)
+            squares.append(share * float(shifts[int(np.argmin(misfit))]) ** 2)
+    return float(np.sqrt(np.mean(squares)))
 
 
 def moved(

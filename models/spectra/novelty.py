@@ -10,16 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from models.spectra.linear_combination import deviations
 from models.spectra.mixture import Basis
+from models.spectra.scatter import LEAST_SCATTER
 from models.spectra.spectrum import FloatArray
 
 SUSPECT_AT = 1.1
 NOVEL_AT = 1.3
 """Residual over what is expected; chosen on repeats left out, see benchmarks/reducer.py."""
-
-LEAST_SCATTER = 0.006
-"""Spectra of one compound from two scans agree no better (root mean square, edge steps)."""
 
 BROADENING_EV2 = 0.25
 SLOPE = 0.01
@@ -44,32 +41,11 @@ def novelty_of(mu: FloatArray, basis: Basis, fractions: FloatArray, noise: float
 
     *fractions* (k) are the best estimate, *noise* the standard deviation of one fine bin.
     """
-    floor = scatter_floor(basis)
-    expected = float(np.sqrt(noise**2 + np.sum((fractions * floor) ** 2) + LEAST_SCATTER**2))
+    expected = float(
+        np.sqrt(noise**2 + np.sum((fractions * basis.left_over) ** 2) + LEAST_SCATTER**2)
+    )
     residual = _residual(mu, basis, fractions, expected)
     return Novelty(float(np.sqrt(np.mean(residual**2))), expected)
-
-
-def scatter_floor(basis: Basis) -> FloatArray:
-    """Return what a repeat of each label leaves over when the others describe it (k; rms).
-
-    Labels measured once get the largest of the others.
-    """
-    floor = np.full(len(basis.labels), np.nan)
-    for label in range(len(basis.labels)):
-        repeats = basis.repeats(label)
-        if repeats.shape[0] > 1:
-            floor[label] = max(_left_over(repeats, i, basis, label) for i in range(len(repeats)))
-    known = floor[np.isfinite(floor)]
-    return np.where(np.isfinite(floor), floor, known.max() if known.size else 2 * LEAST_SCATTER)
-
-
-def _left_over(repeats: FloatArray, index: int, basis: Basis, label: int) -> float:
-    """Return the rms of repeat *index* after its siblings and the other labels' means."""
-    others = np.delete(basis.means, label, axis=0)
-    columns = np.vstack([np.delete(repeats, index, axis=0), others]).T
-    weights, _ = nnls(columns, repeats[index])
-    return float(np.sqrt(np.mean((repeats[index] - columns @ weights) ** 2)))
 
 
 def _residual(mu: FloatArray, basis: Basis, fractions: FloatArray, expected: float) -> FloatArray:
@@ -94,5 +70,5 @@ def _nuisances(mu: FloatArray, basis: Basis, fractions: FloatArray) -> FloatArra
     smooth = fractions @ basis.means
     curvature = np.gradient(np.gradient(smooth, x), x)
     rows = [0.2 * slope, BROADENING_EV2 * curvature, np.full_like(x, SLOPE), SLOPE * x / 50.0]
-    strays = [fractions[k] * deviations(basis, k) for k in range(len(basis.labels))]
+    strays = [fractions[k] * basis.strays[k] for k in range(len(basis.labels))]
     return np.vstack([np.stack(rows), *strays])

@@ -28,7 +28,9 @@ class XanesReducer:
             )
         self._absorption = absorption
         self._keys = keys
-        self._name = f"xanes {absorption.method} {fingerprint(absorption.references)[:12]}"
+        identity = absorption.estimator.identity
+        digest = fingerprint(absorption.references, identity)[:12]
+        self._name = f"xanes {identity.split()[0]} {digest}"
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ KEYS = SpectrumKeys("energy", "i0", "iff")
 
 @pytest.fixture(scope="module")
 def absorption():
-    return Absorption(load_references(DATA / "xanes_cu_references"), method="linear")
+    return Absorption(load_references(DATA / "xanes_cu_references"), "linear")
 
 
 @pytest.fixture(scope="module")

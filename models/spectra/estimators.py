@@ -1,0 +1,75 @@
+"""What gives the fractions of an aligned spectrum: the linear combination or the ensemble."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from models.spectra.linear_combination import Combination
+from models.spectra.mixture import Basis
+from models.spectra.spectrum import FloatArray
+from models.spectra.training import Training
+
+if TYPE_CHECKING:
+    from models.spectra.ensemble import Ensemble
+
+LEAST_VARIANCE = 1e-6
+"""No fraction is known better than to 0.001."""
+
+Estimate = tuple[FloatArray, FloatArray, str]
+"""Fractions (k) that sum to one, their sigmas (k), and what they are from, for people."""
+
+
+class Estimator(Protocol):
+    """Fractions from an aligned spectrum and its linear combination; deterministic."""
+
+    @property
+    def identity(self) -> str:
+        """What tells this estimator from another, for names and caches."""
+        ...
+
+    def estimate(self, combination: Combination, basis: Basis, noise: float) -> Estimate:
+        """Return the estimate for *combination*, made in *basis*, with *noise* of a fine bin."""
+        ...
+
+
+class LinearEstimator:
+    """The linear combination with shift search, as it is."""
+
+    identity = "linear"
+
+    def estimate(self, combination: Combination, basis: Basis, noise: float) -> Estimate:
+        """Return the fractions of the combination and the roots of its variances."""
+        variances = np.maximum(np.diag(combination.covariance), LEAST_VARIANCE)
+        return combination.fractions, np.sqrt(variances), "linear combination"
+
+
+class EnsembleEstimator:
+    """The ensemble of networks; trained for each range at first need unless *cache* has it.
+
+    Falls back to the linear combination, and says so, when the ensemble gives no numbers.
+    """
+
+    def __init__(self, training: Training, cache: Path | None = None) -> None:
+        self.identity = f"ensemble {training}"
+        self._training = training
+        self._cache = cache
+        self._trained: dict[int, tuple[Basis, Ensemble]] = {}
+
+    def estimate(self, combination: Combination, basis: Basis, noise: float) -> Estimate:
+        """Return what the ensemble of *basis* says of the aligned spectrum."""
+        ensemble = self._ensemble(basis)
+        means, sigmas = ensemble.estimate(combination.spectrum[None], np.array([noise]))
+        if np.isfinite(means).all() and np.isfinite(sigmas).all():
+            least = np.sqrt(LEAST_VARIANCE)
+            return means[0], np.maximum(sigmas[0], least), ensemble.name
+        fractions, roots, name = LinearEstimator().estimate(combination, basis, noise)
+        return fractions, roots, f"{name} (fallback: the ensemble gave no numbers)"
+
+    def _ensemble(self, basis: Basis) -> "Ensemble":
+        from models.spectra.store import cache_folder, ensemble_for
+
+        if id(basis) not in self._trained:
+            folder = self._cache or cache_folder()
+            self._trained[id(basis)] = (basis, ensemble_for(basis, self._training, folder))
+        return self._trained[id(basis)][1]
