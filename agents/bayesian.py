@@ -25,6 +25,8 @@ NAME = "bayesian/1"
 LISTED = "gp-matern52/ucb"
 SEARCHED = "gp-matern52/log-nei"
 REASONS = {LISTED: "Best that can be hoped for", SEARCHED: "Greatest expected improvement"}
+FEWEST, MOST = 4, 12
+"""Space-filling experiments that come first, unless the options say how many."""
 STARTS = 3
 """The best measured points, around which the search looks as well."""
 
@@ -83,7 +85,7 @@ class BayesianAgent:
 
     def _next(self, waiting: Sequence[Suggestion]) -> Suggestion | None:
         """Return one more suggestion beside those *waiting*; None when the space has no more."""
-        first = self._options.first_points(len(self._space.parameters))
+        first = self._first_points()
         if len(self._history) + len(waiting) < first:
             return self._spread(waiting, "sobol", f"One of the first {first} space-filling points.")
         try:
@@ -95,6 +97,16 @@ class BayesianAgent:
             return self._spread(waiting, "sobol (fallback)", f"No model could be fitted: {error}.")
         name = self._objectives[0].name
         return self._spread(waiting, "sobol", f"{name} has not been measured yet.")
+
+    def _first_points(self) -> int:
+        """Return how many space-filling experiments come first.
+
+        A list offers fewer surprises than a space, where a start too small now and then left the
+        search in the wrong valley for good (Hartmann-6: one seed in six).
+        """
+        parameters = len(self._space.parameters)
+        usual = 2 * parameters if self._space.listed is None else parameters + 1
+        return self._options.initial or min(max(usual, FEWEST), MOST)
 
     def _believe(self) -> dict[str, Belief]:
         """Return the beliefs by objective; fitted once for each told history."""

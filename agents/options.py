@@ -14,10 +14,11 @@ class SobolOptions(BaseModel):
 class BayesianOptions(BaseModel):
     """Model-based search.
 
-    ``initial`` space-filling experiments come first (by default one more than there are
-    parameters, at least 4, at most 12). ``warp`` lets skewed outcomes be straightened
-    (Yeo-Johnson) before they are modelled. ``samples`` is the number of quasi-random samples
-    behind the expected improvement, ``restarts`` the number of local searches for its maximum.
+    ``initial`` space-filling experiments come first (by default twice the number of parameters
+    over a space, one more than there are over a list; at least 4, at most 12). ``warp`` lets
+    skewed outcomes be straightened (Yeo-Johnson) before they are modelled. ``samples`` is the
+    number of quasi-random samples behind the expected improvement, ``restarts`` the number of
+    local searches for its maximum.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +27,3 @@ class BayesianOptions(BaseModel):
     warp: bool = True
     samples: Annotated[int, Field(ge=16, le=4096)] = 128
     restarts: Annotated[int, Field(ge=1, le=64)] = 4
-
-    def first_points(self, parameters: int) -> int:
-        """Return how many space-filling experiments come first for so many *parameters*."""
-        return self.initial or min(max(parameters + 1, 4), 12)
