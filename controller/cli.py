@@ -3,7 +3,6 @@
 Nothing heavy is imported until a command needs it, so that `heliostat --help` is immediate.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from controller.errors import (
     ExpressionError,
     UnitError,
 )
+from controller.threads import one_thread
 from instruments.errors import InstrumentError, PlanError
 from models.errors import ModelError
 
@@ -28,9 +28,6 @@ OURS = (ControllerError, AgentError, ModelError, InstrumentError)
 """Every error that is raised on purpose: its text is all that a user needs."""
 MISTAKES = (ConfigurationError, ExpressionError, UnitError, AgentError, ModelError, PlanError)
 """Those of them that say: what was given can't be used as it is."""
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""One thread for every sum: the same numbers every time, and no fight for the cores."""
 
 app = typer.Typer(
     name="heliostat",
@@ -179,8 +176,7 @@ def schema(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with *arguments* (default: the process's own) and return its exit code."""
-    for variable in THREAD_VARIABLES:
-        os.environ.setdefault(variable, "1")
+    one_thread()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="heliostat")
     except SystemExit as end:

@@ -2,14 +2,15 @@
 
 import json
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from controller.commands.running import free
@@ -28,13 +29,23 @@ OK, FAILED = 0, 1
 def recompute(directory: Path, *, as_json: bool) -> int:
     """Compare every decision of the campaign in *directory* and return the exit code."""
     recorded = recording(directory)
-    with redirect_stdout(sys.stderr):
-        comparison = compare(recorded)
+    with redirect_stdout(sys.stderr), _counting(recorded) as watch:
+        comparison = compare(recorded, watch)
     if as_json:
         typer.echo(json.dumps(_as_object(comparison, directory)))
     else:
         _tell(comparison)
     return OK if comparison.difference is None else FAILED
+
+
+@contextmanager
+def _counting(recorded: Recording) -> Iterator[Callable[[int], None]]:
+    """Show on stderr, if that is a terminal, how many decisions have been recomputed."""
+    total = len(recorded.state.suggestions)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("recomputing", total=total)
+        yield lambda decisions: progress.update(task, completed=decisions)
 
 
 def _as_object(comparison: Comparison, directory: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from controller.resolving import ResolvedCampaign, recorded_campaign
 from controller.state import best_observation
 from controller.summary import summary_of
 from controller.terms import Stop
+from controller.threads import one_thread
 from controller.versions import versions
 from controller.wiring import Session, installed, open_session, resume_session, words_of
 from controller.wording import duration, file_name, measured, point, with_sigma
@@ -109,6 +110,7 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
         _watching(resolved.campaign.name, directory) as show,
         open_session(resolved, directory, show, approver(show)) as session,
     ):
+        one_thread()
         session.loop.run()
         outcome = _outcome(session, began)
     return _end(outcome, directory, ending)
@@ -121,6 +123,7 @@ def resume(directory: Path, ending: Ending) -> int:
         _watching(directory.name, directory) as show,
         resume_session(directory, show, approver(show)) as session,
     ):
+        one_thread()
         over = next_action(session.loop.state) is None
         session.loop.run()
         outcome = _outcome(session, began)

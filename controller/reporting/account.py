@@ -8,7 +8,7 @@ from statistics import NormalDist
 from agents.protocols import Goal, Objective, Observation, Prediction
 from agents.space import Categorical, Continuous, Discrete, Integer
 from controller.reporting.calibration import checks_of, coverage
-from controller.reporting.story import Story, point_of
+from controller.reporting.story import Story, with_units
 from controller.state import best_observation
 from controller.summary import experiments_to_goal
 from controller.wording import (
@@ -116,7 +116,7 @@ def _found(story: Story, best: Observation | None) -> str:
     objective = story.state.terms.objectives[0]
     decision = story.of_experiment(best.experiment)
     where = f" (decision {decision.number})" if decision else ""
-    place = point_of(best.parameters, story)
+    place = with_units(best.parameters, story)
     others = ", ".join(
         f"{name} {with_sigma(value.mean, value.sigma)}"
         for name, value in best.values.items()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agents.protocols import Agent, Measured, Prediction
-from controller.reporting.story import Decision, Story, point_of
+from controller.reporting.story import Decision, Story, ordered
 from controller.state import best_observation
-from controller.wording import duration, measured, number, with_sigma
+from controller.wording import duration, measured, number, point, with_sigma
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def _row(decision: Decision, story: Story, agent: Agent, best: str | None) -> Ro
     return Row(
         number=decision.number,
         when=duration(decision.made - story.state.started),
-        point=point_of(decision.suggestion.parameters, story),
+        point=point(ordered(decision.suggestion.parameters, story)),
         chosen_by=decision.suggestion.model,
         expected=_expected(expected),
         measured="" if value is None else measured(value),
@@ -54,7 +54,7 @@ def _row(decision: Decision, story: Story, agent: Agent, best: str | None) -> Ro
         details=tuple(_details(decision, agent)),
         alternatives=tuple(
             (
-                point_of(other.parameters, story),
+                point(ordered(other.parameters, story)),
                 _expected(other.predictions.get(objective.name)),
                 "" if other.acquisition is None else number(other.acquisition),
             )

@@ -131,14 +131,18 @@ def decisions_of(records: Iterable[Record]) -> tuple[Decision, ...]:
     return tuple(found.values())
 
 
-def point_of(parameters: Parameters, story: Story) -> str:
+def ordered(parameters: Parameters, story: Story) -> Parameters:
+    """Return *parameters* in the order of the space."""
+    names = story.recording.words.space.names
+    return {name: parameters[name] for name in names if name in parameters}
+
+
+def with_units(parameters: Parameters, story: Story) -> str:
     """Return *parameters* in the order of the space, with their units."""
     space = story.recording.words.space
-    units = {p.name: short_unit(p.unit) for p in space.parameters}
     return ", ".join(
-        f"{name} {value_text(parameters[name])} {units[name]}".rstrip()
-        for name in space.names
-        if name in parameters
+        f"{name} {value_text(value)} {short_unit(space.parameter(name).unit)}".rstrip()
+        for name, value in ordered(parameters, story).items()
     )
 
 
