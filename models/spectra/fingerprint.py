@@ -6,7 +6,7 @@ import numpy as np
 
 from models.spectra.references import ReferenceSet
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same references would give another model."""
 
 

@@ -13,6 +13,9 @@ from models.spectra.references import ReferenceSet
 from models.spectra.scatter import left_over, strays
 from models.spectra.spectrum import FloatArray
 
+ALIGN_EV = 3.0
+"""Repeats from two beamlines are aligned within this."""
+
 USUAL_SHIFT_EV = 0.05
 """Scans of one beamtime agree to about this."""
 
@@ -115,8 +118,23 @@ def make_basis(
         means,
         label_steps,
         strays(scans, owner, means),
-        left_over(scans, owner, means),
+        left_over(_aligned(references, widest, frame, kept), owner, means),
     )
+
+
+def _aligned(references: ReferenceSet, widest: Frame, frame: Frame, kept: slice) -> FloatArray:
+    """Return the normalised references (n x f), each moved to the first repeat of its label."""
+    shifts = np.arange(-ALIGN_EV, ALIGN_EV + 1e-9, 0.1)
+    every = moved(references, widest, shifts)[:, :, kept]
+    chosen: list[FloatArray] = []
+    first = 0
+    for group in references.spectra.values():
+        for index in range(first, first + len(group)):
+            normal = frame.normalise(every[:, index])[0][:, frame.fine]
+            target = chosen[first] if index > first else normal[shifts.size // 2]
+            chosen.append(normal[int(np.argmin(((normal - target) ** 2).sum(axis=1)))])
+        first += len(group)
+    return np.stack(chosen)
 
 
 def misalignment(basis: Basis) -> float:

@@ -36,7 +36,8 @@ def _strays(repeats: FloatArray, means: FloatArray, label: int) -> FloatArray:
 def left_over(scans: FloatArray, owner: Owner, means: FloatArray) -> FloatArray:
     """Return what a repeat of each label leaves over when the others describe it (k; rms).
 
-    The largest of its repeats. Labels measured once get the largest of the other labels.
+    The largest of its repeats; *scans* are aligned within each label. Labels measured once get
+    the median of the other labels, at most twice ``LEAST_SCATTER``.
     """
     found = np.full(means.shape[0], np.nan)
     for label in range(means.shape[0]):
@@ -45,7 +46,8 @@ def left_over(scans: FloatArray, owner: Owner, means: FloatArray) -> FloatArray:
             others = np.delete(means, label, axis=0)
             found[label] = max(_misfit(repeats, i, others) for i in range(len(repeats)))
     known = found[np.isfinite(found)]
-    return np.where(np.isfinite(found), found, known.max() if known.size else 2 * LEAST_SCATTER)
+    usual = min(float(np.median(known)), 2 * LEAST_SCATTER) if known.size else LEAST_SCATTER
+    return np.where(np.isfinite(found), found, usual)
 
 
 def _misfit(repeats: FloatArray, index: int, others: FloatArray) -> float:

@@ -23,7 +23,7 @@ class Ranges:
     blur: float = 0.25
     scatter: float = 1.0
     shared: float = 0.5
-    contamination: float = 0.02
+    contamination: float = 0.03
     rough: float = 2.0
 
 
