@@ -131,15 +131,20 @@ class Continuous:
         return number_fault(self, value, lambda x: self.low <= x <= self.high)
 
     def canonical(self, value: float) -> float:
-        """Return *value* at the parameter's resolution and inside its bounds."""
-        if not self.low < value < self.high:
-            return self.low if value <= self.low else self.high
+        """Return *value* at the parameter's resolution and inside its bounds.
+
+        What is nearer to a bound than to the next step of the resolution is at the bound.
+        """
         if self.log:
             rounded = float(f"{value:.{LOG_DIGITS}g}")
+            near = 0.5 * 10.0**-LOG_DIGITS * value
         else:
-            largest = max(abs(self.low), abs(self.high))
-            rounded = round(value, LINEAR_DIGITS - 1 - math.floor(math.log10(largest)))
-        return min(max(rounded, self.low), self.high) + 0.0
+            digits = LINEAR_DIGITS - 1 - math.floor(math.log10(max(abs(self.low), abs(self.high))))
+            rounded = round(value, digits)
+            near = 0.5 * 10.0**-digits
+        if rounded < self.low + near:
+            return self.low
+        return self.high if rounded > self.high - near else rounded + 0.0
 
     def encode(self, values: Array) -> Array:
         """Return the places of *values* (n) in the unit interval; beyond a bound, the bound's."""

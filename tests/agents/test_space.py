@@ -111,6 +111,15 @@ def test_bounds_of_any_double_come_back_exactly():
     assert space.decode(space.encode(points)) == points
 
 
+def test_a_bound_next_to_a_rounder_number_comes_back_as_the_bound():
+    space = Space((Continuous("x", -1.0, 1.0657337050860828e-248),))
+
+    points = space.decode(np.array([[1.0]]))
+
+    assert points == [{"x": 1.0657337050860828e-248}]
+    assert space.parameter("x").canonical(0.0) == points[0]["x"]
+
+
 def test_pool_points_come_back_with_their_very_numbers():
     ugly = 0.1 + 0.2
     pool = ({"x": ugly, "k": "b"}, {"x": 0.3 + 1e-13, "k": "b"}, {"x": 1e-17, "k": "a"})
