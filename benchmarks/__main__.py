@@ -1,0 +1,50 @@
+"""Every figure of the README, one command after the other: ``python -m benchmarks`` (make bench).
+
+    --quick   fewer seeds and splits: minutes instead of an hour
+
+Each benchmark also runs by itself (``python -m benchmarks.copper --help``).
+"""
+
+import argparse
+import subprocess
+import sys
+
+FIGURES = {
+    "twin: spectra per CPU second": (["twin"], ["twin"]),
+    "twin: the region of copper(I)": (["copper_region"], ["copper_region"]),
+    "loop: CPU per experiment": (["overhead"], ["overhead", "--experiments", "50"]),
+    "copper: experiments to true copper(I)": (
+        ["copper", "--seeds", "20"],
+        ["copper", "--seeds", "4"],
+    ),
+    "crossed barrel: experiments to the best": (
+        ["crossed_barrel", "--seeds", "20"],
+        ["crossed_barrel", "--seeds", "4"],
+    ),
+    "reducer: accuracy and coverage": (["reducer"], ["reducer", "--splits", "3"]),
+    "crashes: kill -9 at random instants": (
+        ["crashes", "--rounds", "20"],
+        ["crashes", "--rounds", "2"],
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    failed = []
+    for title, commands in FIGURES.items():
+        module, *arguments = commands[quick]
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        print(f"\n== {title}: python -m benchmarks.{' '.join([module, *arguments])}", flush=True)
+        if subprocess.run(command, check=False).returncode:
+            failed.append(title)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
