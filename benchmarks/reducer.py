@@ -147,9 +147,9 @@ def summary(splits: Sequence[dict]) -> dict:
             "rmse_median": np.median(rmse),
             "rmse_worst": max(rmse),
             "rmse_by_split": [round(r, 4) for r in rmse],
-            "coverage_90": pooled.coverage(),
-            "nll": pooled.nll(),
         }
+        if name != "plain":  # it states no sigma
+            figures[name] |= {"coverage_90": pooled.coverage(), "nll": pooled.nll()}
     verdicts = [v for s in splits for v in s["verdicts"]]
     foreign = [a for s in splits for a in s["foreign"]]
     half = [a for s in splits for a in s["half_foreign"]]
