@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from controller.events import FinalPlanRan, ObservationMade, SuggestionMade
+from controller.events import ExperimentFinished, FinalPlanRan, ObservationMade, SuggestionMade
 from controller.journal import Record
 from controller.state import CampaignState, best_observation
 from controller.wording import measured
@@ -46,10 +46,9 @@ class Bar:
 
     def __call__(self, record: Record, state: CampaignState) -> None:
         """Move the bar."""
-        if isinstance(record.event, SuggestionMade) and "fallback" in record.event.suggestion.model:
-            self._progress.console.print(Text(f"note: {record.event.suggestion.note}"))
-        if isinstance(record.event, FinalPlanRan) and not record.event.succeeded:
-            self._progress.console.print(Text(final_failed(record.event)))
+        note = note_of(record)
+        if note:
+            self._progress.console.print(Text(note))
         self._progress.update(
             self._task,
             completed=fraction_done(state),
@@ -75,10 +74,9 @@ class Lines:
     def __call__(self, record: Record, state: CampaignState) -> None:
         """Write a line where there is something to tell."""
         event = record.event
-        if isinstance(event, FinalPlanRan) and not event.succeeded:
-            self._write(final_failed(event))
-        if isinstance(event, SuggestionMade) and "fallback" in event.suggestion.model:
-            self._write(f"note: {event.suggestion.note}")
+        note = note_of(record)
+        if note:
+            self._write(note)
         if not isinstance(event, ObservationMade):
             return
         best = best_of(state)
@@ -143,6 +141,13 @@ def best_of(state: CampaignState) -> str:
     return f"best {objective.name} {measured(best.values[objective.name], objective.unit)}"
 
 
-def final_failed(event: FinalPlanRan) -> str:
-    """Return what a person must know when the final plan failed."""
-    return f"the final plan {event.plan} failed: {event.reason}; make the bench safe by hand"
+def note_of(record: Record) -> str:
+    """Return what a person should know at once: a failed plan, a fallback; nothing otherwise."""
+    match record.event:
+        case ExperimentFinished(succeeded=False, reason=reason):
+            return f"note: an experiment failed: {reason}"
+        case FinalPlanRan(succeeded=False, plan=plan, reason=reason):
+            return f"the final plan {plan} failed: {reason}; make the bench safe by hand"
+        case SuggestionMade(suggestion=suggestion) if "fallback" in suggestion.model:
+            return f"note: {suggestion.note}"
+    return ""
