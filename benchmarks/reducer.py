@@ -1,12 +1,13 @@
 """How well the XANES reducer does on mixtures of real scans that it never saw.
 
-    PYTHONPATH=. python benchmarks/reducer.py [--splits 20] [--mixtures 100] [--references DIR]
+    python -m benchmarks.reducer [--splits 20] [--mixtures 100] [--references DIR]
 
 For each split half of the scans of each label become references and mixtures are made of the
 others: fractions uniform on the simplex, one scan drawn for each label, every scan normalised
 by its own pre-edge line and post-edge quadratic, 0.5 % of the edge step as noise on each point,
-the energy scale off by up to 0.5 eV. No scan is left out; those that SOURCE.md names as damaged by
-the beam are reported apart as well. Prints one JSON object.
+the energy scale off by up to 0.5 eV. No scan is left out; mixtures with a beam-damaged one
+(SOURCE.md: nano-CuO shows a varying Cu(I)-like peak) are reported apart as well. Prints one
+JSON object.
 """
 
 import argparse
