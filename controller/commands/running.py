@@ -19,7 +19,7 @@ from controller.approval import Approver
 from controller.campaign import Budget, Campaign, Chosen
 from controller.checking import load
 from controller.errors import ConfigurationError
-from controller.interrupts import softly_interrupted
+from controller.interrupts import heeded
 from controller.progress import Display, display
 from controller.resolving import ResolvedCampaign, recorded_campaign
 from controller.state import best_observation
@@ -137,7 +137,7 @@ def resume(directory: Path, ending: Ending) -> int:
 def _watching(name: str, directory: Path) -> Iterator[Display]:
     """Show progress; stdout is kept clean, and an interrupt says how to go on."""
     try:
-        with redirect_stdout(sys.stderr), softly_interrupted(), display(name) as show:
+        with redirect_stdout(sys.stderr), heeded(), display(name) as show:
             yield show
     except (KeyboardInterrupt, typer.Abort) as interrupt:
         typer.echo(

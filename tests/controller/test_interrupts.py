@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from controller.events import CampaignStopped, FinalPlanRan
-from controller.interrupts import softly_interrupted
+from controller.interrupts import heeded
 from controller.journal import read
 from tests.support.campaigns import ROOT
 
@@ -36,7 +36,7 @@ sys.exit(main(["run", "copper.yaml", "--data", sys.argv[1], "--json", "--no-repo
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_request_to_stop_interrupts_as_the_operator_does(number):
-    with softly_interrupted(), pytest.raises(KeyboardInterrupt):
+    with heeded(), pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), number)
 
     assert signal.getsignal(number) is signal.SIG_DFL
@@ -45,7 +45,7 @@ def test_a_request_to_stop_interrupts_as_the_operator_does(number):
 def test_a_signal_that_was_set_aside_stays_set_aside():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with softly_interrupted():
+        with heeded():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
