@@ -19,7 +19,7 @@ from agents.options import BayesianOptions
 from agents.protocols import Alternative, Objective, Observation, Parameters, Prediction, Suggestion
 from agents.sobol import next_points
 from agents.space import Key, Space
-from agents.surrogate import FitError
+from agents.surrogate import FitError, one_thread
 
 NAME = "bayesian/1"
 LISTED = "gp-matern52/ucb"
@@ -46,6 +46,7 @@ class BayesianAgent:
         seed: int,
         options: BayesianOptions | None = None,
     ) -> None:
+        one_thread()
         self._space = space
         self._objectives = objectives
         self._seed = seed
