@@ -78,7 +78,7 @@ def next_action(state: CampaignState) -> Action | None:
         return _on_the_running(state, state.running)
     if state.stop_reason:
         due = state.terms.final_plan is not None and not state.final_done
-        return RunFinally(state.final_plans + 1) if due else None
+        return RunFinally(state.final_number) if due else None
     for suggestion_id, reasons in state.refused.items():
         return Report(state.suggestions[suggestion_id], reasons)
     reason = _reason_to_stop(state)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agents.protocols import Suggestion
 from agents.space import Space
-from controller.documents import read_run
+from controller.documents import HEAD_KEY, read_run
 from controller.engine import BenchHooks, Engine
 from controller.loop import Ran
 from controller.safety.gate import Gate
@@ -66,6 +66,8 @@ class Identity:
     directory: Path
     ids: Ids
     metadata: Mapping[str, Any]
+    head: Callable[[], str]
+    """Returns the hash of the journal's last record."""
 
 
 class EngineBench:
@@ -110,11 +112,15 @@ class EngineBench:
         return self._run(self._call, suggestion.parameters, f"{experiment_id}/{attempt}", about)
 
     def final(self, number: int) -> Ran:
-        """Run the campaign's final plan."""
+        """Run the campaign's final plan; only an operator who interrupts twice ends it early."""
         if self._final is None:
             return Ran((), True, "", self._world.snapshot())
         name = f"{self._identity.campaign_id}/final/{number}"
-        return self._run(self._final, {}, name, {"final_plan": number})
+        try:
+            return self._run(self._final, {}, name, {"final_plan": number}, insistence=2)
+        except KeyboardInterrupt:
+            why = "interrupted by the operator, twice"
+            return Ran((), False, why, self._world.snapshot(), interrupted=True)
 
     def documents(self, run: str) -> Documents:
         """Return the documents of a finished run."""
@@ -126,14 +132,21 @@ class EngineBench:
         parameters: Mapping[str, Any],
         namespace: str,
         about: Mapping[str, Any],
+        *,
+        insistence: int = 1,
     ) -> Ran:
         self._identity.ids.begin(namespace)
         try:
             plan = call.spec.run(self._station, call.recipe(parameters))
         except ValidationError as error:
             return Ran((), False, first_fault(error), self._world.snapshot())
-        metadata = {**self._identity.metadata, **about, "plan": call.spec.name}
-        outcome = self._engine.run(plan, metadata, self._world.hooks)
+        metadata = {
+            **self._identity.metadata,
+            **about,
+            "plan": call.spec.name,
+            HEAD_KEY: self._identity.head(),
+        }
+        outcome = self._engine.run(plan, metadata, self._world.hooks, insistence)
         return Ran(outcome.runs, outcome.succeeded, outcome.reason, self._world.snapshot())
 
 

@@ -27,6 +27,8 @@ class Clock(Protocol):
     """
 
     virtual: bool
+    standing: bool
+    """Whether nobody at the bench waits for time to pass; a virtual clock then stands still."""
     loop: asyncio.AbstractEventLoop
 
     def now(self) -> float:
@@ -48,6 +50,7 @@ class RealClock:
     virtual = False
 
     def __init__(self) -> None:
+        self.standing = False
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
 
     def now(self) -> float:
@@ -76,6 +79,7 @@ class VirtualClock:
         self._start = start.timestamp()
         self._elapsed = elapsed
         self._held = 0
+        self.standing = False
         self.loop: asyncio.AbstractEventLoop = _VirtualLoop(self)
 
     def now(self) -> float:
@@ -103,8 +107,8 @@ class VirtualClock:
 
     @property
     def held(self) -> bool:
-        """Whether a thread is at work, so that time must stand still."""
-        return self._held > 0
+        """Whether a thread is at work or no plan runs, so that time must stand still."""
+        return self._held > 0 or self.standing
 
 
 def _work(

@@ -6,7 +6,7 @@ without a stop document, which is kept and never read as a result.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +16,8 @@ from controller.errors import JournalBroken, JournalUnwritable
 from models.values import Documents
 
 FOLDER = "documents"
+HEAD_KEY = "journal_head"
+"""In a start document: the hash of the journal's last record when the run began."""
 
 
 class DocumentWriter:
@@ -39,11 +41,18 @@ class DocumentWriter:
         self._finished = []
 
     def finish(self) -> tuple[str, ...]:
-        """Return the uids of the runs that were finished since ``begin``, closing what is open."""
-        for file in self._open.values():
-            file.close()
+        """Return the uids of the runs that were finished since ``begin``, closing what is open.
+
+        Raises JournalUnwritable when the disk is full.
+        """
+        left = list(self._open.values())
         self._open.clear()
         self._run_of.clear()
+        try:
+            for file in left:
+                file.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
         return tuple(self._finished)
 
     def __call__(self, name: str, document: Mapping[str, Any]) -> None:
@@ -51,10 +60,13 @@ class DocumentWriter:
         try:
             self._write(name, document)
         except OSError as error:
-            raise JournalUnwritable(
-                f"{self._folder}: a document could not be written ({error}); nothing that was "
-                "finished is lost: make room, then `heliostat resume`"
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> JournalUnwritable:
+        return JournalUnwritable(
+            f"{self._folder}: a document could not be written ({error}); nothing that was "
+            "finished is lost: make room, then `heliostat resume`"
+        )
 
     def _write(self, name: str, document: Mapping[str, Any]) -> None:
         run = self._run(name, document)
@@ -68,6 +80,7 @@ class DocumentWriter:
             file.flush()
             os.fsync(file.fileno())
             self._open.pop(run).close()
+            _sync_folder(self._folder)
             self._finished.append(run)
 
     def _run(self, name: str, document: Mapping[str, Any]) -> str:
@@ -102,6 +115,41 @@ def read_file(path: Path) -> Documents:
             raise JournalBroken(f"{path}: line {number} is not a document ({error})") from error
         documents.append((str(name), document))
     return documents
+
+
+def require_heads(directory: Path, hashes: Collection[str]) -> None:
+    """Raise JournalBroken when a run in *directory* began after a record that isn't in *hashes*.
+
+    A chain can't say that its last records are missing; the runs that followed them can.
+    """
+    for path in sorted((directory / FOLDER).glob("*.jsonl")):
+        head = _start_of(path).get(HEAD_KEY)
+        if head is not None and head not in hashes:
+            raise JournalBroken(
+                f"{directory}: the run in {path.name} began after record {head[:12]}…, which the "
+                "journal doesn't hold: records are missing from its end, or the run is another "
+                "campaign's. Restore a copy of the whole directory"
+            )
+
+
+def _start_of(path: Path) -> Mapping[str, Any]:
+    with path.open(encoding="utf-8") as file:
+        line = file.readline()
+    if not line.endswith("\n"):  # cut off while it was written
+        return {}
+    try:
+        name, document = json.loads(line)
+    except ValueError as error:
+        raise JournalBroken(f"{path}: line 1 is not a document ({error})") from error
+    return document if name == "start" else {}
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _scan_id_of(path: Path) -> int:

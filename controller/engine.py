@@ -4,15 +4,23 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
+from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bluesky import RunEngine
-from bluesky.utils import DuringTask, Msg, RunEngineInterrupted
+from bluesky.utils import (
+    DuringTask,
+    Msg,
+    RunEngineInterrupted,
+    TransitionError,  # type: ignore[attr-defined]  # imported there for its users
+)
 
 from controller.clock import Clock
 from controller.documents import DocumentWriter
-from controller.errors import JournalError
+from controller.errors import EngineError, JournalError
+from controller.interrupts import Interrupts, held_back
 
 T = TypeVar("T")
 
@@ -50,7 +58,7 @@ class Engine:
         self._writer = writer
         self._patience = _InterruptiblePatience()
         clock.standing = True
-        self._run_engine = RunEngine(
+        self._run_engine: Any = RunEngine(
             dict(metadata),
             loop=clock.loop,
             context_managers=[],
@@ -58,8 +66,8 @@ class Engine:
             call_returns_result=True,
             scan_id_source=lambda _metadata: writer.next_scan_id(),
         )
-        self._patience.host(self._run_engine)
         self._run_engine.state_hook = self._stand_or_go
+        self._patience.host(self._run_engine)
         self._run_engine.subscribe(writer)
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -107,7 +115,7 @@ class Engine:
         """Return why *plan* failed, empty when it didn't."""
         self._patience.require_life()
         try:
-            result = self._run_engine(plan, **metadata)
+            result: Any = self._run_engine(plan, **metadata)
         except RunEngineInterrupted:
             return self._abort()
         except _LoopDied:
@@ -154,6 +162,10 @@ class _LoopDied(BaseException):
 
 class _InterruptiblePatience(DuringTask):
     """Waits for the plan; the operator's interrupt becomes an immediate pause, never a panic."""
+
+    def __init__(self) -> None:
+        self._run_engine: Any = None
+        self.begin(Interrupts(), 1)
 
     def begin(self, interrupts: Interrupts, insistence: int) -> None:
         """Wait for a new plan, which *insistence* of the *interrupts* pause."""

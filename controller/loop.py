@@ -18,7 +18,7 @@ from controller.actions import (
     next_action,
 )
 from controller.clock import Clock
-from controller.errors import JournalError
+from controller.errors import EngineError, JournalError, JournalRefused
 from controller.events import (
     CampaignStopped,
     Event,
@@ -30,6 +30,7 @@ from controller.events import (
     SuggestionCleared,
     SuggestionMade,
 )
+from controller.interrupts import held_back
 from controller.journal import Journal, Record
 from controller.seam import derived_id
 from controller.state import CampaignState, apply
@@ -49,6 +50,8 @@ class Ran:
     succeeded: bool
     reason: str
     bench: Mapping[str, Any]
+    interrupted: bool = False
+    """Whether it ended because the operator would not wait."""
 
 
 class Bench(Protocol):
@@ -73,7 +76,7 @@ class Bench(Protocol):
         ...
 
     def final(self, number: int) -> Ran:
-        """Run the campaign's final plan."""
+        """Run the campaign's final plan; only an operator who interrupts twice ends it early."""
         ...
 
     def documents(self, run: str) -> Documents:
@@ -111,32 +114,45 @@ class Loop:
     def __init__(self, parts: Parts, state: CampaignState, listener: Listener) -> None:
         self._parts = parts
         self._listener = listener
+        self._untold = state.observations
         self.state = state
-        if state.observations:
-            parts.agent.tell(state.observations)
 
     def run(self) -> None:
         """Run the campaign to its end.
 
         Whatever ends it early (the operator's interrupt, an error of ours) the final plan runs
-        before it is raised again, unless the journal itself can't be written; the campaign can
-        then be resumed.
+        before it is raised again, unless another process has taken the campaign over; the
+        campaign can then be resumed.
         """
         try:
+            self._remind()
             while (action := next_action(self.state)) is not None:
                 self._carry_out(action)
-        except JournalError:
+        except JournalRefused:
             raise
-        except (Exception, KeyboardInterrupt):
-            if self.state.terms.final_plan is not None and not self.state.final_done:
-                self._run_finally(self.state.final_plans + 1)
+        except (Exception, KeyboardInterrupt) as error:
+            self._finish_early(error)
             raise
 
     def record(self, event: Event) -> None:
-        """Make *event* durable, then apply it, then let the listener know."""
-        record = self._parts.journal.append(self._parts.clock.now(), event)
-        self.state = apply(self.state, event, record.stamp)
+        """Make *event* durable and apply it, in one; then let the listener know."""
+        with held_back():
+            record = self._parts.journal.append(self._parts.clock.now(), event)
+            self.state = apply(self.state, event, record.stamp)
         self._listener(record, self.state)
+
+    def _remind(self) -> None:
+        if self._untold:
+            self._parts.agent.tell(self._untold)
+        self._untold = ()
+
+    def _finish_early(self, error: BaseException) -> None:
+        if self.state.terms.final_plan is None or self.state.final_done:
+            return
+        try:
+            self._run_finally(self.state.final_number)
+        except (JournalError, EngineError) as why:
+            error.add_note(f"the final plan could not run: {why}")
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -146,6 +162,8 @@ class Loop:
                 self._clear(suggestion)
             case Report(suggestion, reasons):
                 self._observe(_refused(suggestion, reasons))
+            case Start(suggestion) if not self._in_time(suggestion):
+                self._out_of_time()
             case Start(suggestion, number, attempt):
                 self._experiment(suggestion, number, attempt)
             case Reduce(suggestion, finished):
@@ -170,9 +188,19 @@ class Loop:
         )
         self.record(SuggestionMade(suggestion=named, digest=named.digest(self.state.limits)))
 
-    def _clear(self, suggestion: Suggestion) -> None:
-        if not self._parts.clearance.in_time(suggestion, self._parts.clock.now()):
+    def _in_time(self, suggestion: Suggestion) -> bool:
+        return self._parts.clearance.in_time(suggestion, self._parts.clock.now())
+
+    def _out_of_time(self) -> None:
+        running = self.state.running
+        if running is None:
             self.record(CampaignStopped(reason=Stop.UNTIL))
+        else:
+            self.record(ExperimentAbandoned(experiment_id=running.experiment_id, reason=Stop.UNTIL))
+
+    def _clear(self, suggestion: Suggestion) -> None:
+        if not self._in_time(suggestion):
+            self._out_of_time()
             return
         reasons = self._parts.clearance.refuses(suggestion)
         self.record(
@@ -191,17 +219,18 @@ class Loop:
                 attempt=attempt,
             )
         )
-        ran = bench.experiment(suggestion, experiment_id, attempt)
-        self.record(
-            ExperimentFinished(
-                experiment_id=experiment_id,
-                attempt=attempt,
-                runs=ran.runs,
-                succeeded=ran.succeeded,
-                reason=ran.reason,
-                bench=dict(ran.bench),
+        with held_back():  # an interrupt that comes too late to stop it doesn't discard it
+            ran = bench.experiment(suggestion, experiment_id, attempt)
+            self.record(
+                ExperimentFinished(
+                    experiment_id=experiment_id,
+                    attempt=attempt,
+                    runs=ran.runs,
+                    succeeded=ran.succeeded,
+                    reason=ran.reason,
+                    bench=dict(ran.bench),
+                )
             )
-        )
 
     def _reduced(self, suggestion: Suggestion, finished: ExperimentFinished) -> Observation:
         applied = self._parts.bench.applied(suggestion)
@@ -232,6 +261,8 @@ class Loop:
                 bench=dict(ran.bench),
             )
         )
+        if ran.interrupted:
+            raise KeyboardInterrupt
 
 
 def _refused(suggestion: Suggestion, reasons: tuple[str, ...]) -> Observation:

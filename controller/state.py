@@ -60,12 +60,20 @@ class CampaignState:
     final_plans: int = 0
     final_done: bool = False
     """Whether the final plan ran since the last experiment started."""
+    final_failure: str = ""
+    """Why the final plan that ran last failed, empty when it didn't; a resumption tries again."""
+    resumptions: int = 0
 
     @property
     def pending(self) -> tuple[str, ...]:
         """The ids of suggestions whose outcome isn't known yet, oldest first."""
         in_flight = (self.running.suggestion_id,) if self.running else ()
         return in_flight + self.cleared + self.waiting
+
+    @property
+    def final_number(self) -> int:
+        """What the next final plan is counted as: no two have the same number."""
+        return self.final_plans + self.resumptions + 1
 
     def goal_reached(self) -> bool:
         """Whether an observation has met the campaign's target."""
@@ -158,6 +166,7 @@ def _(event: FinalPlanRan, state: CampaignState, stamp: float) -> CampaignState:
         state,
         final_plans=state.final_plans + 1,
         final_done=True,
+        final_failure="" if event.succeeded else event.reason or "no reason given",
         bench=event.bench,
         bench_time=stamp,
     )
@@ -165,7 +174,11 @@ def _(event: FinalPlanRan, state: CampaignState, stamp: float) -> CampaignState:
 
 @_apply.register
 def _(event: CampaignResumed, state: CampaignState, stamp: float) -> CampaignState:
-    return state
+    return replace(
+        state,
+        resumptions=state.resumptions + 1,
+        final_done=state.final_done and not state.final_failure,
+    )
 
 
 @_apply.register

@@ -20,7 +20,7 @@ from controller.campaign import Autonomy, Campaign, PlanCall
 from controller.chain import Chain
 from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
-from controller.documents import DocumentWriter
+from controller.documents import DocumentWriter, require_heads
 from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError, JournalBroken, Problem
 from controller.events import CampaignResumed, CampaignStarted
@@ -179,6 +179,7 @@ def resume_session(
         journal = Journal.open(directory)
         stack.callback(journal.close)
         records = list(journal.records())
+        require_heads(directory, {record.hash for record in records})
         started = started_of(records, directory)
         resolved = ResolvedCampaign.model_validate(started.campaign)
         require_somebody(resolved.campaign, approve)
@@ -187,7 +188,7 @@ def resume_session(
         clock = _clock(resolved, max(0.0, state.bench_time - state.started))
         stack.callback(clock.loop.close)
         session = _build(stack, (journal, clock), plan, state)
-        if next_action(session.loop.state) is not None:
+        if next_action(session.loop.state) is not None or state.final_failure:
             session.loop.record(CampaignResumed(changed=changed(started.versions, versions())))
         yield session
 
@@ -271,7 +272,9 @@ def _build(
             f"beamline {resolved.beamline.name!r}: could not connect: {error}; are its IOCs up, "
             f"and is the prefix {resolved.beamline.prefix!r} right?"
         ) from error
-    identity = Identity(state.campaign_id, plan.directory, ids, _about(resolved, state))
+    identity = Identity(
+        state.campaign_id, plan.directory, ids, _about(resolved, state), lambda: journal.head
+    )
     calls = _calls(resolved, words.space)
     parts = Parts(
         clock=clock,
