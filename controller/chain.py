@@ -12,6 +12,7 @@ import platform
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -50,16 +51,24 @@ class Chain:
         self._connection = connection
         self._table = table
         self._path = path
-        self._create()
         self.length, self.head = verify(self)
 
     @classmethod
     def open(cls, path: Path, table: str) -> Self:
         """Open (and create) *table* in the SQLite file *path*, and check the whole chain.
 
-        Raises JournalBroken for a broken chain or a file that isn't a journal.
+        Raises JournalBroken for a broken chain or a file that isn't a journal, JournalUnwritable
+        where nothing can be written.
         """
-        return cls(_connect(path), table, path)
+        return cls(_connect(path, table), table, path)
+
+    @classmethod
+    def read(cls, path: Path, table: str) -> Self:
+        """Open *table* for reading alone, and check the whole chain; the file is left as it is.
+
+        Works on a read-only disk too. Raises JournalBroken.
+        """
+        return cls(_connect_to_read(path), table, path)
 
     @property
     def name(self) -> str:
@@ -78,9 +87,10 @@ class Chain:
         try:
             self._insert(link)
         except sqlite3.OperationalError as error:
+            again = "`heliostat resume`" if self.length else "begin again"
             raise JournalUnwritable(
                 f"{self.name}: record {sequence} could not be written ({error}); nothing was lost: "
-                "free disk space or mend the file's permissions, then `heliostat resume`"
+                f"free disk space or mend the file's permissions, then {again}"
             ) from error
         self.length, self.head = sequence, link.hash
         return link
@@ -101,16 +111,6 @@ class Chain:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-    def _create(self) -> None:
-        try:
-            self._connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._table} (sequence INTEGER PRIMARY KEY, "
-                "stamp REAL NOT NULL, payload BLOB NOT NULL, previous TEXT NOT NULL UNIQUE, "
-                "hash TEXT NOT NULL UNIQUE, wall_time REAL, host TEXT, pid INTEGER)"
-            )
-        except sqlite3.DatabaseError as error:
-            raise JournalBroken(f"{self.name}: not readable as a journal ({error})") from error
 
     def _insert(self, link: Link) -> None:
         values = (link.sequence, link.stamp, link.payload, link.previous, link.hash)
@@ -150,11 +150,44 @@ def _fault(link: Link, length: int, head: str) -> str:
     return ""
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def tables(path: Path) -> list[str]:
+    """Return the names of all tables in the SQLite file *path*; raise JournalBroken if none is."""
+    with closing(_connect_to_read(path)) as connection:
+        try:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            return sorted(str(name) for (name,) in rows)
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
+
+
+def _connect(path: Path, table: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (sequence INTEGER PRIMARY KEY, "
+            "stamp REAL NOT NULL, payload BLOB NOT NULL, previous TEXT NOT NULL UNIQUE, "
+            "hash TEXT NOT NULL UNIQUE, wall_time REAL, host TEXT, pid INTEGER)"
+        )
+    except sqlite3.OperationalError as error:
+        raise JournalUnwritable(
+            f"{path} ({table}): can't be opened for writing ({error}); nothing was lost: free disk "
+            "space or mend the permissions of its folder, then call again"
+        ) from error
     except sqlite3.DatabaseError as error:
-        raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
+        raise JournalBroken(f"{path} ({table}): not readable as a journal ({error})") from error
     return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that can't write; a file without a log beside it is taken as it stands.
+
+    (A log in WAL mode needs its index, which SQLite makes in the folder when it isn't there.)
+    """
+    logged = path.with_name(f"{path.name}-wal").exists()
+    place = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
+    try:
+        return sqlite3.connect(place, uri=True, check_same_thread=False, timeout=5.0)
+    except sqlite3.DatabaseError as error:
+        raise JournalBroken(f"{path}: can't be read ({error})") from error

@@ -85,13 +85,13 @@ def in_order(value: Any) -> bytes:
 
 
 def read(directory: Path) -> list[Record]:
-    """Return all records of the campaign in *directory*, checked.
+    """Return all records of the campaign in *directory*, checked; nothing is written there.
 
     Raises JournalBroken when there is no journal or its chain is broken.
     """
     if not (directory / FILE).is_file():
         raise JournalBroken(f"{directory}: holds no {FILE}; give the directory of a campaign")
-    journal = Journal.open(directory)
+    journal = Journal(Chain.read(directory / FILE, "events"))
     try:
         return list(journal.records())
     finally:

@@ -1,7 +1,6 @@
 """Looks at files without running anything: check, verify, fit, schema."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import typer
 
-from controller.chain import Chain
+from controller.chain import Chain, tables
 from controller.journal import FILE, read
 from controller.schemas import Kind, schema
 from controller.wording import with_sigma
@@ -48,15 +47,9 @@ def verify(directory: Path) -> None:
     records = read(directory)
     head = records[-1].hash if records else "none"
     typer.echo(f"{directory / FILE} (events): {len(records)} records, unbroken, head {head}")
-    for table in _other_chains(directory / FILE):
-        with closing(Chain.open(directory / FILE, table)) as chain:
+    for table in (name for name in tables(directory / FILE) if name != "events"):
+        with closing(Chain.read(directory / FILE, table)) as chain:
             typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
-
-
-def _other_chains(path: Path) -> list[str]:
-    with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    return sorted(str(name) for (name,) in rows if name != "events")
 
 
 def fit(references: Path, files: Sequence[Path], choice: Choice, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from controller.chain import Chain
+from controller.chain import Chain, tables
 from controller.journal import FILE
 from controller.reporting.figures import (
     BLUE,
@@ -49,7 +49,9 @@ def writes_of(story: Story) -> list[Writes]:
     """
     path = story.recording.directory / FILE
     found: dict[str, Writes] = {}
-    with closing(Chain.open(path, AUDIT_TABLE)) as chain:
+    if AUDIT_TABLE not in tables(path):  # cut off before the gate was there
+        return []
+    with closing(Chain.read(path, AUDIT_TABLE)) as chain:
         for link in chain.links():
             record = json.loads(link.payload)
             kind, value = record["kind"], record.get("value")

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,45 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path):
     length = len(journal)
     journal.close()
     assert len(read(tmp_path)) == length
+
+
+def test_a_journal_that_can_not_be_begun_says_what_to_do(tmp_path):
+    (tmp_path / FILE).mkdir()
+
+    with pytest.raises(JournalUnwritable, match="free disk space or mend the permissions"):
+        Journal.open(tmp_path)
+
+
+def test_reading_a_journal_leaves_its_folder_as_it_is(tmp_path):
+    journal = Journal.open(tmp_path)
+    journal.append(0.0, started())
+    journal.close()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    records = read(tmp_path)
+
+    assert len(records) == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_journal_is_read_while_its_writer_is_at_it(tmp_path):
+    journal = Journal.open(tmp_path)
+    journal.append(0.0, started())
+
+    assert len(read(tmp_path)) == 1
+
+    journal.close()
+
+
+def test_a_file_of_another_program_is_no_journal_and_is_left_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("CREATE TABLE other (x)")
+    before = (tmp_path / FILE).read_bytes()
+
+    with pytest.raises(JournalBroken, match="not readable as a journal"):
+        read(tmp_path)
+
+    assert (tmp_path / FILE).read_bytes() == before
 
 
 def test_an_event_with_a_number_that_json_has_not_is_refused_before_it_is_written(tmp_path):
