@@ -15,12 +15,15 @@ from agents.protocols import Goal
 from agents.space import Space
 from controller.campaign import Campaign, Chosen
 from controller.cases import Case
+from controller.clock import VIRTUAL_START
 from controller.errors import ConfigurationError, ExpressionError, Problem
 from controller.expressions import Comparison, parse
 from controller.reading import Way
 from controller.resolving import absolute
 from controller.spaces import Table, constants_of, objectives_of, space_of
 from controller.validation import problems_at, suggestion
+from models.errors import ModelError
+from models.spectra.references import load_references
 
 
 def check_metadata(case: Case) -> Iterator[Problem]:
@@ -35,10 +38,11 @@ def check_metadata(case: Case) -> Iterator[Problem]:
 def check_until(case: Case) -> Iterator[Problem]:
     """The end is yet to come."""
     until = case.campaign.until
-    if until is not None and until <= case.installed.now:
-        yield case.problem(
-            ("until",), "is past", f"a time after {case.installed.now:%Y-%m-%d %H:%M %Z}"
-        )
+    simulated = case.beamline is not None and case.beamline.twin is not None
+    begins = VIRTUAL_START if simulated else case.installed.now
+    if until is not None and until <= begins:
+        why = ", when the clock of a simulated bench begins" if simulated else ""
+        yield case.problem(("until",), "is past", f"a time after {begins:%Y-%m-%d %H:%M %Z}{why}")
 
 
 def check_chosen(case: Case) -> Iterator[Problem]:
@@ -57,11 +61,25 @@ def check_chosen(case: Case) -> Iterator[Problem]:
 
 
 def _references(case: Case, reducer: Chosen) -> Iterator[Problem]:
-    references = reducer.options.get("references")
-    if isinstance(references, str) and not Path(absolute(references, case.folder)).is_dir():
-        message = f"there is no folder {absolute(references, case.folder)}"
+    """The folder of references can be used, and has the labels that are named."""
+    folder, way = reducer.options.get("references"), ("reducer", "options")
+    if not isinstance(folder, str):
+        return
+    place = Path(absolute(folder, case.folder))
+    if not place.is_dir():
         accepted = "a path seen from the campaign file"
-        yield case.problem(("reducer", "options", "references"), message, accepted)
+        yield case.problem((*way, "references"), f"there is no folder {place}", accepted)
+        return
+    try:
+        labels = load_references(place).labels
+    except ModelError as error:
+        yield case.problem((*way, "references"), str(error))
+        return
+    names = reducer.options.get("names")
+    for label in names if isinstance(names, dict) else ():
+        if label not in labels:
+            accepted = suggestion(label, labels)
+            yield case.problem((*way, "names", label), "no reference has this label", accepted)
 
 
 def _choice(
@@ -90,6 +108,7 @@ def check_objectives(case: Case) -> Iterator[Problem]:
         yield case.problem(("objectives",), "is missing; name what is wanted, with its goal")
         return
     yield from _reduced(case, [objective.name for objective in objectives])
+    yield from _in_the_units_of_the_table(case)
     goal = case.campaign.goal
     if goal is None or not objectives:
         return
@@ -114,6 +133,16 @@ def _reduced(case: Case, wanted: list[str]) -> Iterator[Problem]:
         if name not in reported:
             message = "isn't among the names that the reducer reports"
             yield case.problem(("objectives", i, "name"), message, suggestion(name, reported))
+
+
+def _in_the_units_of_the_table(case: Case) -> Iterator[Problem]:
+    """A recorded value is taken as it is: it can't be wanted in another unit."""
+    units = {result.name: result.unit for result in case.table.objectives} if case.table else {}
+    for i, wanted in enumerate(case.campaign.objectives):
+        unit = units.get(wanted.name, "")
+        if unit and wanted.unit and wanted.unit.strip() != unit:
+            message = "the recorded table has it in another unit"
+            yield case.problem(("objectives", i, "unit"), message, unit)
 
 
 def check_bench(case: Case) -> Iterator[Problem]:
@@ -236,19 +265,21 @@ def read_recorded(folder: str, case: Case) -> tuple[Table | None, list[Problem]]
     try:
         return case.installed.read_table(Path(folder), names), []
     except ConfigurationError as error:
-        told = list(error.problems) or [Problem(folder, str(error))]
-        return None, _unknown_objectives(folder, names, case) or told
+        table, unknown = _without_objectives(folder, names, case)
+        return table, unknown or list(error.problems) or [Problem(folder, str(error))]
 
 
-def _unknown_objectives(folder: str, names: list[str], case: Case) -> list[Problem]:
-    """Return which of *names* the table in *folder* doesn't have; none where it can't be read."""
+def _without_objectives(
+    folder: str, names: list[str], case: Case
+) -> tuple[Table | None, list[Problem]]:
+    """Return the table in *folder*, and which of *names* it doesn't have; None if unreadable."""
     try:
         table = case.installed.read_table(Path(folder), [])
     except ConfigurationError:
-        return []
+        return None, []
     known = [result.name for result in table.objectives]
     message = f"the recorded table {table.name!r} has no such objective"
-    return [
+    return table, [
         case.problem(("objectives", i, "name"), message, suggestion(name, known))
         for i, name in enumerate(names)
         if name not in known

@@ -114,6 +114,9 @@ def test_the_campaigns_that_come_along_can_be_run_and_resumed_from_anywhere(path
         (["objectives"], None, "objectives", "is missing"),
         (["reducer", "name"], "xane", "reducer.name", "did you mean 'xanes'"),
         (["reducer", "options", "references"], "gone", "reducer.options.references", "no folder"),
+        (["reducer", "options", "references"], "/", "reducer.options.references", "no spectra"),
+        (["reducer", "options", "names", "Cu3O"], "cu3", "reducer.options.names.Cu3O", "mean 'Cu"),
+        (["finally_"], {"name": "make_safe_and_cool"}, "finally_", "did you mean 'finally'"),
         (["reducer", "options", "referense"], "x", "reducer.options.referense", "did you mean"),
         (["objectives", 0, "name"], "cu11", "objectives.0.name", "did you mean 'cu1'"),
         (["goal", "objective"], "cu3", "goal.objective", "did you mean 'cu1'"),
@@ -258,6 +261,11 @@ def test_an_envelope_that_does_not_name_what_the_plan_writes_is_told(tmp_path):
             "0.11",
         ),
         ({"constraints": [{"expression": "p3ht <= 1"}]}, "constraints", "pool, row 0"),
+        (
+            {"objectives": [{"name": "conductivity", "goal": "maximize", "unit": "V"}]},
+            "objectives.0.unit",
+            "S/cm",
+        ),
         ({"space": {"p3ht": {"type": "continuous", "low": 1, "high": 2}}}, "space", "leave it out"),
         ({"forbidden": [{"when": ["p3ht >= 0"], "reason": "r"}]}, "forbidden", "none of its 178"),
     ],
@@ -270,6 +278,34 @@ def test_a_recorded_campaign_must_fit_its_table(tmp_path, change, key, message):
     problems = check(written(tmp_path, data | change), INSTALLED)
 
     assert [found for found, text in told(problems) if message in text] == [key], told(problems)
+
+
+def test_an_unknown_objective_hides_no_other_mistake(tmp_path):
+    data = campaign_data(RECORDED / "p3ht_cnt.yaml") | {
+        "objectives": [{"name": "conduct", "goal": "maximize"}],
+        "constraints": [{"expression": "p3th <= 1"}],
+    }
+
+    problems = check(written(tmp_path, data), INSTALLED)
+
+    assert [p.key for p in problems] == ["objectives.0.name", "constraints.0.expression"]
+
+
+def test_a_simulated_bench_may_end_where_its_own_clock_has_not_been(tmp_path):
+    data = campaign_data() | {"until": "2026-01-02T00:00Z"}
+
+    assert check(written(tmp_path, data), INSTALLED) == []
+
+
+def test_a_live_bench_ends_in_the_future(tmp_path):
+    (tmp_path / "b.yaml").write_text(
+        "name: b\nstation: xas\nprefix: 'X:'\nmetadata: {required: [proposal]}\n"
+    )
+    data = campaign_data() | {"beamline": "b.yaml", "metadata": {"proposal": "2026-1"}}
+
+    (problem,) = check(written(tmp_path, data | {"until": "2026-05-31T00:00Z"}), INSTALLED)
+
+    assert (problem.key, problem.message) == ("until", "is past")
 
 
 def test_what_is_wrong_with_a_table_is_told_with_its_line(tmp_path):
