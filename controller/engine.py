@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bluesky import RunEngine
-from bluesky.utils import (
+from bluesky.utils import (  # type: ignore[attr-defined]  # TransitionError is imported there
     DuringTask,
     Msg,
     RunEngineInterrupted,
-    TransitionError,  # type: ignore[attr-defined]  # imported there for its users
+    TransitionError,
 )
 
 from controller.clock import Clock
@@ -66,7 +66,7 @@ class Engine:
             call_returns_result=True,
             scan_id_source=lambda _metadata: writer.next_scan_id(),
         )
-        self._run_engine.state_hook = self._stand_or_go
+        self._run_engine.state_hook = self._stand_or_go  # type: ignore[assignment]
         self._patience.host(self._run_engine)
         self._run_engine.subscribe(writer)
 
