@@ -29,7 +29,7 @@ from controller.loop import Listener, Loop, Parts
 from controller.reducers import REDUCERS, build_reducer
 from controller.resolving import ResolvedCampaign
 from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard
+from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.envelope import Envelope, envelope_of_space
 from controller.safety.gate import Gate
 from controller.seam import Ids, derived_id, seam
@@ -260,6 +260,7 @@ def _build(
             f"{plan.directory}: the limits in force are not those that the campaign started with"
         )
     stack.enter_context(seam(clock, ids))
+    stack.enter_context(none_ungated())
     chain = stack.enter_context(_closing(Chain.open(plan.directory / FILE, AUDIT_TABLE)))
     gate = Gate(envelope, Audit(chain, clock))
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)

@@ -7,6 +7,7 @@ keeps them. A wrapped backend alone would be dropped by ``connect(mock=True)``.
 
 import inspect
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ophyd_async.core import (
@@ -52,6 +53,34 @@ def ensure_guarded(path: str, device: Device) -> None:
                 f"{name}: appeared while connecting and can be written past the gate; "
                 "declare it in the device's class"
             )
+
+
+@contextmanager
+def none_ungated() -> Iterator[None]:
+    """Let nothing connect for a block that ``guard`` hasn't put the gate before.
+
+    The tree of a device shows its children only: what it keeps in a list, makes while it
+    connects or is given later is refused here, when it connects.
+    """
+    changed = [
+        (connector, name, getattr(connector, name))
+        for connector in (SignalConnector, CommandConnector)
+        for name in ("connect_mock", "connect_real")
+    ]
+    try:
+        for connector, name, _ in changed:
+            setattr(connector, name, _refuse)
+        yield
+    finally:
+        for connector, name, original in changed:
+            setattr(connector, name, original)
+
+
+async def _refuse(_connector: Any, leaf: Any, *_: Any) -> None:
+    raise DeviceRefused(
+        f"{leaf.name or 'a signal without a name'} ({leaf.source}): connects past the gate; "
+        "declare it as a child in its device's class"
+    )
 
 
 def leaves(path: str, device: Device) -> Iterator[tuple[str, Any]]:

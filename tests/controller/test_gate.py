@@ -1,6 +1,9 @@
 """No write gets around the gate: by plan, device method, direct set, mock, reconnection."""
 
+import json
 import math
+import sqlite3
+from contextlib import closing
 
 import bluesky.plan_stubs as bps
 import numpy as np
@@ -10,8 +13,11 @@ from hypothesis import strategies as st
 from ophyd_async.core import (
     Device,
     DeviceVector,
+    NotConnectedError,
+    Reference,
     SignalRW,
     TriggerableCommand,
+    derived_signal_rw,
     get_mock_put,
     set_mock_value,
     soft_signal_rw,
@@ -22,7 +28,7 @@ from controller.chain import Chain
 from controller.clock import VirtualClock
 from controller.errors import DeviceRefused, WriteRefused
 from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard, leaves
+from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
 from controller.safety.envelope import Envelope, Limit, Members
 from controller.safety.gate import Gate
 from tests.support.benches import copper_bench
@@ -117,16 +123,19 @@ def test_a_write_within_the_limits_is_recorded_before_and_after(bench):
 def test_the_intent_is_on_disk_when_the_write_arrives(bench):
     seen = []
 
+    def others_see(_value: float) -> None:
+        with closing(sqlite3.connect(bench.directory / "audit.sqlite")) as connection:
+            for (payload,) in connection.execute("SELECT payload FROM writes"):
+                seen.append(json.loads(payload)["kind"])
+
     async def look() -> None:
-        station = bench.station
-        get_mock_put(station.he.setpoint).side_effect = lambda _value: seen.extend(
-            record["kind"] for record in bench.records()
-        )
-        await station.he.setpoint.set(50.0)
+        get_mock_put(bench.station.he.setpoint).side_effect = others_see
+        await bench.station.he.setpoint.set(50.0)
 
     bench.engine.call(look())
 
     assert seen == ["intent"]
+    assert bench.audit._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 def test_a_write_that_fails_at_the_device_is_recorded_as_failed(bench):
@@ -228,6 +237,71 @@ def test_a_leaf_that_appears_past_the_gate_is_refused_by_name(tmp_path):
 
     with pytest.raises(DeviceRefused, match=r"valve\.late"):
         ensure_guarded("valve", device)
+    chain.close()
+    clock.loop.close()
+
+
+class Hidden(Device):
+    """Keeps signals where no tree shows them."""
+
+    def __init__(self) -> None:
+        self.shown = soft_signal_rw(float, 0.0)
+        self.listed = [epics_signal_rw(float, "PV:LISTED")]
+        self.command = Reference(epics_triggerable_command("PV:GO"))
+        super().__init__(name="hidden")
+
+
+@pytest.mark.parametrize("mock", [True, False])
+def test_what_no_tree_shows_cannot_connect_past_the_gate(tmp_path, mock):
+    gate, clock, chain = gate_of(tmp_path, Envelope("empty", {}))
+    device = Hidden()
+    guard(gate, "hidden", device)
+
+    async def connect() -> None:
+        await device.connect(mock=mock)
+        for hidden in (device.listed[0], device.command()):
+            with pytest.raises(DeviceRefused, match=r"PV:.* connects past the gate"):
+                await hidden.connect(mock=mock)
+        device.late = soft_signal_rw(float, 0.0)
+        with pytest.raises(NotConnectedError, match="connects past the gate"):
+            await device.connect(mock=mock, force_reconnect=True)
+
+    with none_ungated():
+        clock.loop.run_until_complete(connect())
+    chain.close()
+    clock.loop.close()
+
+
+def test_a_derived_signal_and_what_it_is_derived_from_are_both_judged(tmp_path):
+    gate, clock, chain = gate_of(
+        tmp_path, Envelope("x", {"d.twice": Limit(0, 10), "d.raw": Limit(0, 1)})
+    )
+
+    class Derived(Device):
+        def __init__(self) -> None:
+            self.raw = epics_signal_rw(float, "PV")
+            self.twice = derived_signal_rw(self._twice, self._half, raw=self.raw)
+            super().__init__(name="d")
+
+        def _twice(self, raw: float) -> float:
+            return 2 * raw
+
+        async def _half(self, value: float) -> None:
+            await self.raw.set(value / 2)
+
+    device = Derived()
+    guard(gate, "d", device)
+
+    async def write() -> float:
+        await device.connect(mock=True)
+        await device.twice.set(2.0)
+        with pytest.raises(WriteRefused, match=r"d\.raw: asked for 2\.0"):
+            await device.twice.set(4.0)
+        with pytest.raises(WriteRefused, match=r"d\.twice: asked for 11\.0"):
+            await device.twice.set(11.0)
+        return await device.raw.get_value()
+
+    assert clock.loop.run_until_complete(write()) == 1.0
     chain.close()
     clock.loop.close()
 

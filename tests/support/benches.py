@@ -11,7 +11,7 @@ from controller.clock import VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard
+from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.envelope import Envelope
 from controller.safety.gate import Gate
 from controller.seam import Ids, seam
@@ -48,7 +48,7 @@ class Bench:
 def copper_bench(directory: Path, envelope: Envelope, seed: int = 0) -> Iterator[Bench]:
     """Yield a connected station, everything at rest."""
     clock, ids = VirtualClock(), Ids()
-    with seam(clock, ids):
+    with seam(clock, ids), none_ungated():
         audit = Chain.open(directory / "audit.sqlite", "writes")
         gate = Gate(envelope, Audit(audit, clock))
         engine = Engine(clock, DocumentWriter(directory), {})
