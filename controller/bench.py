@@ -1,7 +1,7 @@
 """The bench as the loop sees it: a suggestion goes in, finished runs come out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ class Identity:
     metadata: Mapping[str, Any]
     head: Callable[[], str]
     """Returns the hash of the journal's last record."""
+    writes: Callable[[], str]
+    """Returns the hash of the last record of what was written."""
 
 
 class EngineBench:
@@ -114,13 +116,13 @@ class EngineBench:
     def final(self, number: int) -> Ran:
         """Run the campaign's final plan; only an operator who interrupts twice ends it early."""
         if self._final is None:
-            return Ran((), True, "", self._world.snapshot())
+            return self._ran((), "")
         name = f"{self._identity.campaign_id}/final/{number}"
         try:
             return self._run(self._final, {}, name, {"final_plan": number}, insistence=2)
         except KeyboardInterrupt:
             why = "interrupted by the operator, twice"
-            return Ran((), False, why, self._world.snapshot(), interrupted=True)
+            return replace(self._ran((), why), interrupted=True)
 
     def documents(self, run: str) -> Documents:
         """Return the documents of a finished run."""
@@ -139,7 +141,7 @@ class EngineBench:
         try:
             plan = call.spec.run(self._station, call.recipe(parameters))
         except ValidationError as error:
-            return Ran((), False, first_fault(error), self._world.snapshot())
+            return self._ran((), first_fault(error))
         metadata = {
             **self._identity.metadata,
             **about,
@@ -147,7 +149,10 @@ class EngineBench:
             HEAD_KEY: self._identity.head(),
         }
         outcome = self._engine.run(plan, metadata, self._world.hooks, insistence)
-        return Ran(outcome.runs, outcome.succeeded, outcome.reason, self._world.snapshot())
+        return self._ran(outcome.runs, outcome.reason)
+
+    def _ran(self, runs: tuple[str, ...], reason: str) -> Ran:
+        return Ran(runs, not reason, reason, self._world.snapshot(), self._identity.writes())
 
 
 @dataclass(frozen=True, slots=True)

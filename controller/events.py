@@ -68,6 +68,8 @@ class ExperimentFinished(_Event):
     succeeded: bool
     reason: str = ""
     bench: dict[str, Any] = Field(default_factory=dict)
+    writes: str = ""
+    """The head of the gate's own chain of records after the plan."""
 
 
 class ExperimentAbandoned(_Event):
@@ -94,6 +96,8 @@ class FinalPlanRan(_Event):
     succeeded: bool
     reason: str = ""
     bench: dict[str, Any] = Field(default_factory=dict)
+    writes: str = ""
+    """The head of the gate's own chain of records after the plan."""
 
 
 class CampaignResumed(_Event):

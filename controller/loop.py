@@ -44,12 +44,13 @@ Listener = Callable[[Record, CampaignState], None]
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a plan ended, and the state of a simulated bench after it."""
+    """How a plan ended; the state of a simulated bench and the head of the gate's record then."""
 
     runs: tuple[str, ...]
     succeeded: bool
     reason: str
     bench: Mapping[str, Any]
+    writes: str = ""
     interrupted: bool = False
     """Whether it ended because the operator would not wait."""
 
@@ -229,6 +230,7 @@ class Loop:
                     succeeded=ran.succeeded,
                     reason=ran.reason,
                     bench=dict(ran.bench),
+                    writes=ran.writes,
                 )
             )
 
@@ -259,6 +261,7 @@ class Loop:
                 succeeded=ran.succeeded,
                 reason=ran.reason,
                 bench=dict(ran.bench),
+                writes=ran.writes,
             )
         )
         if ran.interrupted:

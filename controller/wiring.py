@@ -14,13 +14,14 @@ from agents.catalogue import OPTIONS, build_agent
 from agents.protocols import Agent, Objective, Reducer
 from agents.space import Categorical, Space
 from controller.actions import next_action
+from controller.anchors import AUDIT_TABLE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
 from controller.bench import Conversion, EngineBench, Identity, PlannedCall, Precheck, World
 from controller.campaign import Autonomy, Campaign, PlanCall
 from controller.chain import Chain
 from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
-from controller.documents import DocumentWriter, require_heads
+from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError, JournalBroken, Problem
 from controller.events import CampaignResumed, CampaignStarted
@@ -49,7 +50,6 @@ from simulators.mock_bench import CopperBench, MockBench, TableBench
 from simulators.recorded import read_table
 from simulators.recorded_table import RecordedTable
 
-AUDIT_TABLE = "writes"
 RECORDED_PLAN = PlanCall(name="measure_recorded")
 OUTCOME_KEY = "bench-outcome-{}"
 """The data key of a recorded bench's outcome."""
@@ -179,7 +179,7 @@ def resume_session(
         journal = Journal.open(directory)
         stack.callback(journal.close)
         records = list(journal.records())
-        require_heads(directory, {record.hash for record in records})
+        require_whole(directory, records)
         started = started_of(records, directory)
         resolved = ResolvedCampaign.model_validate(started.campaign)
         require_somebody(resolved.campaign, approve)
@@ -274,7 +274,12 @@ def _build(
             f"and is the prefix {resolved.beamline.prefix!r} right?"
         ) from error
     identity = Identity(
-        state.campaign_id, plan.directory, ids, _about(resolved, state), lambda: journal.head
+        campaign_id=state.campaign_id,
+        directory=plan.directory,
+        ids=ids,
+        metadata=_about(resolved, state),
+        head=lambda: journal.head,
+        writes=lambda: chain.head,
     )
     calls = _calls(resolved, words.space)
     parts = Parts(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from controller.anchors import AUDIT_TABLE
 from controller.chain import Chain, tables
 from controller.journal import FILE
 from controller.reporting.figures import (
@@ -24,7 +25,6 @@ from controller.reporting.figures import (
     svg,
 )
 from controller.reporting.story import Story
-from controller.wiring import AUDIT_TABLE
 from controller.wording import duration
 
 TITLE = "Time line"

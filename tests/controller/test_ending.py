@@ -1,7 +1,9 @@
 """However a campaign ends: the final plan runs, nothing is told wrong, and it can go on."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import sys
 import time
 from datetime import timedelta
@@ -11,6 +13,7 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import pytest
 
+from controller.anchors import require_whole
 from controller.bench import EngineBench, Precheck
 from controller.clock import VIRTUAL_START
 from controller.documents import DocumentWriter, read_file
@@ -373,16 +376,13 @@ def test_every_start_document_carries_the_head_of_the_journal(uninterrupted):
         assert isinstance(hashes[head], ExperimentStarted)
 
 
-def test_records_missing_from_the_end_are_noticed_by_the_runs_that_followed_them(
-    uninterrupted, tmp_path
-):
-    import shutil
-    import sqlite3
-
+@pytest.mark.parametrize("table", ["events", "writes"])
+def test_records_missing_from_the_end_are_noticed(uninterrupted, tmp_path, table):
     directory = Path(shutil.copytree(uninterrupted, tmp_path / "cut"))
+    require_whole(directory, read(directory))
     connection = sqlite3.connect(directory / "journal.sqlite")
     with connection:
-        connection.execute("DELETE FROM events WHERE sequence > 8")
+        connection.execute(f"DELETE FROM {table} WHERE sequence > 8")
     connection.close()
 
     with pytest.raises(JournalBroken, match="records are missing from its end"):
