@@ -15,6 +15,11 @@ class Signal(str):
     """The signal that an argument is written to, unchanged: its hard limits are the argument's."""
 
 
+def as_key(name: str) -> str:
+    """Return *name* as a key of a document, where event-model allows neither ``.`` nor ``/``."""
+    return name.replace(".", "%2E").replace("/", "%2F")
+
+
 class Recipe(BaseModel):
     """Base of all plan arguments: nothing unknown, nothing that isn't a finite number."""
 
@@ -98,3 +103,7 @@ class RecordedRecipe(Recipe):
     def point(self) -> dict[str, float | int | str]:
         """Return the values by column."""
         return dict(self.model_extra or {})
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the point for the start document, columns spelled as documents can."""
+        return {"recipe": {as_key(column): value for column, value in self.point().items()}}

@@ -1,6 +1,7 @@
 """A bench that was measured once and for all: set a point, measure, read what it gave."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import bluesky.plan_stubs as bps
 from bluesky.preprocessors import run_decorator
@@ -16,7 +17,19 @@ from ophyd_async.core import StandardReadableFormat as Format
 from ophyd_async.epics.core import epics_signal_r, epics_signal_rw
 
 from instruments.plans import Plan
-from instruments.recipes import RecordedRecipe
+from instruments.recipes import RecordedRecipe, as_key
+
+D = TypeVar("D", bound=Device)
+
+
+class Columns(DeviceMap[D]):
+    """Signals by the name of their column, whatever that is; data keys spell it as they can."""
+
+    def set_name(self, name: str, *, child_name_separator: str | None = None) -> None:
+        """Name the signals, too."""
+        super().set_name(name, child_name_separator=child_name_separator)
+        for column, signal in self.items():
+            signal.set_name(f"{name}-{as_key(column)}" if name else "")
 
 
 class RecordedBench(StandardReadable):
@@ -26,14 +39,14 @@ class RecordedBench(StandardReadable):
         self, prefix: str, columns: dict[str, type], outcomes: tuple[str, ...], name: str = ""
     ) -> None:
         with self.add_children_as_readables(Format.CONFIG_SIGNAL):
-            self.point: DeviceMap[SignalRW[float] | SignalRW[str]] = DeviceMap(
+            self.point: Columns[SignalRW[float] | SignalRW[str]] = Columns(
                 {
                     column: epics_signal_rw(kind, f"{prefix}SET:{number}")
                     for number, (column, kind) in enumerate(columns.items())
                 }
             )
         with self.add_children_as_readables(Format.UNCACHED_SIGNAL):
-            self.outcome: DeviceMap[SignalR[float]] = DeviceMap(
+            self.outcome: Columns[SignalR[float]] = Columns(
                 {
                     column: epics_signal_r(float, f"{prefix}READ:{number}")
                     for number, column in enumerate(outcomes)

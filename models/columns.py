@@ -10,11 +10,14 @@ from models.values import Documents, Measured, Quality, Reduced, Verdict
 class ColumnReducer:
     """Takes named data keys of a run's last event as values, of unknown uncertainty.
 
-    *keys* maps the name of a value to the data key that holds it.
+    *keys* maps the name of a value to the data key that holds it. Documents can't have ``.`` or
+    ``/`` in a key: where one stands here, ``%2E`` or ``%2F`` is looked for.
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
-        self._keys = dict(keys)
+        self._keys = {
+            name: key.replace(".", "%2E").replace("/", "%2F") for name, key in keys.items()
+        }
 
     @property
     def name(self) -> str:

@@ -74,6 +74,13 @@ class RecordedTable:
     def _key(self, point: Mapping[str, Value]) -> tuple[Value, ...]:
         return tuple(point[parameter.name] for parameter in self.parameters)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know of the table, in prose: nothing of it is read as a rule."""
+        said = self.constraint.strip()
+        stated = () if said.lower() in ("", "none") else (f"its constraint, in words: {said}",)
+        return (*stated, *self.notes)
+
     def index_of(self, point: Mapping[str, Value]) -> int:
         """Return where *point* (exactly) is in the pool; SimulatorError where it isn't."""
         missing = [p.name for p in self.parameters if p.name not in point]

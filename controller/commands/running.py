@@ -27,7 +27,7 @@ from controller.summary import summary_of
 from controller.terms import Stop
 from controller.threads import one_thread
 from controller.versions import versions
-from controller.wiring import Session, installed, open_session, resume_session, words_of
+from controller.wiring import Session, Words, installed, open_session, resume_session, words_of
 from controller.wording import duration, file_name, measured, point, with_sigma
 
 RUNS = Path("runs")
@@ -112,9 +112,17 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
         open_session(resolved, directory, show, approver(show)) as session,
     ):
         one_thread()
+        for remark in remarks_of(session.words):
+            typer.echo(remark, err=True)
         session.loop.run()
         outcome = _outcome(session, began)
     return _end(outcome, directory, ending)
+
+
+def remarks_of(words: Words) -> list[str]:
+    """Return what a recorded table says of itself in prose; nothing for any other bench."""
+    table = words.table
+    return [] if table is None else [f"table {table.name}: {said}" for said in table.remarks]
 
 
 def resume(directory: Path, ending: Ending) -> int:

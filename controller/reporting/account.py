@@ -67,6 +67,8 @@ def _asked(story: Story) -> str:
         parts.append(f"Also measured: {', '.join(watched)}.")
     if space.pool is not None:
         parts.append(f"Only the {len(space.pool)} points of a recorded table can be tried.")
+    table = story.recording.words.table
+    parts += [] if table is None else [f"Of the table: {said}." for said in table.remarks]
     limits = [constraint.text for constraint in space.constraints]
     limits += [f"never ({region.text}): {region.reason}" for region in space.forbidden]
     if limits:
