@@ -150,6 +150,20 @@ def _fault(link: Link, length: int, head: str) -> str:
     return ""
 
 
+def require_sound(path: Path) -> None:
+    """Raise JournalBroken when the SQLite file *path* is damaged where no chain looks: its indexes.
+
+    Every read passes by them, the next write doesn't.
+    """
+    with closing(_connect_to_read(path)) as connection:
+        try:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
+    if found != "ok":
+        raise JournalBroken(f"{path}: the file is damaged ({found}); restore a copy")
+
+
 def tables(path: Path) -> list[str]:
     """Return the names of all tables in the SQLite file *path*; raise JournalBroken if none is."""
     with closing(_connect_to_read(path)) as connection:

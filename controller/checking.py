@@ -10,6 +10,7 @@ from controller.beamline import Beamline
 from controller.campaign import Campaign
 from controller.cases import Case, Installed
 from controller.errors import ConfigurationError, Problem
+from controller.metadata_checks import check_metadata
 from controller.plan_checks import check_plans
 from controller.reading import Source, read_yaml
 from controller.resolving import ResolvedCampaign, absolute, with_absolute_paths
@@ -128,7 +129,7 @@ def _meaning(case: Case) -> list[Problem]:
 
 
 _TOPICS: tuple[Callable[[Case], Any], ...] = (
-    checks.check_metadata,
+    check_metadata,
     checks.check_until,
     checks.check_chosen,
     checks.check_objectives,

@@ -7,7 +7,6 @@ values were refused already are left out, so that one mistake isn't reported twi
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,62 +24,6 @@ from controller.spaces import Table, constants_of, objectives_of, space_of
 from controller.validation import problems_at, suggestion
 from models.errors import ModelError
 from models.spectra.references import load_references
-
-OURS_IN_DOCUMENTS = frozenset(
-    [
-        "uid",
-        "time",
-        "scan_id",
-        "versions",
-        "plan_name",
-        "plan_type",
-        "plan_args",
-        "detectors",
-        "motors",
-        "num_points",
-        "hints",
-        "data_groups",
-        "data_type",
-        "recipe",
-        "plan",
-        "campaign",
-        "campaign_id",
-        "beamline",
-        "seed",
-        "agent",
-        "experiment_id",
-        "suggestion_id",
-        "attempt",
-        "final_plan",
-        "journal_head",
-    ]
-)
-"""Keys of a start document that have their meaning already."""
-
-
-def check_metadata(case: Case) -> Iterator[Problem]:
-    """Every required key has a value."""
-    if case.beamline is None or "metadata" in case.refused:
-        return
-    for key in case.beamline.metadata.missing(case.campaign.metadata):
-        message = f"is missing; beamline {case.beamline.name!r} requires it in every campaign"
-        yield case.problem(("metadata", key), message)
-    for key in sorted(case.campaign.metadata.keys() & OURS_IN_DOCUMENTS):
-        message = "is written by heliostat itself; choose another key"
-        yield case.problem(("metadata", key), message)
-    yield from _undocumentable(case, ("metadata",), case.campaign.metadata)
-
-
-def _undocumentable(case: Case, way: Way, value: Any) -> Iterator[Problem]:
-    """Documents can't have ``.`` or ``/`` in a key, at any depth."""
-    if isinstance(value, list):
-        for i, inner in enumerate(value):
-            yield from _undocumentable(case, (*way, i), inner)
-    for key, inner in value.items() if isinstance(value, dict) else ():
-        if "." in key or "/" in key:
-            accepted = "keys without '.' and '/', which documents can't have"
-            yield case.problem((*way, key), "can't go into a document", accepted)
-        yield from _undocumentable(case, (*way, key), inner)
 
 
 def check_until(case: Case) -> Iterator[Problem]:

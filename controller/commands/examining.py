@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from controller.anchors import require_whole
-from controller.chain import Chain, tables
+from controller.chain import Chain, require_sound, tables
 from controller.journal import FILE, read
 from controller.schemas import Kind, schema
 from controller.wording import with_sigma
@@ -51,6 +51,7 @@ def verify(directory: Path) -> None:
     for table in (name for name in tables(directory / FILE) if name != "events"):
         with closing(Chain.read(directory / FILE, table)) as chain:
             typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
+    require_sound(directory / FILE)
     require_whole(directory, records)
 
 

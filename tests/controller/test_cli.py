@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,23 @@ def test_a_changed_write_of_the_gate_is_found(barrels, capsys):
 
     assert code == 1
     assert "(writes): record 3" in capsys.readouterr().err
+
+
+def test_verify_finds_damage_beside_the_records(barrels, capsys):
+    """Pages of an index: no record is read from them, the next one would be refused or lost."""
+    path = barrels / FILE
+    with closing(sqlite3.connect(path)) as connection:
+        statement = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_events_1'"
+        (page,) = connection.execute(statement).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    content[page * size - 20 : page * size - 10] = b"0123456789"
+    path.write_bytes(content)
+
+    code = main(["verify", str(barrels)])
+
+    assert code == 1
+    assert "the file is damaged" in capsys.readouterr().err
 
 
 def test_an_interrupt_tells_how_to_go_on_and_resume_does(tmp_path, capsys, monkeypatch):
