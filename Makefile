@@ -1,5 +1,5 @@
 # make run    the main job, from nothing       make test   the tests, from nothing
-# make lint   style, types, contracts          make bench  the figures of the README
+# make lint   style, types, contracts          make bench  every measured figure
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed

@@ -6,6 +6,7 @@ text stays text in the reader's own font.
 
 import io
 import re
+import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,9 @@ def plain_axes(figure: Figure) -> Axes:
 def svg(figure: Figure, label: str) -> Markup:
     """Return *figure* as an SVG element; *label* says to those who can't see it what it shows."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    with warnings.catch_warnings():  # letters that the font lacks: the browser has them
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue().decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -15,6 +15,7 @@ from controller.events import CampaignStopped, Event, ObservationMade, Suggestio
 from controller.journal import Record
 from controller.recording import recording
 from controller.reporting.calibration import Check, coverage, words
+from controller.reporting.figures import drawing, new_figure, plain_axes, svg
 from controller.reporting.page import build_report
 from controller.reporting.story import tell
 from controller.resolving import ResolvedCampaign, recorded_campaign
@@ -314,3 +315,12 @@ def test_a_value_is_rounded_by_its_uncertainty(mean, sigma, said):
 )
 def test_a_time_is_told_in_the_units_that_fit(seconds, said):
     assert duration(seconds) == said
+
+
+def test_names_in_any_script_stand_in_figures():
+    with drawing():
+        figure = new_figure(3, 2)
+        plain_axes(figure).set_xlabel("温度 (°C)")
+        picture = svg(figure, "a figure")
+
+    assert "温度" in picture
