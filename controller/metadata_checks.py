@@ -11,11 +11,14 @@ OURS = frozenset(
     {
         *("uid", "time", "scan_id", "versions", "plan_name", "plan_type", "plan_args"),
         *("detectors", "motors", "num_points", "hints", "data_groups", "data_type"),
+        "projections",
         *("recipe", "plan", "campaign", "campaign_id", "beamline", "seed", "agent"),
         *("experiment_id", "suggestion_id", "attempt", "final_plan", "journal_head"),
     }
 )
 """Keys of a start document that have their meaning already."""
+TEXTS = ("sample", "owner", "group", "project", "data_session")
+"""Keys that event-model wants as text; a sample may be described by keys and values, too."""
 
 
 def check_metadata(case: Case) -> Iterator[Problem]:
@@ -29,6 +32,10 @@ def check_metadata(case: Case) -> Iterator[Problem]:
     for key in sorted(metadata.keys() & OURS):
         message = "is written by heliostat itself; choose another key"
         yield case.problem(("metadata", key), message)
+    for key in (key for key in TEXTS if key in metadata):
+        if not isinstance(metadata[key], str) and (key, type(metadata[key])) != ("sample", dict):
+            accepted = "text, in quotes if it looks like a number"
+            yield case.problem(("metadata", key), "documents hold it as text", accepted)
     yield from _undocumentable(case, ("metadata",), metadata)
 
 

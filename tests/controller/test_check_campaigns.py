@@ -150,6 +150,7 @@ def test_the_campaigns_that_come_along_can_be_run_and_resumed_from_anywhere(path
         (["until"], "2026-01-01T00:00Z", "until", "is past"),
         (["metadata"], {"sample": " "}, "metadata.sample", "is missing"),
         (["metadata"], {"scan_id": 7}, "metadata.scan_id", "written by heliostat itself"),
+        (["metadata"], {"sample": 12}, "metadata.sample", "as text"),
         (["metadata"], {"a": [{"b/c": 1}]}, "metadata.a.0.b/c", "can't go into a document"),
         (["finally", "name"], "make_save_and_cool", "finally.name", "did you mean"),
         (["finally", "arguments"], {"temperature": 900}, "finally.arguments.temperature", "hard"),
