@@ -7,6 +7,7 @@ clock: time stands still until it is done.
 """
 
 import asyncio
+import math
 import selectors
 import threading
 import time
@@ -163,6 +164,9 @@ class _JumpingSelector(selectors.BaseSelector):
         return events
 
 
+NANOSECOND = 1e-9
+
+
 class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock) -> None:
         self._virtual_clock = clock
@@ -171,6 +175,12 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual clock's time, in seconds."""
         return self._virtual_clock.monotonic()
+
+    def _run_once(self) -> None:
+        # A timer is due when it is within the resolution of now. With the resolution of the
+        # computer's clock (1 ns), none would ever be after 194 days, where floats are coarser.
+        self._clock_resolution = max(NANOSECOND, math.ulp(self.time()))
+        super()._run_once()  # type: ignore[misc]  # asyncio's own, which has no types
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any

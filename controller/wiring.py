@@ -204,7 +204,12 @@ class _Plan:
 
 def started_of(records: list[Record], directory: Path) -> CampaignStarted:
     """Return the first event; raises JournalBroken when it isn't a campaign's start."""
-    if not records or not isinstance(records[0].event, CampaignStarted):
+    if not records:
+        raise JournalBroken(
+            f"{directory}: its journal is empty: the campaign was ended before it began, and "
+            "nothing is lost. Begin it again with `heliostat run`"
+        )
+    if not isinstance(records[0].event, CampaignStarted):
         raise JournalBroken(f"{directory}: its journal doesn't begin with a campaign's start")
     return records[0].event
 

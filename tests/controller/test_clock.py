@@ -67,6 +67,19 @@ def test_timers_fire_in_order_and_at_their_time(delays):
     assert all(abs(at - d) < 1e-8 for d, at in fired)
 
 
+@pytest.mark.parametrize("elapsed", [1e7, 3e7, 1e9])
+def test_timers_fire_after_years_too(elapsed):
+    clock = VirtualClock(elapsed=elapsed)
+
+    async def scenario() -> None:
+        for seconds in (0.1, 1e-7, 600.0, 0.3, 1.0):
+            before = clock.monotonic()
+            await asyncio.sleep(seconds)
+            assert abs(clock.monotonic() - before - seconds) < 1e-6
+
+    _finished(clock, scenario())
+
+
 def test_a_timeout_is_exact():
     clock = VirtualClock()
 

@@ -368,6 +368,22 @@ def test_stopped_after_its_first_event_it_goes_on_as_if_it_had_not_been(uninterr
     assert told(tmp_path / "c") == told(uninterrupted)
 
 
+def test_ended_before_its_first_event_it_is_begun_again(uninterrupted, tmp_path, monkeypatch):
+    def die(*_: Any) -> None:
+        raise Died
+
+    monkeypatch.setattr(Journal, "append", die)
+    with pytest.raises(Died):
+        run(copper_campaign(), tmp_path / "c")
+    monkeypatch.undo()
+    with pytest.raises(JournalBroken, match="Begin it again"):
+        resume(tmp_path / "c")
+
+    run(copper_campaign(), tmp_path / "c")
+
+    assert told(tmp_path / "c") == told(uninterrupted)
+
+
 def test_every_start_document_carries_the_head_of_the_journal(uninterrupted):
     hashes = {record.hash: record.event for record in read(uninterrupted)}
 
