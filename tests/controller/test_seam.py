@@ -2,8 +2,11 @@
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 import time
 import uuid
+from pathlib import Path
 
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
@@ -82,6 +85,27 @@ def test_after_the_seam_everything_is_as_it_was():
     clock.loop.close()
     assert before
     assert all(getattr(module, name) is value for module, name, value in before)
+
+
+LATE = """
+import sys
+from pathlib import Path
+from controller.seam import bindings
+from controller.wiring import open_session
+from tests.support.campaigns import barrel_campaign, copper_campaign, modelled
+
+for name, campaign in (("copper", copper_campaign()), ("barrel", barrel_campaign())):
+    with open_session(modelled(campaign), Path(sys.argv[1]) / name, lambda *_: None) as session:
+        session.loop.run()
+        late = bindings()
+        assert not late, late
+"""
+
+
+def test_no_module_with_a_clock_is_loaded_once_the_seam_is_open(tmp_path):
+    root = Path(__file__).parents[2]
+
+    subprocess.run([sys.executable, "-c", LATE, tmp_path], cwd=root, check=True)
 
 
 def test_stamps_of_events_are_virtual_and_exact(engine):
