@@ -22,6 +22,9 @@ from controller.errors import JournalBroken, JournalRefused, JournalUnwritable
 GENESIS = "0" * 64
 """What the first record names as its predecessor."""
 
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises for a damaged file; the second where the damage is in its own message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -105,7 +108,7 @@ class Chain:
                     "ORDER BY sequence"
                 )
             )
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             raise JournalBroken(f"{self.name}: not readable as a journal ({error})") from error
 
     def close(self) -> None:
@@ -158,7 +161,7 @@ def require_sound(path: Path) -> None:
     with closing(_connect_to_read(path)) as connection:
         try:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
     if found != "ok":
         raise JournalBroken(f"{path}: the file is damaged ({found}); restore a copy")
@@ -170,7 +173,7 @@ def tables(path: Path) -> list[str]:
         try:
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             return sorted(str(name) for (name,) in rows)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
 
 
@@ -189,7 +192,7 @@ def _connect(path: Path, table: str) -> sqlite3.Connection:
             f"{path} ({table}): can't be opened for writing ({error}); nothing was lost: free disk "
             "space or mend the permissions of its folder, then call again"
         ) from error
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         raise JournalBroken(f"{path} ({table}): not readable as a journal ({error})") from error
     return connection
 
@@ -203,5 +206,5 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     place = f"{path.resolve().as_uri()}?{'mode=ro' if logged else 'immutable=1'}"
     try:
         return sqlite3.connect(place, uri=True, check_same_thread=False, timeout=5.0)
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         raise JournalBroken(f"{path}: can't be read ({error})") from error

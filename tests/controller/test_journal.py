@@ -266,6 +266,19 @@ def test_a_flipped_byte_anywhere_in_the_file_never_changes_what_is_read(tmp_path
     assert events in (original, [])
 
 
+def test_a_schema_that_is_no_text_any_more_is_an_error_of_ours(tmp_path):
+    written(tmp_path)
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("PRAGMA journal_mode=DELETE")
+    connection.close()
+    content = (tmp_path / FILE).read_bytes()
+    place = content.index(b"sequence INTEGER")
+    (tmp_path / FILE).write_bytes(content[:place] + b"\xf3" + content[place + 1 :])
+
+    with pytest.raises(JournalBroken, match="not readable as a journal"):
+        read(tmp_path)
+
+
 def test_the_lock_is_given_back_when_the_process_dies(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; from controller.journal import locked\n"
