@@ -272,7 +272,7 @@ def test_a_schema_that_is_no_text_any_more_is_an_error_of_ours(tmp_path):
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.close()
     content = (tmp_path / FILE).read_bytes()
-    place = content.index(b"sequence INTEGER")
+    place = content.index(b"autoindex_events")
     (tmp_path / FILE).write_bytes(content[:place] + b"\xf3" + content[place + 1 :])
 
     with pytest.raises(JournalBroken, match="not readable as a journal"):
