@@ -1,4 +1,4 @@
-"""Figures that anyone can measure again; one thread for every library, so that CPU seconds count."""
+"""Figures that anyone can measure again; one thread for all, so that CPU seconds count."""
 
 import os
 

@@ -2,6 +2,7 @@
 
 ControllerError
 ├── ConfigurationError   a campaign, beamline or envelope file: mend the file
+│   └── NoCampaign       a directory without a campaign: give the right one
 ├── ExpressionError      a constraint that can't be read: mend the expression
 ├── UnitError            a value in a unit that doesn't fit: mend the unit
 ├── CampaignInUse        another process holds the campaign's directory: wait, or use another
@@ -61,6 +62,10 @@ class ExpressionError(ControllerError):
 
 class UnitError(ControllerError):
     """A unit doesn't fit where it is used: names both."""
+
+
+class NoCampaign(ConfigurationError):
+    """A directory holds no campaign."""
 
 
 class CampaignInUse(ControllerError):

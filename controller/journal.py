@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from agents.digest import plain
 from controller.chain import Chain
-from controller.errors import CampaignInUse, JournalBroken
+from controller.errors import CampaignInUse, JournalBroken, NoCampaign
 from controller.events import EVENT, Event
 
 FILE = "journal.sqlite"
@@ -87,10 +87,10 @@ def in_order(value: Any) -> bytes:
 def read(directory: Path) -> list[Record]:
     """Return all records of the campaign in *directory*, checked; nothing is written there.
 
-    Raises JournalBroken when there is no journal or its chain is broken.
+    Raises NoCampaign when there is no journal, JournalBroken when its chain is broken.
     """
     if not (directory / FILE).is_file():
-        raise JournalBroken(f"{directory}: holds no {FILE}; give the directory of a campaign")
+        raise NoCampaign(f"{directory}: holds no {FILE}; give the directory of a campaign")
     journal = Journal(Chain.read(directory / FILE, "events"))
     try:
         return list(journal.records())

@@ -18,7 +18,9 @@ class XanesOptions(BaseModel):
     names: dict[str, str] | None = Field(
         default=None, description="name of the value for each label that is reported"
     )
-    method: str = Field(default="auto", description="auto (networks, trained once and kept) or linear")
+    method: str = Field(
+        default="auto", description="auto (networks, trained once and kept) or linear"
+    )
     energy: str = Field(default="spectrometer-energies", description="data key, eV")
     i0: str = Field(default="spectrometer-i0", description="data key, incident counts")
     signal: str = Field(default="spectrometer-fluorescence", description="data key, counts")

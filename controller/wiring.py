@@ -23,7 +23,13 @@ from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
-from controller.errors import ConfigurationError, EngineError, JournalBroken, Problem
+from controller.errors import (
+    ConfigurationError,
+    EngineError,
+    JournalBroken,
+    NoCampaign,
+    Problem,
+)
 from controller.events import CampaignResumed, CampaignStarted
 from controller.journal import FILE, Journal, Record, locked
 from controller.loop import Listener, Loop, Parts
@@ -170,11 +176,11 @@ def resume_session(
 ) -> Iterator[Session]:
     """Go on with the campaign in *directory*, from what its journal says.
 
-    Raises JournalBroken when there is none or it was changed, CampaignInUse when another
-    process is at it.
+    Raises NoCampaign when there is none, JournalBroken when it was changed, CampaignInUse when
+    another process is at it.
     """
     if not (directory / FILE).is_file():
-        raise JournalBroken(f"{directory}: holds no {FILE}; give the directory of a campaign")
+        raise NoCampaign(f"{directory}: holds no {FILE}; give the directory of a campaign")
     with locked(directory), ExitStack() as stack:
         journal = Journal.open(directory)
         stack.callback(journal.close)

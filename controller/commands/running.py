@@ -192,7 +192,7 @@ def _outcome(session: Session, began: float) -> Outcome:
     state, ranks = session.loop.state, session.ranks()
     found = summary_of(state, session.resolved.campaign.name, str(session.directory), ranks)
     summary = in_order(found, round(time.monotonic() - began, 3))
-    ill = state.stop_reason in AILING
+    ill = state.stop_reason in AILING or bool(state.final_failure)
     return Outcome(summary, "\n".join(_account(session, summary)), ill)
 
 
@@ -227,6 +227,11 @@ def _account(session: Session, summary: dict[str, Any]) -> Iterator[str]:
     if state.terms.target is not None:
         count = summary["experiments_to_goal"]
         yield "goal: not reached" if count is None else f"goal: reached after {count} experiments"
+    if state.final_failure:
+        yield (
+            f"final plan: FAILED ({state.final_failure}); the bench may not be safe: look at it, "
+            f"then `heliostat resume {session.directory}` runs the plan again"
+        )
     if summary.get("best_rank") is not None:
         yield f"rank: {summary['best_rank']} of {summary['pool_size']} recorded points"
 

@@ -9,7 +9,7 @@ no integrity level, and never replaces them.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from controller.errors import WriteRefused
+from controller.errors import JournalUnwritable, WriteRefused
 from controller.safety.audit import Audit
 from controller.safety.envelope import Envelope
 
@@ -27,7 +27,8 @@ class Gate:
     async def write(self, signal: str, value: Any, perform: Callable[[], Awaitable[T]]) -> T:
         """Do *perform* (which writes *value* to *signal*) if the envelope allows it.
 
-        Raises WriteRefused, with nothing moved, when it doesn't.
+        Raises WriteRefused, with nothing moved, when it doesn't, and JournalUnwritable when the
+        record can't be made, unless *value* is the one that makes the signal safe.
         """
         reason = self.reason_against(signal, value)
         if reason:
@@ -44,6 +45,10 @@ class Gate:
             return f"envelope {self.envelope.name!r} neither limits it nor lists it as free"
         return limit.refuses(value)
 
+    def _is_safe(self, signal: str, value: Any) -> bool:
+        limit = self.envelope.limits.get(signal)
+        return limit is not None and limit.safe(value)
+
     def watch(self, readings: Mapping[str, float]) -> tuple[str, ...]:
         """Return what *readings* violate of the limits on readbacks; changes are recorded."""
         violations = tuple(
@@ -57,7 +62,12 @@ class Gate:
         return violations
 
     async def _perform(self, signal: str, value: Any, perform: Callable[[], Awaitable[T]]) -> T:
-        number = self._audit.intent(signal, value)
+        try:
+            number = self._audit.intent(signal, value)
+        except JournalUnwritable:
+            if self._is_safe(signal, value):  # a full disk must not keep a heater on
+                return await perform()
+            raise
         try:
             result = await perform()
         except BaseException as error:

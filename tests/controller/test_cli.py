@@ -272,7 +272,7 @@ def test_a_directory_in_use_is_told_with_its_process(command, barrels, capsys):
 def test_a_folder_without_a_journal_is_told(command, away, capsys):
     code, said = wrong([command, str(away)], capsys)
 
-    assert code == 1
+    assert code == 2
     assert "journal.sqlite" in said
 
 

@@ -26,7 +26,7 @@ from ophyd_async.epics.core import epics_signal_rw, epics_triggerable_command
 
 from controller.chain import Chain
 from controller.clock import VirtualClock
-from controller.errors import DeviceRefused, WriteRefused
+from controller.errors import DeviceRefused, JournalUnwritable, WriteRefused
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
 from controller.safety.envelope import Envelope, Limit, Members
@@ -350,3 +350,21 @@ def test_mock_values_set_by_a_twin_are_no_writes(bench):
     bench.engine.call(show())
 
     assert bench.records() == []
+
+
+def full_disk(*_record):
+    raise JournalUnwritable("no space left")
+
+
+def test_what_makes_the_bench_safe_is_written_even_when_nothing_can_be_recorded(tmp_path):
+    limits = {"o2.setpoint": Limit(0, 10, "mL/min", safe_value=0.0)}
+    with copper_bench(tmp_path, Envelope("safe", limits)) as bench:
+        bench.run(bps.abs_set(bench.station.o2.setpoint, 5.0, wait=True))
+        bench.gate._audit.intent = full_disk
+
+        with pytest.raises(JournalUnwritable):
+            bench.run(bps.abs_set(bench.station.o2.setpoint, 6.0, wait=True))
+        outcome = bench.run(bps.abs_set(bench.station.o2.setpoint, 0.0, wait=True))
+
+        assert outcome.succeeded
+        assert bench.twin.commands()["o2.setpoint"] == 0.0

@@ -19,6 +19,7 @@ from controller.errors import (
     JournalError,
     JournalRefused,
     JournalUnwritable,
+    NoCampaign,
 )
 from controller.events import CampaignStarted, CampaignStopped
 from controller.journal import FILE, Journal, locked, read
@@ -139,7 +140,7 @@ def test_a_second_writer_that_got_past_the_lock_forks_nothing(tmp_path):
 
 
 def test_a_directory_without_a_journal_is_told_so(tmp_path):
-    with pytest.raises(JournalBroken, match="give the directory of a campaign"):
+    with pytest.raises(NoCampaign, match="give the directory of a campaign"):
         read(tmp_path)
 
 
