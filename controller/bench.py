@@ -1,7 +1,7 @@
 """The bench as the loop sees it: a suggestion goes in, finished runs come out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +12,12 @@ from agents.space import Space
 from controller.documents import HEAD_KEY, read_run
 from controller.engine import BenchHooks, Engine
 from controller.loop import Ran
+from controller.planning import Calls, PlannedCall
 from controller.safety.gate import Gate
 from controller.seam import Ids
-from instruments.catalogue import PlanSpec
 from instruments.effects import Effect
 from instruments.recipes import Recipe
 from models.values import Documents
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """From one unit to another: multiply, then add."""
-
-    factor: float
-    offset: float
-
-    def __call__(self, value: float) -> float:
-        """Return *value* in the other unit."""
-        return value * self.factor + self.offset
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """A plan with its fixed arguments; conversions turn a parameter's unit into the argument's."""
-
-    spec: PlanSpec
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    conversions: Mapping[str, Conversion] = field(default_factory=dict)
-
-    def recipe(self, parameters: Mapping[str, Any]) -> Recipe:
-        """Return the plan's arguments for *parameters*; ValidationError when it can't take them."""
-        converted = {
-            name: self.conversions[name](value) if name in self.conversions else value
-            for name, value in parameters.items()
-        }
-        return self.spec.arguments.model_validate({**self.arguments, **converted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +50,7 @@ class EngineBench:
         self,
         engine: Engine,
         station: Any,
-        calls: tuple[PlannedCall, PlannedCall | None],
+        calls: Calls,
         world: World,
         identity: Identity,
     ) -> None:
@@ -160,7 +131,7 @@ class Precheck:
     """Clears suggestions: space, plan arguments, limits in force, and time until the end."""
 
     space: Space
-    calls: tuple[PlannedCall, PlannedCall | None]
+    calls: Calls
     gate: Gate
     until: float | None = None
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from agents.protocols import Agent
 from controller.events import CampaignStarted
+from controller.history import fold, started_of
 from controller.journal import Record, read
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
-from controller.wiring import Words, agent_of, fold, started_of, terms_of, words_of
+from controller.terms import terms_of
+from controller.wiring import Words, agent_of, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Recording:
     @property
     def state(self) -> CampaignState:
         """The state at the end of the journal."""
-        return fold(list(self.records), terms_of(self.resolved, self.words))
+        return fold(list(self.records), terms_of(self.resolved.campaign, self.words.objectives))
 
     def agent(self) -> Agent:
         """Return the campaign's agent as it was at the beginning: told nothing."""

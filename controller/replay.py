@@ -16,10 +16,10 @@ from controller.loop import Listener
 from controller.reading import read_yaml
 from controller.recording import Recording, recording
 from controller.state import CampaignState, apply
-from controller.terms import Stop
+from controller.terms import Stop, terms_of
 from controller.validation import validated
 from controller.versions import changed, versions
-from controller.wiring import open_session, terms_of
+from controller.wiring import open_session
 
 ABSENT = "absent"
 
@@ -60,7 +60,7 @@ def compare(
     *watch* is told the number of decisions that agree so far.
     """
     agent = recorded.agent()
-    state = CampaignState(terms_of(recorded.resolved, recorded.words))
+    state = CampaignState(terms_of(recorded.resolved.campaign, recorded.words.objectives))
     decisions, difference = 0, None
     for record in recorded.records:
         event = record.event

@@ -5,6 +5,7 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from agents.protocols import Objective, Observation
+from controller.campaign import Autonomy, Campaign
 
 FAILURES_IN_A_ROW = 3
 """So many failed experiments, one after the other, say that the bench is ill, not the points."""
@@ -54,3 +55,20 @@ class Terms:
     target: Target | None = None
     advise: bool = False
     final_plan: str | None = None
+
+
+def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
+    """Return what deciding what to do next needs of *campaign*."""
+    goal = campaign.goal
+    target = None
+    if goal is not None:
+        value = goal.at_least if goal.at_least is not None else goal.at_most
+        target = Target(goal.objective, value or 0.0, goal.at_least is not None, goal.confidence)
+    return Terms(
+        objectives=objectives,
+        experiments=campaign.budget.experiments,
+        duration_s=campaign.budget.duration_s,
+        target=target,
+        advise=campaign.autonomy is Autonomy.ADVISE,
+        final_plan=None if campaign.finally_ is None else campaign.finally_.name,
+    )

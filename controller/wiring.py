@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from agents.space import Categorical, Space
 from controller.actions import next_action
 from controller.anchors import AUDIT_TABLE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
-from controller.bench import Conversion, EngineBench, Identity, PlannedCall, Precheck, World
-from controller.campaign import Autonomy, Campaign, PlanCall
+from controller.bench import EngineBench, Identity, Precheck, World
+from controller.campaign import Campaign
 from controller.chain import Chain
 from controller.checking import Installed
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
@@ -26,13 +25,14 @@ from controller.engine import BenchHooks, Engine
 from controller.errors import (
     ConfigurationError,
     EngineError,
-    JournalBroken,
     NoCampaign,
     Problem,
 )
 from controller.events import CampaignResumed, CampaignStarted
-from controller.journal import FILE, Journal, Record, locked
+from controller.history import fold, started_of
+from controller.journal import FILE, Journal, locked
 from controller.loop import Listener, Loop, Parts
+from controller.planning import planned_calls
 from controller.reducers import REDUCERS, build_reducer
 from controller.resolving import ResolvedCampaign
 from controller.safety.audit import Audit
@@ -41,10 +41,9 @@ from controller.safety.envelope import Envelope, envelope_of_space
 from controller.safety.gate import Gate
 from controller.seam import Ids, derived_id, seam
 from controller.spaces import objectives_of, space_of
-from controller.state import CampaignState, apply
+from controller.state import CampaignState
 from controller.summary import Ranks, experiments_of
-from controller.terms import Target, Terms
-from controller.units import convert
+from controller.terms import terms_of
 from controller.versions import changed, versions
 from instruments.catalogue import PLANS
 from instruments.recorded import RecordedBench, RecordedStation
@@ -56,7 +55,6 @@ from simulators.mock_bench import CopperBench, MockBench, TableBench
 from simulators.recorded import read_table
 from simulators.recorded_table import RecordedTable
 
-RECORDED_PLAN = PlanCall(name="measure_recorded")
 OUTCOME_KEY = "bench-outcome-{}"
 """The data key of a recorded bench's outcome."""
 
@@ -190,7 +188,7 @@ def resume_session(
         resolved = ResolvedCampaign.model_validate(started.campaign)
         require_somebody(resolved.campaign, approve)
         plan = _Plan(resolved, words_of(resolved), directory, listener, approve)
-        state = fold(records, terms_of(plan.resolved, plan.words))
+        state = fold(records, terms_of(plan.resolved.campaign, plan.words.objectives))
         clock = _clock(resolved, max(0.0, state.bench_time - state.started))
         stack.callback(clock.loop.close)
         session = _build(stack, (journal, clock), plan, state)
@@ -208,41 +206,6 @@ class _Plan:
     approve: Approver | None = None
 
 
-def started_of(records: list[Record], directory: Path) -> CampaignStarted:
-    """Return the first event; raises JournalBroken when it isn't a campaign's start."""
-    if not records:
-        raise JournalBroken(
-            f"{directory}: its journal is empty: the campaign was ended before it began, and "
-            "nothing is lost. Begin it again with `heliostat run`"
-        )
-    if not isinstance(records[0].event, CampaignStarted):
-        raise JournalBroken(f"{directory}: its journal doesn't begin with a campaign's start")
-    return records[0].event
-
-
-def fold(records: list[Record], terms: Terms) -> CampaignState:
-    """Return the state that *records* tell."""
-    return reduce(lambda s, r: apply(s, r.event, r.stamp), records, CampaignState(terms))
-
-
-def terms_of(resolved: ResolvedCampaign, words: Words) -> Terms:
-    """Return what deciding what to do next needs of the campaign."""
-    campaign = resolved.campaign
-    goal = campaign.goal
-    target = None
-    if goal is not None:
-        value = goal.at_least if goal.at_least is not None else goal.at_most
-        target = Target(goal.objective, value or 0.0, goal.at_least is not None, goal.confidence)
-    return Terms(
-        objectives=words.objectives,
-        experiments=campaign.budget.experiments,
-        duration_s=campaign.budget.duration_s,
-        target=target,
-        advise=campaign.autonomy is Autonomy.ADVISE,
-        final_plan=None if campaign.finally_ is None else campaign.finally_.name,
-    )
-
-
 def _start(stack: ExitStack, journal: Journal, plan: _Plan) -> Session:
     campaign = plan.resolved.campaign
     clock = _clock(plan.resolved, 0.0)
@@ -255,7 +218,7 @@ def _start(stack: ExitStack, journal: Journal, plan: _Plan) -> Session:
         versions=versions(),
     )
     record = journal.append(clock.now(), started)
-    state = fold([record], terms_of(plan.resolved, plan.words))
+    state = fold([record], terms_of(plan.resolved.campaign, plan.words.objectives))
     plan.listener(record, state)
     return _build(stack, (journal, clock), plan, state)
 
@@ -292,7 +255,7 @@ def _build(
         head=lambda: journal.head,
         writes=lambda: chain.head,
     )
-    calls = _calls(resolved, words.space)
+    calls = planned_calls(resolved.campaign, words.space)
     parts = Parts(
         clock=clock,
         journal=journal,
@@ -376,27 +339,6 @@ def _about(resolved: ResolvedCampaign, state: CampaignState) -> dict[str, Any]:
         "beamline": resolved.beamline.name,
         "seed": state.seed,
     }
-
-
-def _calls(resolved: ResolvedCampaign, space: Space) -> tuple[PlannedCall, PlannedCall | None]:
-    campaign = resolved.campaign
-    final = campaign.finally_
-    return (
-        _planned(campaign.plan or RECORDED_PLAN, space),
-        None if final is None else _planned(final, None),
-    )
-
-
-def _planned(call: PlanCall, space: Space | None) -> PlannedCall:
-    spec = PLANS[call.name]
-    wanted = spec.arguments.units()
-    conversions = {
-        p.name: Conversion(convert(1.0, p.unit, wanted[p.name]) - zero, zero)
-        for p in (space.parameters if space is not None else ())
-        if p.name in wanted and p.unit.strip() != wanted[p.name]
-        for zero in (convert(0.0, p.unit, wanted[p.name]),)
-    }
-    return PlannedCall(spec, call.arguments, conversions)
 
 
 def _reducer(resolved: ResolvedCampaign, words: Words) -> Reducer:

@@ -1,0 +1,27 @@
+"""What a campaign's records tell: how it began, and its state after them all."""
+
+from functools import reduce
+from pathlib import Path
+
+from controller.errors import JournalBroken
+from controller.events import CampaignStarted
+from controller.journal import Record
+from controller.state import CampaignState, apply
+from controller.terms import Terms
+
+
+def started_of(records: list[Record], directory: Path) -> CampaignStarted:
+    """Return the first event; raises JournalBroken when it isn't a campaign's start."""
+    if not records:
+        raise JournalBroken(
+            f"{directory}: its journal is empty: the campaign was ended before it began, and "
+            "nothing is lost. Begin it again with `heliostat run`"
+        )
+    if not isinstance(records[0].event, CampaignStarted):
+        raise JournalBroken(f"{directory}: its journal doesn't begin with a campaign's start")
+    return records[0].event
+
+
+def fold(records: list[Record], terms: Terms) -> CampaignState:
+    """Return the state that *records* tell."""
+    return reduce(lambda s, r: apply(s, r.event, r.stamp), records, CampaignState(terms))
