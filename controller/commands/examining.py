@@ -72,7 +72,8 @@ def _in_words(spectrum: dict[str, Any]) -> str:
     )
     verdict = f"{spectrum['verdict']}{', novel' if spectrum['novel'] else ''}"
     reasons = f" ({'; '.join(spectrum['reasons'])})" if spectrum["reasons"] else ""
-    return f"{spectrum['file']}{scan}: {fractions or 'no fractions'}; {verdict}{reasons}"
+    method = f"; by {spectrum['method']}" if "fallback" in spectrum["method"] else ""
+    return f"{spectrum['file']}{scan}: {fractions or 'no fractions'}; {verdict}{reasons}{method}"
 
 
 def print_schema(kind: Kind) -> None:

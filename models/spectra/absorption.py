@@ -22,6 +22,7 @@ from models.spectra.linear_combination import SEARCH_EV, Combination, fit_at, fi
 from models.spectra.mixture import Basis, common_edge, common_half, common_span, make_basis
 from models.spectra.novelty import NOVEL_AT, SUSPECT_AT, Novelty, novelty_of
 from models.spectra.references import ReferenceSet
+from models.spectra.sampling import COARSE_AT, TOO_COARSE_AT, lost_between_points
 from models.spectra.spectrum import FloatArray, Spectrum
 from models.spectra.training import Training
 from models.values import Measured, Quality, Verdict
@@ -93,11 +94,14 @@ class Absorption:
         return None if span is None else self._basis(span)
 
     def _analyse(self, spectrum: Spectrum, offset: float, basis: Basis, edge: Edge) -> Analysis:
+        lost = lost_between_points(spectrum, basis)
+        if lost > TOO_COARSE_AT:
+            return _rejected(f"{_coarse(lost)}; up to {TOO_COARSE_AT:g} accepted")
         noise = bin_noise(spectrum, edge, basis)
         combination = fit_combination(spectrum, basis, noise)
         fractions, sigmas, method = self.estimator.estimate(combination, basis, noise)
         novelty = novelty_of(combination.spectrum, basis, combination.fractions, noise)
-        quality = _quality(novelty, combination, noise)
+        quality = _quality(novelty, combination, noise, lost)
         if quality.verdict is Verdict.SUSPECT:
             sigmas = sigmas * SUSPECT_SIGMA_FACTOR
         measured = {
@@ -168,7 +172,7 @@ def bin_noise(spectrum: Spectrum, edge: Edge, basis: Basis) -> float:
     return noise / edge.step / max(1.0, float(np.sqrt(points / bins)))
 
 
-def _quality(novelty: Novelty, combination: Combination, noise: float) -> Quality:
+def _quality(novelty: Novelty, combination: Combination, noise: float, lost: float) -> Quality:
     scores = {
         "novelty": novelty.score,
         "residual": novelty.residual,
@@ -184,10 +188,19 @@ def _quality(novelty: Novelty, combination: Combination, noise: float) -> Qualit
         return Quality(Verdict.REJECTED, reasons, scores)
     if novelty.score > SUSPECT_AT:
         return Quality(Verdict.SUSPECT, (f"hardly a mixture of these references ({said})",), scores)
-    if abs(combination.shift) > SEARCH_EV - 0.5:
+    if lost > COARSE_AT:
+        return Quality(Verdict.SUSPECT, (_coarse(lost),), scores)
+    if abs(combination.shift) > SEARCH_EV - 0.25:
         reasons = (f"shift: {combination.shift:+.1f} eV is at the end of the search",)
         return Quality(Verdict.SUSPECT, reasons, scores)
     return Quality(Verdict.ACCEPTED, (), scores)
+
+
+def _coarse(lost: float) -> str:
+    return (
+        f"points: too far apart around the edge; between them {lost:.3f} of the edge step of a "
+        f"reference is lost"
+    )
 
 
 def _curves(combination: Combination, basis: Basis) -> dict[str, FloatArray]:

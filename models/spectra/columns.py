@@ -17,6 +17,9 @@ I0_NAMES = ("i0",)
 TRANSMITTED_NAMES = ("itrans", "it", "i1", "itransmission")
 FLUORESCENCE_NAMES = ("ifluor", "if", "ifluorescence", "fluorescence", "signal")
 
+MOST_SHOWN = 200
+"""So many characters of a file's own header are repeated to its owner."""
+
 ACCEPTED = (
     "an energy column (energy_eV, energy; or angle with Mono.d_spacing) and either mu "
     "(also xmu, mutrans, mufluor, norm), or i0 with itrans, or i0 with ifluor"
@@ -43,7 +46,7 @@ def energy_of(
     angle = first_of(columns, ANGLE_NAMES)
     if angle is not None and d_spacing:
         return _bragg_energy(columns[angle], units.get(angle, ""), d_spacing, where)
-    have = ", ".join(columns) or "none"
+    have = _listed(columns)
     raise SpectrumError(f"{where}: no energy column; columns are: {have}; accepted is {ACCEPTED}")
 
 
@@ -63,7 +66,7 @@ def mu_of(columns: Mapping[str, FloatArray], where: str) -> FloatArray:
     fluorescence = first_of(columns, FLUORESCENCE_NAMES)
     if i0 is not None and fluorescence is not None:
         return columns[fluorescence] / _positive(columns, i0, where)
-    have = ", ".join(columns) or "none"
+    have = _listed(columns)
     raise SpectrumError(f"{where}: no absorption; columns are: {have}; accepted is {ACCEPTED}")
 
 
@@ -81,6 +84,13 @@ def used_columns(columns: Mapping[str, object]) -> tuple[str, ...]:
 def first_of(columns: Mapping[str, object], names: tuple[str, ...]) -> str | None:
     """Return the first of *names* that is a column, in their order of preference."""
     return next((name for name in names if name in columns), None)
+
+
+def _listed(columns: Mapping[str, object]) -> str:
+    """Return the names of *columns* in one line, whatever they hold."""
+    names = [name if name.isprintable() else ascii(name) for name in columns]
+    text = ", ".join(names) or "none"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
 
 
 def _positive(columns: Mapping[str, FloatArray], name: str, where: str) -> FloatArray:

@@ -25,6 +25,9 @@ LEAST_SPAN_EV = 20.0
 LEAST_STEP_OVER_SCATTER = 6.0
 """An edge stands out this far from how the record wanders before it."""
 
+LARGEST_SWING = 1e100
+"""Beyond, and below its inverse, squares leave the range of double precision."""
+
 MOST_STUCK = 0.1
 """A larger part of the points at one highest value says that the detector is saturated."""
 
@@ -45,6 +48,12 @@ class Edge:
 
 def find_edge(spectrum: Spectrum) -> tuple[Edge | None, str]:
     """Return the edge of *spectrum* and "", or None and the reason why there is none."""
+    low, high = float(spectrum.mu.min()), float(spectrum.mu.max())
+    if max(abs(low), abs(high)) > LARGEST_SWING or 0 < high - low < 1 / LARGEST_SWING:
+        return None, (
+            f"scale: mu goes from {low:.3g} to {high:.3g}; accepted are numbers up to "
+            f"{LARGEST_SWING:g} that differ by {1 / LARGEST_SWING:g} or more"
+        )
     grid, smooth = _smoothed(spectrum, SMOOTHING_EV)
     centre = _steepest(spectrum)
     if centre is None:

@@ -47,7 +47,8 @@ class LinearEstimator:
 class EnsembleEstimator:
     """The ensemble of networks; trained for each range at first need unless *cache* has it.
 
-    Falls back to the linear combination, and says so, when the ensemble gives no numbers.
+    Falls back to the linear combination, and says so, when the ensemble gives no numbers, can't
+    be trained, or torch isn't installed.
     """
 
     def __init__(self, training: Training, cache: Path | None = None) -> None:
@@ -58,13 +59,20 @@ class EnsembleEstimator:
 
     def estimate(self, combination: Combination, basis: Basis, noise: float) -> Estimate:
         """Return what the ensemble of *basis* says of the aligned spectrum."""
-        ensemble = self._ensemble(basis)
+        try:
+            ensemble = self._ensemble(basis)
+        except (ImportError, RuntimeError) as error:
+            return self._fallback(combination, basis, noise, f"no ensemble: {_first_line(error)}")
         means, sigmas = ensemble.estimate(combination.spectrum[None], np.array([noise]))
         if np.isfinite(means).all() and np.isfinite(sigmas).all():
             least = np.sqrt(LEAST_VARIANCE)
             return means[0], np.maximum(sigmas[0], least), ensemble.name
+        return self._fallback(combination, basis, noise, "the ensemble gave no numbers")
+
+    @staticmethod
+    def _fallback(combination: Combination, basis: Basis, noise: float, reason: str) -> Estimate:
         fractions, roots, name = LinearEstimator().estimate(combination, basis, noise)
-        return fractions, roots, f"{name} (fallback: the ensemble gave no numbers)"
+        return fractions, roots, f"{name} (fallback: {reason})"
 
     def _ensemble(self, basis: Basis) -> "Ensemble":
         from models.spectra.store import cache_folder, ensemble_for
@@ -73,3 +81,8 @@ class EnsembleEstimator:
             folder = self._cache or cache_folder()
             self._trained[id(basis)] = (basis, ensemble_for(basis, self._training, folder))
         return self._trained[id(basis)][1]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -12,6 +12,18 @@ from models.spectra.fingerprint import fingerprint
 from models.spectra.mixture import Basis
 from models.spectra.training import Training
 
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
+"""What torch raises for a file that holds something else."""
+
 
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/heliostat``, or ``~/.cache/heliostat`` where that isn't set."""
@@ -39,9 +51,10 @@ def _load(path: Path, basis: Basis, training: Training) -> Ensemble | None:
         network = Network(bins, len(basis.labels), training)
     try:
         network.load_state_dict(torch.load(path, weights_only=True))
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+    except _UNREADABLE:
         return None
-    return Ensemble(network, training)
+    finite = all(bool(torch.isfinite(values).all()) for values in network.state_dict().values())
+    return Ensemble(network, training) if finite else None
 
 
 def _save(ensemble: Ensemble, path: Path) -> Ensemble:

@@ -1,6 +1,7 @@
 """Spectra of known mixtures, foreign compounds and failed measurements, by both methods."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from models.errors import ReferenceSetError
 from models.spectra.absorption import Absorption, plain_fractions
 from models.spectra.edge import find_edge
+from models.spectra.estimators import EnsembleEstimator
 from models.spectra.fitting import fit_files
 from models.spectra.mixture import make_basis
 from models.spectra.references import load_references, reference_set
@@ -131,6 +133,8 @@ NOISE = np.random.default_rng(3).normal(size=ENERGY.size)
         (2.0 - 1e-3 * (ENERGY - 8880) + 1e-6 * (ENERGY - 8880) ** 2, "no edge"),
         (-STEP, "no edge"),
         (np.minimum(STEP, 0.7), "saturated"),
+        (1e-301 * STEP, "scale"),
+        (1e300 * STEP, "scale"),
     ],
 )
 def test_a_failed_measurement_is_rejected_with_a_reason(linear, mu, said):
@@ -159,6 +163,44 @@ def test_a_scan_that_ends_before_the_features_is_rejected(linear, mixture):
     result = linear.analyse(checked(spectrum.energy[kept], spectrum.mu[kept]))
 
     assert result.quality.verdict is Verdict.REJECTED
+
+
+def _thinned(spectrum, step):
+    energy = np.arange(spectrum.energy[0], spectrum.energy[-1], step)
+    return checked(energy, np.interp(energy, spectrum.energy, spectrum.mu))
+
+
+@pytest.mark.parametrize("step", [2.4, 4.0])
+def test_points_too_far_apart_for_the_features_are_rejected(linear, scans, step):
+    for name in ("nanoCuO.001", "Cu(I)O.003", "Cu Foil.001"):
+        result = linear.analyse(_thinned(scans[name], step))
+
+        assert result.quality.verdict is Verdict.REJECTED
+        assert not result.novel
+        assert not result.fractions
+        assert result.quality.reasons[0].startswith("points: too far apart")
+
+
+def test_points_that_blur_the_features_are_suspect(linear, scans):
+    result = linear.analyse(_thinned(scans["Cu Foil.001"], 1.2))
+
+    assert result.quality.verdict is Verdict.SUSPECT
+    assert result.quality.reasons[0].startswith("points: too far apart")
+
+
+def test_sparse_references_take_spectra_on_their_own_points(scans):
+    sparse = [
+        replace(_thinned(s, 2.4), label=s.label)
+        for name, s in scans.items()
+        if name in ("nanoCuO.001", "Cu(I)O.003", "Cu Foil.001")
+    ]
+    analysis = Absorption(reference_set(sparse), "linear")
+
+    for spectrum in sparse:
+        result = analysis.analyse(spectrum)
+
+        assert result.quality.verdict is Verdict.ACCEPTED
+        assert result.fractions[spectrum.label].mean > 0.95
 
 
 @pytest.mark.parametrize("offset", [-12.0, -3.0, 4.0, 25.0])
@@ -191,10 +233,24 @@ def test_a_cached_ensemble_is_the_one_that_was_trained(ensemble, references, cac
     assert len(files) == 1
 
 
-def test_a_damaged_cache_file_is_replaced(ensemble, references, cache, mixture):
+def _cut_short(path, torch):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def _without_numbers(path, torch):
+    weights = {k: torch.full_like(v, float("nan")) for k, v in torch.load(path).items()}
+    torch.save(weights, path)
+
+
+def _something_else(path, torch):
+    torch.save([1, 2], path)
+
+
+@pytest.mark.parametrize("damaged", [_cut_short, _without_numbers, _something_else])
+def test_a_damaged_cache_file_is_replaced(ensemble, references, cache, mixture, damaged):
     fresh = ensemble.analyse(mixture[0])
     path = next(cache.iterdir())
-    path.write_bytes(path.read_bytes()[:100])
+    damaged(path, pytest.importorskip("torch"))
 
     again = Absorption(references, training=SMALL, cache=cache).analyse(mixture[0])
 
@@ -234,6 +290,25 @@ def test_an_ensemble_without_numbers_falls_back_and_says_so(references, mixture,
     result = analysis.analyse(mixture[0])
 
     assert result.method.startswith("linear combination (fallback")
+    assert result.fractions == Absorption(references, "linear").analyse(mixture[0]).fractions
+
+
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("No module named 'torch'"), RuntimeError("svd failed\nand so")]
+)
+def test_what_can_not_be_trained_falls_back_and_says_why(
+    references, mixture, tmp_path, monkeypatch, error
+):
+    def refuse(_self, _basis):
+        raise error
+
+    monkeypatch.setattr(EnsembleEstimator, "_ensemble", refuse)
+
+    result = Absorption(references, cache=tmp_path).analyse(mixture[0])
+
+    assert result.method == (
+        f"linear combination (fallback: no ensemble: {str(error).splitlines()[0]})"
+    )
     assert result.fractions == Absorption(references, "linear").analyse(mixture[0]).fractions
 
 

@@ -102,6 +102,16 @@ def test_a_table_that_is_no_spectrum_is_refused_with_the_reason(text, said):
         spectra_from_csv(text, "a.csv")
 
 
+def test_a_header_of_anything_is_told_in_one_short_line():
+    text = '"a\nb\x00",' + ",".join(f"column{n}" for n in range(999)) + "\n" + "1," * 999 + "1\n"
+
+    with pytest.raises(SpectrumError) as refused:
+        spectra_from_csv(text, "a.csv")
+
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(refused.value)) < 600
+
+
 def test_an_xdi_row_of_another_length_is_refused_by_its_line():
     text = XDI.format(first="energy eV", third="mu", more="")
 
