@@ -15,6 +15,9 @@ from agents.surrogate import Surrogate, Training, fit
 
 Array = NDArray[np.float64]
 
+WIDEST = 1e6
+"""Beyond so many standard deviations of the outcomes, a stated sigma says that nothing is known."""
+
 
 @dataclass(frozen=True)
 class Belief:
@@ -93,7 +96,7 @@ def believe(history: History, objective: Objective, *, warp: bool) -> Belief | N
     outcomes = np.array([value.mean for _, value in measured])
     stated = np.array([value.sigma if value.sigma > 0 else 0.0 for _, value in measured])
     scale = scale_of(outcomes, warp=warp and objective.goal is not Goal.TARGET)
-    known = np.square(np.nan_to_num(stated, posinf=0.0) * scale.slope(outcomes))
+    known = np.square(np.minimum(stated * scale.slope(outcomes), WIDEST))
     inputs = space.encode([point for point, _ in measured])
     training = Training(inputs, scale.forward(outcomes), known, space.groups)
     return Belief(space, objective, scale, fit(training))

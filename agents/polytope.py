@@ -18,6 +18,8 @@ from agents.parameters import Discrete, Integer, Numeric
 Array = NDArray[np.float64]
 BLOCK = 1024
 BLOCKS = 16
+GRANTED = 0.9
+"""Share of a tolerance that points are spread over; the rest is for rounding."""
 INSIDE = 1e-12
 """Share of the box by which a point may lie outside of a facet, by rounding."""
 
@@ -76,10 +78,10 @@ class Polytope:
         )
         if found.x is None:
             return None
-        return self._settled(np.asarray(found.x, dtype=np.float64))
+        return self._on_values(np.asarray(found.x, dtype=np.float64))
 
-    def _settled(self, solution: Array) -> Array:
-        """Return the point (k) of a programme's *solution*, discrete ones exactly on a value."""
+    def _on_values(self, solution: Array) -> Array:
+        """Return the point (k) that *solution* begins with, discrete ones exactly on a value."""
         k = len(self.parameters)
         return np.array(
             [
@@ -164,6 +166,24 @@ class Polytope:
         return np.clip(
             np.vstack([*[point[None, :] for point in kept], walked]), self.low, self.high
         )
+
+    def settled(self, points: Array, seed: int) -> Array:
+        """Return *points* (n x k) with whole-number and discrete parameters on their values.
+
+        The continuous ones make up for what the equalities lose by that (least squares), to
+        anywhere within the tolerances. Where their bounds don't let them, ``nearest`` must.
+        """
+        stepped = np.array([isinstance(p, (Integer, Discrete)) for p in self.parameters])
+        equal = [constraint for constraint in self.constraints if constraint.relation == "=="]
+        if not equal or not stepped.any() or stepped.all():
+            return points
+        on_values = np.array([self._on_values(point) for point in points])
+        a, b = self.rows(("==",))
+        play = GRANTED * np.array([constraint.tolerance for constraint in equal])
+        aim = b + play * np.random.default_rng([seed, 2]).uniform(-1, 1, (len(points), len(b)))
+        missing = aim - on_values @ a.T
+        on_values[:, ~stepped] += missing @ np.linalg.pinv(a[:, ~stepped]).T
+        return np.asarray(np.clip(on_values, self.low, self.high))
 
     def _inside(self, points: Array) -> NDArray[np.bool_]:
         """Return which of *points* (n x k) are inside box and inequalities."""

@@ -144,7 +144,8 @@ class Space(Box):
 
     def _constructed(self, points: Points, seed: int) -> Iterable[dict[str, Value]]:
         """Yield *points* with their constrained parameters replaced by ones that fit together."""
-        rows = self.polytope.spread(len(points), seed)
+        polytope = self.polytope
+        rows = polytope.settled(polytope.spread(len(points), seed), seed)
         for point, row in zip(points, rows, strict=True):
             yield self.repaired({**point, **self._named(row)})
 

@@ -187,6 +187,21 @@ def test_a_stated_sigma_is_known_noise_and_an_unstated_one_is_learned():
     assert stated.predictions(points)[0].aleatoric >= 0.5
 
 
+def test_a_value_of_endless_sigma_teaches_nothing():
+    generator = np.random.default_rng(2)
+    history = History(PLANE)
+    for number, (x, y) in enumerate(generator.random((20, 2)) * [10, 2] - [0, 1]):
+        history.tell(
+            [Observation(str(number), {"x": x, "y": y}, {"z": Measured(hill(x, y), 0.01)})]
+        )
+    place = {"x": 3.0, "y": 0.4}
+    history.tell([Observation("astray", place, {"z": Measured(-10.0, math.inf)})])
+
+    belief = believe(history, Objective("z", Goal.MAXIMIZE), warp=False)
+
+    assert belief.predictions([place])[0].mean == pytest.approx(hill(**place), abs=0.2)
+
+
 def test_the_options_of_a_categorical_share_one_lengthscale():
     space = Space((Continuous("x", 0, 1), Categorical("k", ("a", "b", "c"))))
     history = History(space)

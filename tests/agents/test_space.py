@@ -298,6 +298,18 @@ def test_samples_fill_a_mixture_evenly():
     assert array.max() > 70
 
 
+def test_whole_numbers_in_a_mixture_leave_its_tolerance_to_be_filled():
+    parts = Integer("i", 1, 5), Discrete("d", (1.0, 2.5, 4.0)), Continuous("a", 0, 10)
+    total = LinearConstraint({"i": 1, "d": 1, "a": 1}, "==", 10.0, tolerance=0.05)
+    space = Space(parts, (total,))
+
+    sums = np.array([total.value(point) for point in space.sample(200, seed=3)])
+
+    assert len(sums) == 200
+    assert np.abs(sums - 10).max() <= 0.05
+    assert np.std(sums) == pytest.approx(0.05 / math.sqrt(3), rel=0.2)  # evenly filled
+
+
 def test_a_sample_of_a_small_space_ends_with_its_last_point():
     space = SPREADS["grid"]
 
