@@ -9,7 +9,7 @@ they promise on simulated mixtures, scatter of the repeats included.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,9 @@ from models.spectra.sampling import COARSE_AT, TOO_COARSE_AT, lost_between_point
 from models.spectra.spectrum import FloatArray, Spectrum
 from models.spectra.training import Training
 from models.values import Measured, Quality, Verdict
+
+FARTHEST_EV = 60.0
+"""An edge farther off is another element's, not another energy scale."""
 
 SUSPECT_SIGMA_FACTOR = 2.0
 """What a suspect spectrum says is worth a quarter of the information."""
@@ -79,6 +82,12 @@ class Absorption:
         if edge is None:
             return _rejected(reason)
         offset = self._offset(edge)
+        if abs(offset) > FARTHEST_EV:
+            reason = (
+                f"novel: the edge at {edge.half:.1f} eV is not that of the references "
+                f"({self._halves[0]:.1f} to {self._halves[1]:.1f} eV)"
+            )
+            return replace(_rejected(reason), novel=True)
         span = fitting_span(spectrum, self._e0 - offset, self._span)
         if span is None:
             low, high = spectrum.energy[0], spectrum.energy[-1]

@@ -213,6 +213,18 @@ def test_another_beamlines_energy_scale_is_found(linear, mixture, offset):
     assert result.fractions["Cu2O"].mean == pytest.approx(truth["Cu2O"], abs=0.1)
 
 
+@pytest.mark.parametrize("offset", [-650.0, 500.0])
+def test_an_edge_of_another_element_is_novel_however_alike(linear, mixture, offset):
+    spectrum, _ = mixture
+
+    result = linear.analyse(checked(spectrum.energy + offset, spectrum.mu))
+
+    assert result.novel
+    assert result.quality.verdict is Verdict.REJECTED
+    assert not result.fractions
+    assert "not that of the references" in result.quality.reasons[0]
+
+
 def test_the_same_training_twice_gives_the_same_numbers(references, mixture, tmp_path):
     tiny = Training(members=2, hidden=16, steps=5, batch=16)
     first = Absorption(references, training=tiny, cache=tmp_path / "a").analyse(mixture[0])
