@@ -21,12 +21,14 @@ from agents.sobol import next_points
 from agents.space import Key, Space
 from agents.surrogate import FitError, one_thread
 
-NAME = "bayesian/1"
+NAME = "bayesian/2"
 LISTED = "gp-matern52/ucb"
 SEARCHED = "gp-matern52/log-nei"
 REASONS = {LISTED: "Best that can be hoped for", SEARCHED: "Greatest expected improvement"}
 FEWEST, MOST = 4, 12
 """Space-filling experiments that come first, unless the options say how many."""
+PATIENCE = 4
+"""So many experiments in a space without a gain call for one anywhere else."""
 STARTS = 3
 """The best measured points, around which the search looks as well."""
 
@@ -36,7 +38,8 @@ class BayesianAgent:
 
     ``initial`` space-filling experiments come first. Where an experiment taught nothing (it was
     rejected) nothing new is expected, as at a pending point; where it failed, the worst that was
-    measured. Neither enters a training set, and their very points are not suggested again.
+    measured. Neither enters a training set, and their very points are not suggested again. Where
+    nothing is gained for a while, a space-filling experiment is put between.
     """
 
     def __init__(
@@ -92,6 +95,9 @@ class BayesianAgent:
         try:
             beliefs = self._believe()
             main = beliefs.get(self._objectives[0].name)
+            if self._stagnates(first, len(waiting)):
+                note = f"Nothing was gained in {PATIENCE} experiments: one that fills space."
+                return self._spread(waiting, "sobol", note)
             if main is not None:
                 return self._improve(main, beliefs, waiting)
         except FitError as error:
@@ -108,6 +114,24 @@ class BayesianAgent:
         parameters = len(self._space.parameters)
         usual = 2 * parameters if self._space.listed is None else parameters + 1
         return self._options.initial or min(max(usual, FEWEST), MOST)
+
+    def _stagnates(self, first: int, waiting: int) -> bool:
+        """Whether it is time to look elsewhere: every PATIENCE experiments without a gain.
+
+        A gain is half a sigma more than the best before. A model that has settled on one summit
+        learns of another only from where it doesn't look (of 20 seeds of the copper campaign two
+        ended on the lower one). A list is left alone: its optimistic choice comes around.
+        """
+        asked = len(self._history) + waiting - first
+        if self._space.listed is not None or asked < PATIENCE or asked % PATIENCE:
+            return False
+        objective = self._objectives[0]
+        measured = [value for _, value in self._history.measured(objective.name)]
+        scores = [objective.score(value.mean) for value in measured]
+        if len(scores) <= PATIENCE:
+            return False
+        gain = max(scores[-PATIENCE:]) - max(scores[:-PATIENCE])
+        return gain <= 0.5 * measured[-1].sigma
 
     def _believe(self) -> dict[str, Belief]:
         """Return the beliefs by objective; fitted once for each told history."""

@@ -5,10 +5,17 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
+import signal
+
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+# Whoever starts the tests in the background starts them with signals ignored; they test signals.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

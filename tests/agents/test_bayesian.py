@@ -141,7 +141,7 @@ def test_a_skewed_outcome_is_straightened_and_an_even_one_left_alone():
     [(Goal.MAXIMIZE, None, 4.98), (Goal.MINIMIZE, None, 6.6), (Goal.TARGET, 2.0, -0.02)],
 )
 def test_each_kind_of_goal_is_reached(goal, target, good):
-    _, suggestion, best = campaign(goal, hill, 13, target)
+    _, suggestion, best = campaign(goal, hill, 14, target)
 
     assert best >= good
     assert suggestion.model == bayesian.SEARCHED
@@ -279,3 +279,17 @@ def test_a_pool_is_searched_without_loading_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["gp-matern52/ucb", "False"]
+
+
+def test_where_nothing_is_gained_every_few_experiments_one_fills_space():
+    space = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)))
+    agent = build_agent("bayesian", {"initial": 4}, space, (Objective("z", Goal.MAXIMIZE),), 0)
+    chosen = []
+    for number in range(20):
+        (suggestion,) = agent.ask(1)
+        chosen.append(suggestion.model)
+        value = 5.0 if number == 0 else 1.0 + suggestion.parameters["x"]
+        agent.tell([Observation(str(number), suggestion.parameters, {"z": Measured(value, 0.1)})])
+
+    fillers = [number for number, model in enumerate(chosen) if model == "sobol" and number >= 4]
+    assert fillers == [8, 12, 16]
