@@ -1,6 +1,6 @@
 """Every figure of the README, one command after the other: ``python -m benchmarks`` (make bench).
 
-    --quick   fewer seeds and splits: minutes instead of an hour
+    --quick   fewer seeds and splits: two minutes instead of a quarter of an hour
 
 Each benchmark also runs by itself (``python -m benchmarks.copper --help``).
 """

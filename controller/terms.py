@@ -22,7 +22,7 @@ class Stop(StrEnum):
     FAILURES = f"{FAILURES_IN_A_ROW} experiments failed one after the other"
     ADVISED = "advise: suggestions were made, nothing is run"
     DECLINED = "declined by a person"
-    UNDECIDED = "an irreversible experiment was interrupted: a person must say whether it was done"
+    UNDECIDED = "an experiment not to be repeated was interrupted: a person must say if it was done"
 
 
 @dataclass(frozen=True, slots=True)

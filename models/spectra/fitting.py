@@ -1,7 +1,7 @@
 """``heliostat fit``: spectra in files against a folder of references."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,31 @@ def fit_files(
     labels: Sequence[str] = (),
     leave_out: Sequence[str] = (),
     method: str = "auto",
-) -> list[dict[str, Any]]:
-    """Return one JSON-able object for each spectrum in *files*, in their order.
+) -> Iterator[dict[str, Any]]:
+    """Yield one JSON-able object for each spectrum in *files*, in their order.
 
     *references* is a folder as ``load_references`` reads it; *labels* and *leave_out* choose
     among its labels. A folder among *files* stands for the spectra in it. *method* is "auto"
-    (the ensemble, trained if it isn't cached) or "linear". Raises ReferenceSetError or
-    SpectrumError; a spectrum that can be read and says nothing is an object with its reasons.
+    (the ensemble, trained if it isn't cached) or "linear". A spectrum that can be read and says
+    nothing is an object with its reasons. Raises ReferenceSetError before the first, and
+    SpectrumError after the last, with every file that could not be read.
 
     Keys: file, scan, fractions {label: {mean, sigma}}, novel, verdict, reasons, shift_eV,
     residual (edge steps), method, scores.
     """
     against = Absorption(load_references(references, labels, leave_out), method)
-    spectra = [(path, s) for path in _expanded(files) for s in read_spectra(path)]
-    return [
-        {"file": str(path), "scan": spectrum.scan, **as_object(against.analyse(spectrum))}
-        for path, spectrum in spectra
-    ]
+    unreadable: list[str] = []
+    for path in _expanded(files):
+        try:
+            spectra = read_spectra(path)
+        except SpectrumError as error:
+            unreadable.append(str(error))
+            continue
+        for spectrum in spectra:
+            found = as_object(against.analyse(spectrum))
+            yield {"file": str(path), "scan": spectrum.scan, **found}
+    if unreadable:
+        raise SpectrumError("\n".join(unreadable))
 
 
 def as_object(analysis: Analysis) -> dict[str, Any]:

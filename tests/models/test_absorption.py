@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import ReferenceSetError
+from models.errors import ReferenceSetError, SpectrumError
 from models.spectra.absorption import Absorption, plain_fractions
 from models.spectra.edge import find_edge
 from models.spectra.estimators import EnsembleEstimator
@@ -19,6 +19,7 @@ from models.spectra.references import load_references, reference_set
 from models.spectra.spectrum import Spectrum, checked
 from models.spectra.training import Training
 from models.values import Verdict
+from tests.support.campaigns import REFERENCES
 
 DATA = Path(__file__).parents[2] / "simulators" / "data"
 SMALL = Training(members=2, hidden=32, steps=150, batch=64)
@@ -386,3 +387,20 @@ def test_the_edge_of_a_real_scan_is_where_its_source_says(scans):
         edge, reason = find_edge(scans[name])
         assert not reason
         assert edge.e0 == pytest.approx(e0, abs=0.6)
+
+
+def test_a_file_that_can_not_be_read_keeps_none_of_the_others_back(tmp_path):
+    good, bad, worse = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "none.csv"
+    energy = np.arange(8890.0, 9200.0, 0.5)
+    mu = 1 / (1 + np.exp(-(energy - 8980.0)))
+    rows = "".join(f"{e},{m}\n" for e, m in zip(energy, mu, strict=True))
+    good.write_text("energy_eV,mu\n" + rows)
+    bad.write_text("energy_eV,mu\n1,x\n")
+    found = []
+
+    with pytest.raises(SpectrumError) as told:
+        found.extend(fit_files(REFERENCES, [bad, good, worse], method="linear"))
+
+    assert [one["file"] for one in found] == [str(good)]
+    assert str(bad) in str(told.value)
+    assert str(worse) in str(told.value)
