@@ -34,8 +34,12 @@ class PlanOutcome:
     """How a plan ended; *reason* is empty when it succeeded."""
 
     runs: tuple[str, ...]
-    succeeded: bool
     reason: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing failed."""
+        return not self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Engine:
                 interrupts.count = 0
             if self._patience.over:
                 raise KeyboardInterrupt
-        return PlanOutcome(runs, not reason, reason)
+        return PlanOutcome(runs, reason)
 
     def close(self) -> None:
         """Stop the loop and its thread."""

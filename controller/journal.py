@@ -84,13 +84,18 @@ def in_order(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def require_campaign(directory: Path) -> None:
+    """Raise NoCampaign when there is no journal in *directory*."""
+    if not (directory / FILE).is_file():
+        raise NoCampaign(f"{directory}: holds no {FILE}; give the directory of a campaign")
+
+
 def read(directory: Path) -> list[Record]:
     """Return all records of the campaign in *directory*, checked; nothing is written there.
 
     Raises NoCampaign when there is no journal, JournalBroken when its chain is broken.
     """
-    if not (directory / FILE).is_file():
-        raise NoCampaign(f"{directory}: holds no {FILE}; give the directory of a campaign")
+    require_campaign(directory)
     journal = Journal(Chain.read(directory / FILE, "events"))
     try:
         return list(journal.records())

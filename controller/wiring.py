@@ -1,7 +1,7 @@
 """Builds a campaign from its file: the one place that names a simulator."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,12 +25,11 @@ from controller.engine import BenchHooks, Engine
 from controller.errors import (
     ConfigurationError,
     EngineError,
-    NoCampaign,
     Problem,
 )
 from controller.events import CampaignResumed, CampaignStarted
 from controller.history import fold, started_of
-from controller.journal import FILE, Journal, locked
+from controller.journal import FILE, Journal, locked, require_campaign
 from controller.loop import Listener, Loop, Parts
 from controller.planning import planned_calls
 from controller.reducers import REDUCERS, build_reducer
@@ -177,8 +176,7 @@ def resume_session(
     Raises NoCampaign when there is none, JournalBroken when it was changed, CampaignInUse when
     another process is at it.
     """
-    if not (directory / FILE).is_file():
-        raise NoCampaign(f"{directory}: holds no {FILE}; give the directory of a campaign")
+    require_campaign(directory)
     with locked(directory), ExitStack() as stack:
         journal = Journal.open(directory)
         stack.callback(journal.close)
@@ -235,7 +233,7 @@ def _build(
         )
     stack.enter_context(seam(clock, ids))
     stack.enter_context(none_ungated())
-    chain = stack.enter_context(_closing(Chain.open(plan.directory / FILE, AUDIT_TABLE)))
+    chain = stack.enter_context(closing(Chain.open(plan.directory / FILE, AUDIT_TABLE)))
     gate = Gate(envelope, Audit(chain, clock))
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
     stack.callback(engine.close)
@@ -273,14 +271,6 @@ def _build(
 
 def _clock(resolved: ResolvedCampaign, elapsed: float) -> Clock:
     return RealClock() if resolved.beamline.twin is None else VirtualClock(VIRTUAL_START, elapsed)
-
-
-@contextmanager
-def _closing(chain: Chain) -> Iterator[Chain]:
-    try:
-        yield chain
-    finally:
-        chain.close()
 
 
 def _envelope(resolved: ResolvedCampaign, space: Space) -> Envelope:
