@@ -67,6 +67,39 @@ class RealClock:
         return await self.loop.run_in_executor(None, function)
 
 
+class ScaledClock:
+    """Real time made faster, for twins that several processes share.
+
+    Campaign time was *anchor_campaign* when the computer's was *anchor_wall* (seconds since 1970)
+    and passes *speed* times as fast; all processes with the same three agree about it. The loop's
+    own time is in campaign seconds too. Time-outs of the network are meant in real seconds:
+    multiply them by ``speed`` where they are counted by the loop.
+    """
+
+    virtual = False
+
+    def __init__(self, speed: float, anchor_wall: float, anchor_campaign: float) -> None:
+        self.standing = False
+        self.speed = speed
+        self._wall, self._campaign = anchor_wall, anchor_campaign
+        # What wall time does in mid-run (leap, NTP) is nothing to a monotonic clock.
+        self._offset = time.time() - time.monotonic()
+        self.loop: asyncio.AbstractEventLoop = _ScaledLoop(speed)
+
+    def now(self) -> float:
+        """Return campaign seconds since 1970-01-01 UTC."""
+        wall = self._offset + time.monotonic()
+        return self._campaign + self.speed * (wall - self._wall)
+
+    def monotonic(self) -> float:
+        """Return campaign seconds that never run backwards."""
+        return self.speed * time.monotonic()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Return what *function* returns in a thread of the loop's pool."""
+        return await self.loop.run_in_executor(None, function)
+
+
 class VirtualClock:
     """Time that passes only when everything waits for it.
 
@@ -133,11 +166,10 @@ def _finish(future: "asyncio.Future[T]", result: T) -> None:
         future.set_result(result)
 
 
-class _JumpingSelector(selectors.BaseSelector):
-    """Polls the real selector; instead of sleeping until the next timer, jumps there."""
+class _Selector(selectors.BaseSelector):
+    """The real selector, but for how long it waits."""
 
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._real = selectors.DefaultSelector()
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -154,6 +186,35 @@ class _JumpingSelector(selectors.BaseSelector):
 
     def close(self) -> None:
         self._real.close()
+
+
+class _ScaledSelector(_Selector):
+    """Waits *speed* times shorter than it is asked to."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return self._real.select(None if timeout is None else timeout / self._speed)
+
+
+class _ScaledLoop(asyncio.SelectorEventLoop):
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        super().__init__(_ScaledSelector(speed))
+
+    def time(self) -> float:
+        """Return the computer's monotonic time in campaign seconds."""
+        return self._speed * time.monotonic()
+
+
+class _JumpingSelector(_Selector):
+    """Polls the real selector; instead of sleeping until the next timer, jumps there."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or (timeout > 0 and self._clock.held):

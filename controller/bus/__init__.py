@@ -1,0 +1,1 @@
+"""How processes speak: validated messages in msgpack over ZMQ, acknowledged where it matters."""

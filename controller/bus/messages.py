@@ -1,0 +1,327 @@
+"""Every message between processes: frozen, validated, discriminated by ``kind``.
+
+A request travels with an id of its own (``controller.bus.delivery``) and is handled once,
+however often it is sent; what answers it stands beneath it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from agents.protocols import Observation, Reduced, Suggestion
+from controller.events import Event
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Done(_Message):
+    """The request was carried out; there is nothing more to say."""
+
+    kind: Literal["done"] = "done"
+
+
+class Failed(_Message):
+    """The request was not carried out: *error* is the class of what was raised, *reason* its text.
+
+    ``refused`` says that it was judged and not allowed; ``lost`` that nobody knows whether it was
+    done (the process that did it has died meanwhile).
+    """
+
+    kind: Literal["failed"] = "failed"
+    error: str
+    reason: str
+    refused: bool = False
+    lost: bool = False
+
+
+# --- to the gate --------------------------------------------------------------------------------
+
+
+class Judge(_Message):
+    """Would *value* be written to *signal* now? Answered by Done or Failed(refused)."""
+
+    kind: Literal["judge"] = "judge"
+    signal: str
+    value: Any
+
+
+class Write(_Message):
+    """Write *value* to the signal of dotted path *signal*; Done when the device has taken it.
+
+    ``once`` forbids to do it again when nobody knows whether it was done.
+    """
+
+    kind: Literal["write"] = "write"
+    signal: str
+    value: Any
+    once: bool = False
+
+
+class Arm(_Message):
+    """Allow writes within the envelope of *digest*, until the bench is made safe or disarmed."""
+
+    kind: Literal["arm"] = "arm"
+    digest: str
+
+
+class Disarm(_Message):
+    """An orderly end: nothing is written any more, the bench stays as it is."""
+
+    kind: Literal["disarm"] = "disarm"
+
+
+class MakeSafe(_Message):
+    """Write every safe value now, refuse all other writes until armed again; answer MadeSafe."""
+
+    kind: Literal["make_safe"] = "make_safe"
+    reason: str
+
+
+class MadeSafe(_Message):
+    """Which signals took their safe value, and which did not and why."""
+
+    kind: Literal["made_safe"] = "made_safe"
+    reached: tuple[str, ...] = ()
+    failed: dict[str, str] = Field(default_factory=dict)
+
+
+class WritesHead(_Message):
+    """What is the head of the gate's own record? Answered by Head."""
+
+    kind: Literal["writes_head"] = "writes_head"
+
+
+class Head(_Message):
+    """The hash of the last record of a chain, and whether the gate is armed."""
+
+    kind: Literal["head"] = "head"
+    head: str
+    armed: bool = False
+
+
+# --- to the engine ------------------------------------------------------------------------------
+
+
+class RunExperiment(_Message):
+    """Run the campaign's plan for *suggestion*; *head* is the journal's. Answered by PlanEnded."""
+
+    kind: Literal["run_experiment"] = "run_experiment"
+    suggestion: Suggestion
+    experiment_id: str
+    attempt: int
+    head: str
+
+
+class RunFinal(_Message):
+    """Run the campaign's final plan, the *number*-th time. Answered by PlanEnded."""
+
+    kind: Literal["run_final"] = "run_final"
+    number: int
+    head: str
+
+
+class RunUpkeep(_Message):
+    """Run the upkeep plan *name*, the *number*-th time. Answered by PlanEnded."""
+
+    kind: Literal["run_upkeep"] = "run_upkeep"
+    name: str
+    number: int
+    head: str
+
+
+class Recover(_Message):
+    """How did an experiment end that was in flight? Answered by PlanEnded or Failed(lost)."""
+
+    kind: Literal["recover"] = "recover"
+    suggestion: Suggestion
+    experiment_id: str
+    attempt: int
+
+
+class AwaitConditions(_Message):
+    """Wait until the measuring conditions have held long enough, then settle. Answered by Done."""
+
+    kind: Literal["await_conditions"] = "await_conditions"
+    head: str
+
+
+class StopPlan(_Message):
+    """End the plan in progress: at its next checkpoint or its end, or *now*. Answered by Done."""
+
+    kind: Literal["stop_plan"] = "stop_plan"
+    now: bool = False
+    reason: str
+
+
+class PausePlan(_Message):
+    """Pause the plan in progress at its next checkpoint, or *now*. Answered by Done."""
+
+    kind: Literal["pause_plan"] = "pause_plan"
+    now: bool = False
+
+
+class GoOn(_Message):
+    """Go on with a paused plan. Answered by Done."""
+
+    kind: Literal["go_on"] = "go_on"
+
+
+class PlanEnded(_Message):
+    """How a plan ended; the fields are those of ``controller.loop.Ran``."""
+
+    kind: Literal["plan_ended"] = "plan_ended"
+    runs: tuple[str, ...] = ()
+    reason: str = ""
+    writes: str = ""
+    interrupted: bool = False
+    lost: bool = False
+    unfit: str = ""
+
+
+# --- to the worker ------------------------------------------------------------------------------
+
+
+class Begin(_Message):
+    """Build the agent anew and tell it *observations*, in this order. Answered by Done."""
+
+    kind: Literal["begin"] = "begin"
+    observations: tuple[Observation, ...]
+
+
+class Tell(_Message):
+    """Tell the agent *observations*; it must know *known* of them by then. Answered by Done."""
+
+    kind: Literal["tell"] = "tell"
+    observations: tuple[Observation, ...]
+    known: int
+
+
+class Ask(_Message):
+    """Ask for *count* suggestions. Answered by Suggested."""
+
+    kind: Literal["ask"] = "ask"
+    count: int
+    pending: tuple[Suggestion, ...] = ()
+    known: int
+
+
+class Suggested(_Message):
+    """What the agent suggests, and the CPU seconds that it took."""
+
+    kind: Literal["suggested"] = "suggested"
+    suggestions: tuple[Suggestion, ...]
+    cpu_s: float = 0.0
+
+
+class Reduce(_Message):
+    """Reduce the documents of *run* under the results of upkeep so far. Answered by ReducedRun."""
+
+    kind: Literal["reduce"] = "reduce"
+    run: str
+    upkeep: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReducedRun(_Message):
+    """What a run says."""
+
+    kind: Literal["reduced_run"] = "reduced_run"
+    reduced: Reduced
+
+
+# --- to the controller --------------------------------------------------------------------------
+
+
+class Take(_Message):
+    """Journal *event*, which a person has made (a correction, a told result). Answered by Taken."""
+
+    kind: Literal["take"] = "take"
+    event: Event
+
+
+class Taken(_Message):
+    """The event is in the journal as record *sequence*."""
+
+    kind: Literal["taken"] = "taken"
+    sequence: int
+
+
+class EndCampaign(_Message):
+    """Stop in an orderly way, or *now* with the bench made safe. Answered by Done."""
+
+    kind: Literal["end_campaign"] = "end_campaign"
+    now: bool = False
+    reason: str
+
+
+# --- to the supervisor --------------------------------------------------------------------------
+
+
+class Up(_Message):
+    """A process is ready to be spoken to. Answered by Done."""
+
+    kind: Literal["up"] = "up"
+    role: str
+    pid: int
+
+
+class Restart(_Message):
+    """The process *role* hangs or talks nonsense: end it and start it again. Answered by Done."""
+
+    kind: Literal["restart"] = "restart"
+    role: str
+    reason: str
+
+
+class AskPerson(_Message):
+    """May *suggestion* run? Asked in the supervisor's terminal. Answered by Word."""
+
+    kind: Literal["ask_person"] = "ask_person"
+    suggestion: Suggestion
+
+
+class Word(_Message):
+    """A person's answer."""
+
+    kind: Literal["word"] = "word"
+    yes: bool
+
+
+Message = Annotated[
+    Done
+    | Failed
+    | Judge
+    | Write
+    | Arm
+    | Disarm
+    | MakeSafe
+    | MadeSafe
+    | WritesHead
+    | Head
+    | RunExperiment
+    | RunFinal
+    | RunUpkeep
+    | Recover
+    | AwaitConditions
+    | StopPlan
+    | PausePlan
+    | GoOn
+    | PlanEnded
+    | Begin
+    | Tell
+    | Ask
+    | Suggested
+    | Reduce
+    | ReducedRun
+    | Take
+    | Taken
+    | EndCampaign
+    | Up
+    | Restart
+    | AskPerson
+    | Word,
+    Field(discriminator="kind"),
+]
+
+MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)

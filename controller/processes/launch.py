@@ -1,0 +1,54 @@
+"""What every process of a campaign is started with: where things are, and what time it is."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["controller", "engine", "worker", "gate", "twin", "archive"]
+
+FOLDER = "processes"
+"""In a campaign's directory: the launch file, and a log for each process."""
+FILE = "launch.json"
+
+
+class Launch(BaseModel):
+    """One start of a campaign's processes; written to ``DIR/processes/launch.json``.
+
+    ``runtime`` is a short private folder for sockets (the path of a Unix socket has 107 bytes at
+    most). ``speed`` is how many campaign seconds a second takes, 1 but for twins; campaign time
+    was *anchor_campaign* when the computer's was *anchor_wall* (both seconds since 1970).
+    ``epics`` are the variables that say where the PVs are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    directory: Path
+    runtime: Path
+    speed: float = Field(default=1.0, gt=0)
+    anchor_wall: float = 0.0
+    anchor_campaign: float = 0.0
+    epics: Mapping[str, str] = Field(default_factory=dict)
+    supervisor: int = 0
+    """The process id of the supervisor."""
+
+    def address(self, role: str) -> str:
+        """Return where the process of *role* answers; ``supervisor`` and ``documents`` too."""
+        return f"ipc://{self.runtime}/{role}"
+
+    def write(self) -> Path:
+        """Write the launch file, and return its path."""
+        folder = self.directory / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / FILE
+        new = path.with_suffix(".new")
+        new.write_text(self.model_dump_json(), encoding="utf-8")
+        os.replace(new, path)
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the launch in the file *path*."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))
