@@ -95,6 +95,17 @@ class EngineBench:
             why = "interrupted by the operator, twice"
             return replace(self._ran((), why), interrupted=True)
 
+    def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
+        """Return how a lost attempt ended, None when nobody can know."""
+        return None
+
+    def upkeep(self, name: str, number: int) -> Ran:
+        """Run the upkeep plan *name*; raises KeyError when the campaign has none of that name."""
+        raise KeyError(name)
+
+    def await_conditions(self) -> None:
+        """Wait until the measuring conditions have held long enough."""
+
     def documents(self, run: str) -> Documents:
         """Return the documents of a finished run."""
         return read_run(self._identity.directory, run)

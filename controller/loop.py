@@ -53,6 +53,13 @@ class Ran:
     writes: str = ""
     interrupted: bool = False
     """Whether it ended because the operator would not wait."""
+    lost: bool = False
+    """Whether what ran it has died or hung: nobody knows yet how far it came. ``recover`` says
+    more, and until then it is neither a success nor a failed experiment."""
+    unfit: str = ""
+    """Why what was measured doesn't count (the measuring conditions failed during an exposure);
+    empty when it does. The plan was ended, its clean-up has run; it can be repeated once
+    ``await_conditions`` returns."""
 
 
 class Bench(Protocol):
@@ -78,6 +85,32 @@ class Bench(Protocol):
 
     def final(self, number: int) -> Ran:
         """Run the campaign's final plan; only an operator who interrupts twice ends it early."""
+        ...
+
+    def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
+        """Return how the attempt ended that was lost, or None when nobody can know.
+
+        What is looked at: the documents on disk (a finished run that succeeded and carries this
+        experiment and attempt is adopted) and, for reconcilable plans that can, the instrument.
+        None leaves it to the plan's effect: repeat it, or ask a person. Nothing is moved; may be
+        called again, and long after.
+        """
+        ...
+
+    def upkeep(self, name: str, number: int) -> Ran:
+        """Run the upkeep plan *name* to its end, the campaign's *number*-th run of upkeep.
+
+        Raises KeyError for a name that the campaign doesn't have.
+        """
+        ...
+
+    def await_conditions(self) -> None:
+        """Wait until it may be measured again, then run the settling plan if there is one.
+
+        Returns at once when the campaign has no measuring conditions. An interrupt ends the wait
+        with KeyboardInterrupt. Raises EngineError when the bench can't be asked any more, or the
+        settling plan fails for another reason than the conditions (then it is waited again).
+        """
         ...
 
     def documents(self, run: str) -> Documents:
