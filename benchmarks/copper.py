@@ -19,9 +19,10 @@ from typing import Any
 
 from benchmarks.parts import PartsClock
 from benchmarks.spread import quartiles
+from controller.benches import installed
 from controller.campaign import Budget, Chosen
 from controller.checking import load
-from controller.wiring import Session, installed, open_session
+from controller.wiring import Session, open_session
 
 FILE = Path(__file__).parents[1] / "config/campaigns/copper_oxidation.yaml"
 WANTED = 0.9

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.protocols import Agent
+from controller.benches import Words, agent_of, words_of
 from controller.events import CampaignStarted
 from controller.history import fold, started_of
 from controller.journal import Record, read
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.terms import terms_of
-from controller.wiring import Words, agent_of, words_of
 
 
 @dataclass(frozen=True, slots=True)

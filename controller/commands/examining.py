@@ -29,8 +29,8 @@ class Choice:
 
 def check_file(file: Path) -> int:
     """Print every problem of the campaign *file* and return the exit code."""
+    from controller.benches import installed
     from controller.checking import check
-    from controller.wiring import installed
 
     problems = check(file, installed())
     for problem in problems:

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from controller.benches import ranks_of
 from controller.commands.running import free
 from controller.course import Step, course_of
 from controller.progress import display
 from controller.recording import Recording, recording
 from controller.replay import Comparison, compare, read_agent, rerun
 from controller.summary import summary_of
-from controller.wiring import ranks_of
 from controller.wording import file_name, measured, point
 
 FOLDER = "replays"

@@ -16,6 +16,7 @@ from agents.catalogue import read_options
 from agents.protocols import Suggestion
 from controller.actions import next_action
 from controller.approval import Approver
+from controller.benches import Words, installed, words_of
 from controller.campaign import Budget, Campaign, Chosen
 from controller.checking import load
 from controller.errors import ConfigurationError
@@ -27,7 +28,7 @@ from controller.summary import summary_of
 from controller.terms import Stop
 from controller.threads import one_thread
 from controller.versions import versions
-from controller.wiring import Session, Words, installed, open_session, resume_session, words_of
+from controller.wiring import Session, open_session, resume_session
 from controller.wording import duration, file_name, measured, point, with_sigma
 
 RUNS = Path("runs")

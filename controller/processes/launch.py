@@ -1,6 +1,5 @@
 """What every process of a campaign is started with: where things are, and what time it is."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -45,7 +44,7 @@ class Launch(BaseModel):
         path = folder / FILE
         new = path.with_suffix(".new")
         new.write_text(self.model_dump_json(), encoding="utf-8")
-        os.replace(new, path)
+        new.replace(path)
         return path
 
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from agents.protocols import Observation, Parameters, Prediction, Suggestion, Verdict
+from controller.benches import ranks_of
 from controller.events import (
     CampaignResumed,
     ExperimentFinished,
@@ -17,7 +18,6 @@ from controller.journal import Record
 from controller.recording import Recording
 from controller.state import CampaignState
 from controller.summary import Ranks
-from controller.wiring import ranks_of
 from controller.wording import short_unit, value_text
 
 

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from controller.benches import installed
 from controller.checking import check
-from controller.wiring import installed
 from tests.support.campaigns import ROOT
 from tests.support.reference import DOCS, pages
 

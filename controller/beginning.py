@@ -1,0 +1,65 @@
+"""How a campaign begins, and what follows from its file alone, in one process and in many."""
+
+from pathlib import Path
+from typing import Any
+
+from agents.protocols import Reducer
+from agents.space import Space
+from controller.benches import Words, envelope_of
+from controller.campaign import Campaign
+from controller.errors import ConfigurationError
+from controller.events import CampaignStarted
+from controller.journal import Journal
+from controller.reducers import build_reducer
+from controller.resolving import ResolvedCampaign
+from controller.seam import derived_id
+from controller.state import CampaignState
+from controller.versions import versions
+
+OUTCOME_KEY = "bench-outcome-{}"
+"""The data key of a recorded bench's outcome."""
+
+
+def require_new(journal: Journal, directory: Path) -> None:
+    """Raise ConfigurationError when *journal*, in *directory*, holds a campaign."""
+    if len(journal):
+        raise ConfigurationError(
+            f"{directory}: holds a campaign already; give another directory with --data, "
+            f"or go on with `heliostat resume {directory}`"
+        )
+
+
+def started(resolved: ResolvedCampaign, space: Space, now: float) -> CampaignStarted:
+    """Return the first event of the campaign *resolved*, begun at campaign time *now* (s)."""
+    campaign = resolved.campaign
+    return CampaignStarted(
+        campaign_id=derived_id(resolved.model_dump_json(), campaign.seed, now),
+        campaign=resolved.model_dump(mode="json"),
+        seed=campaign.seed,
+        limits=envelope_of(resolved, space).digest(),
+        versions=versions(),
+    )
+
+
+def about(resolved: ResolvedCampaign, state: CampaignState) -> dict[str, Any]:
+    """Return what every start document says of its campaign."""
+    return {
+        "campaign": resolved.campaign.name,
+        "campaign_id": state.campaign_id,
+        "beamline": resolved.beamline.name,
+        "seed": state.seed,
+    }
+
+
+def reducer_of(resolved: ResolvedCampaign, words: Words) -> Reducer:
+    """Return the reducer that the campaign names; that of the outcomes for a recorded table."""
+    chosen = resolved.campaign.reducer
+    if chosen is not None:
+        return build_reducer(chosen.name, chosen.options)
+    keys = {o.name: OUTCOME_KEY.format(o.name) for o in words.objectives}
+    return build_reducer("columns", {"keys": keys})
+
+
+def until(campaign: Campaign) -> float | None:
+    """Return when everything must have ended (seconds since 1970), None for no such time."""
+    return None if campaign.until is None else campaign.until.timestamp()
