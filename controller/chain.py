@@ -98,14 +98,15 @@ class Chain:
         self.length, self.head = sequence, link.hash
         return link
 
-    def links(self) -> Iterator[Link]:
-        """Yield every record in order, as stored and unchecked."""
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield every record past number *after* in order, as stored and unchecked."""
         try:
             yield from (
                 Link(*row)
                 for row in self._connection.execute(
                     f"SELECT sequence, stamp, payload, previous, hash FROM {self._table} "
-                    "ORDER BY sequence"
+                    "WHERE sequence > ? ORDER BY sequence",
+                    (after,),
                 )
             )
         except UNREADABLE as error:

@@ -62,9 +62,9 @@ class Journal:
         link = self._chain.append(stamp, payload)
         return Record(link.sequence, link.stamp, event, link.hash)
 
-    def records(self) -> Iterator[Record]:
-        """Yield every record in order; raise JournalBroken for one that isn't an event."""
-        for link in self._chain.links():
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """Yield every record past number *after*; raise JournalBroken for one that is no event."""
+        for link in self._chain.links(after):
             try:
                 event = EVENT.validate_json(link.payload)
             except ValidationError as error:
