@@ -1,5 +1,6 @@
 """The bench as the loop sees it: a suggestion goes in, finished runs come out."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,8 +104,9 @@ class EngineBench:
         """Run the upkeep plan *name*; raises KeyError when the campaign has none of that name."""
         raise KeyError(name)
 
-    def await_conditions(self) -> None:
-        """Wait until the measuring conditions have held long enough."""
+    def await_conditions(self, patience_s: float = math.inf) -> bool:
+        """Wait until the measuring conditions have held long enough, at most *patience_s*."""
+        return True
 
     def documents(self, run: str) -> Documents:
         """Return the documents of a finished run."""

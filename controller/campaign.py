@@ -24,8 +24,10 @@ from pydantic import (
 
 from agents.protocols import Goal, Objective
 from controller.beamline import FilePart, Name
-from controller.errors import ExpressionError, UnitError
+from controller.days import Duration, MeasureWhen, Positive, Upkeep
+from controller.errors import ExpressionError
 from controller.expressions import parse
+from controller.plan_calls import PlanCall
 from controller.units import seconds
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -183,28 +185,11 @@ class Chosen(FilePart):
     options: dict[str, JsonValue] = Field(default_factory=dict, description="what it is told")
 
 
-class PlanCall(FilePart):
-    """A plan by its name; the space's parameters and these fixed arguments are its arguments."""
-
-    name: Name = Field(description="the plan's name")
-    arguments: dict[str, JsonValue] = Field(
-        default_factory=dict, description="arguments that stay the same, in the plan's units"
-    )
-
-
-def _duration(text: str) -> str:
-    try:
-        seconds(text)
-    except UnitError as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
 class Budget(FilePart):
     """What a campaign may use up; whatever runs out first ends it."""
 
     experiments: Count | None = Field(default=None, description="number of experiments")
-    duration: Annotated[str, AfterValidator(_duration)] | None = Field(
+    duration: Duration | None = Field(
         default=None, description="time from its start, such as `48 h`"
     )
 
@@ -295,9 +280,24 @@ class Campaign(FilePart):
         alias="finally",
         description="runs at the end, whatever happened",
     )
+    measure_when: MeasureWhen | None = Field(
+        default=None, description="what must hold while it is measured"
+    )
+    upkeep: tuple[Upkeep, ...] = Field(default=(), description="what keeps the bench true")
+    stock: dict[Name, Positive] | None = Field(
+        default=None,
+        min_length=1,
+        description="what there is of all that plans consume; the campaign ends before it is short",
+    )
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=0, description="the same seed, the same campaign"
     )
+
+    @field_validator("upkeep")
+    @classmethod
+    def _upkeep_differs(cls, upkeep: tuple[Upkeep, ...]) -> tuple[Upkeep, ...]:
+        _require_different(tuple(one.name for one in upkeep))
+        return upkeep
 
     @field_validator("objectives")
     @classmethod

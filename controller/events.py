@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.protocols import Observation, Suggestion
+from agents.protocols import Measured, Observation, Suggestion
 from instruments.effects import Effect
 
 
@@ -28,6 +28,8 @@ class CampaignStarted(_Event):
     limits: str
     """Digest of the safety envelope in force."""
     versions: dict[str, str] = Field(default_factory=dict)
+    digests: dict[str, str] = Field(default_factory=dict)
+    """Of the code, and of the files that the campaign was read from (by their paths)."""
 
 
 class SuggestionMade(_Event):
@@ -56,6 +58,8 @@ class ExperimentStarted(_Event):
     plan: str
     effect: Effect
     attempt: int
+    consumes: dict[str, float] = Field(default_factory=dict)
+    """What this attempt uses up of the campaign's stock, by name."""
 
 
 class ExperimentFinished(_Event):
@@ -70,6 +74,17 @@ class ExperimentFinished(_Event):
     bench: dict[str, Any] = Field(default_factory=dict)
     writes: str = ""
     """The head of the gate's own chain of records after the plan."""
+    unfit: str = ""
+    """Why what was measured doesn't count: the measuring conditions failed; empty when it does."""
+
+
+class ExperimentLost(_Event):
+    """An attempt whose end nobody saw: what ran it has died (``reason``), nothing was found."""
+
+    kind: Literal["experiment_lost"] = "experiment_lost"
+    experiment_id: str
+    attempt: int
+    reason: str
 
 
 class ExperimentAbandoned(_Event):
@@ -80,11 +95,78 @@ class ExperimentAbandoned(_Event):
     reason: str
 
 
+class ExperimentResolved(_Event):
+    """A person's word on an experiment that nobody else can decide about; it holds.
+
+    ``done``: it was carried out, and ``runs`` are what is on disk of it (with none it teaches
+    nothing). ``not_done``: it may be run again. ``discard``: it counts as failed.
+    """
+
+    kind: Literal["experiment_resolved"] = "experiment_resolved"
+    experiment_id: str
+    outcome: Literal["done", "not_done", "discard"]
+    person: str
+    reason: str
+    runs: tuple[str, ...] = ()
+
+
+class ConditionsHeld(_Event):
+    """The measuring conditions hold again, after *waited_s* seconds of waiting for them."""
+
+    kind: Literal["conditions_held"] = "conditions_held"
+    waited_s: float
+
+
+class UpkeepRan(_Event):
+    """An upkeep plan ran, the campaign's ``number``-th; ``values`` are in use from now on."""
+
+    kind: Literal["upkeep_ran"] = "upkeep_ran"
+    name: str
+    number: int
+    runs: tuple[str, ...]
+    succeeded: bool
+    reason: str = ""
+    values: dict[str, Measured] = Field(default_factory=dict)
+    bench: dict[str, Any] = Field(default_factory=dict)
+    writes: str = ""
+    """The head of the gate's own chain of records after the plan."""
+    unfit: str = ""
+    """Why it doesn't count and is done again: the measuring conditions failed."""
+
+
 class ObservationMade(_Event):
     """What the experiment taught; the agents are told this."""
 
     kind: Literal["observation_made"] = "observation_made"
     observation: Observation
+
+
+class ObservationTold(_Event):
+    """A person tells what was measured elsewhere, or came later than its experiment."""
+
+    kind: Literal["observation_told"] = "observation_told"
+    observation: Observation
+    person: str
+    reason: str
+
+
+class ObservationAmended(_Event):
+    """A person corrects the values of an experiment; those not named stay as they were."""
+
+    kind: Literal["observation_amended"] = "observation_amended"
+    experiment_id: str
+    values: dict[str, Measured]
+    person: str
+    reason: str
+
+
+class ObservationRetracted(_Event):
+    """A person takes an observation back: it teaches nothing any more, whatever it said."""
+
+    kind: Literal["observation_retracted"] = "observation_retracted"
+    experiment_id: str
+    person: str
+    reason: str
 
 
 class FinalPlanRan(_Event):
@@ -107,6 +189,19 @@ class CampaignResumed(_Event):
     changed: tuple[str, ...] = ()
 
 
+class CampaignRevised(_Event):
+    """From here on the campaign is another: what it is now, what was changed, who wanted it."""
+
+    kind: Literal["campaign_revised"] = "campaign_revised"
+    campaign: dict[str, Any]
+    limits: str
+    digests: dict[str, str]
+    versions: dict[str, str]
+    changes: tuple[str, ...]
+    person: str
+    reason: str
+
+
 class CampaignStopped(_Event):
     """No further experiment, and why in words (``controller.state.Stop`` has the usual ones)."""
 
@@ -120,10 +215,18 @@ Event = Annotated[
     | SuggestionCleared
     | ExperimentStarted
     | ExperimentFinished
+    | ExperimentLost
     | ExperimentAbandoned
+    | ExperimentResolved
+    | ConditionsHeld
+    | UpkeepRan
     | ObservationMade
+    | ObservationTold
+    | ObservationAmended
+    | ObservationRetracted
     | FinalPlanRan
     | CampaignResumed
+    | CampaignRevised
     | CampaignStopped,
     Field(discriminator="kind"),
 ]

@@ -1,5 +1,6 @@
 """The loop: receive, journal, apply, dispatch. It decides nothing; ``controller.state`` does."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -104,12 +105,14 @@ class Bench(Protocol):
         """
         ...
 
-    def await_conditions(self) -> None:
+    def await_conditions(self, patience_s: float = math.inf) -> bool:
         """Wait until it may be measured again, then run the settling plan if there is one.
 
-        Returns at once when the campaign has no measuring conditions. An interrupt ends the wait
-        with KeyboardInterrupt. Raises EngineError when the bench can't be asked any more, or the
-        settling plan fails for another reason than the conditions (then it is waited again).
+        True when it may (at once when the campaign has no measuring conditions). False when they
+        don't hold after *patience_s* of campaign time; while they hold, but not for long enough
+        yet, it is waited on: the caller looks at the time, and asks again. An interrupt ends the
+        wait with KeyboardInterrupt. Raises EngineError when the bench can't be asked any more, or
+        the settling plan fails for another reason than the conditions (then it is waited again).
         """
         ...
 

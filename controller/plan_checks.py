@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from agents.protocols import Value
 from agents.space import Categorical, Parameter, Space
-from controller.campaign import PlanCall
 from controller.cases import Case
 from controller.checks import parameter_names
 from controller.errors import Problem
+from controller.plan_calls import PlanCall
 from controller.reading import Way
 from controller.safety.envelope import Limit
 from controller.units import compatible, convert

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.space import Space
-from controller.campaign import Campaign, PlanCall
+from controller.campaign import Campaign
+from controller.plan_calls import PlanCall
 from controller.units import convert
 from instruments.catalogue import PLANS, PlanSpec
 from instruments.recipes import Recipe

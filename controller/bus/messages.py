@@ -141,10 +141,21 @@ class Recover(_Message):
 
 
 class AwaitConditions(_Message):
-    """Wait until the measuring conditions have held long enough, then settle. Answered by Done."""
+    """Wait until the measuring conditions have held long enough, then settle. Answered by Held.
+
+    When they don't hold after *patience_s* of campaign time the answer is no.
+    """
 
     kind: Literal["await_conditions"] = "await_conditions"
     head: str
+    patience_s: float | None = None
+
+
+class Held(_Message):
+    """Whether the measuring conditions have held long enough."""
+
+    kind: Literal["held"] = "held"
+    yes: bool
 
 
 class StopPlan(_Message):
@@ -304,6 +315,7 @@ Message = Annotated[
     | RunUpkeep
     | Recover
     | AwaitConditions
+    | Held
     | StopPlan
     | PausePlan
     | GoOn
