@@ -316,6 +316,7 @@ Message = Annotated[
     | Recover
     | AwaitConditions
     | Held
+    | Held
     | StopPlan
     | PausePlan
     | GoOn
