@@ -73,6 +73,14 @@ class Chain:
         """
         return cls(_connect_to_read(path), table, path)
 
+    @classmethod
+    def follow(cls, path: Path, table: str) -> Self:
+        """Open *table* for reading while another process appends to it, and check what is there."""
+        place = f"{path.resolve().as_uri()}?mode=ro"
+        return cls(
+            sqlite3.connect(place, uri=True, check_same_thread=False, timeout=5.0), table, path
+        )
+
     @property
     def name(self) -> str:
         """Where the chain is: file and table."""

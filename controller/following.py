@@ -4,7 +4,6 @@ from pathlib import Path
 
 from controller.chain import Chain
 from controller.errors import JournalBroken
-from controller.history import started_of
 from controller.journal import FILE, Journal
 from controller.loop import Listener
 from controller.state import CampaignState, apply
@@ -15,11 +14,10 @@ class Follower:
     """Tells a listener of each record that it hasn't told yet, with the state after it."""
 
     def __init__(self, directory: Path, terms: Terms, listener: Listener) -> None:
-        self._chain = Chain.read(directory / FILE, "events")
+        self._chain = Chain.follow(directory / FILE, "events")
         self._journal = Journal(self._chain)
         self._listener = listener
         self._told = 0
-        started_of(list(self._journal.records()), directory)
         self.state = CampaignState(terms)
 
     def catch_up(self) -> int:

@@ -285,6 +285,13 @@ class Restart(_Message):
     reason: str
 
 
+class Note(_Message):
+    """Something that the person at the terminal should read. Answered by Done."""
+
+    kind: Literal["note"] = "note"
+    text: str
+
+
 class AskPerson(_Message):
     """May *suggestion* run? Asked in the supervisor's terminal. Answered by Word."""
 
@@ -332,6 +339,7 @@ Message = Annotated[
     | EndCampaign
     | Up
     | Restart
+    | Note
     | AskPerson
     | Word,
     Field(discriminator="kind"),

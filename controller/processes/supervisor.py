@@ -1,0 +1,292 @@
+"""Starts the processes of a campaign, watches over them, and stops them in order.
+
+It holds no state of the campaign and nothing of the bench: it may be killed too, and then every
+process ends by itself (the gate makes the bench safe first).
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.protocols import Suggestion
+from controller.bus.delivery import Answerer, Caller
+from controller.bus.messages import (
+    AskPerson,
+    Disarm,
+    Done,
+    EndCampaign,
+    Failed,
+    MadeSafe,
+    MakeSafe,
+    Message,
+    Note,
+    Restart,
+    StopPlan,
+    Up,
+    Word,
+)
+from controller.processes.launch import FOLDER, Launch, Role
+
+POLL_S = 0.05
+DEATHS, WITHIN_S = 5, 60.0
+"""A process that dies so often in so many seconds isn't started again."""
+GRACE_S: Mapping[Role, float] = {"archive": 30.0, "gate": 20.0, "controller": 15.0}
+"""How long a process may take to end before it is killed (real seconds); 5 s for the others."""
+SAFE_S = 15.0
+"""How long the supervisor waits for the gate to make the bench safe."""
+OK, FAILED, INTERRUPTED = 0, 1, 130
+
+Answer = Callable[[Message], None]
+Say = Callable[[str], None]
+
+
+@dataclass
+class Child:
+    """One process, and when the former ones of its role died."""
+
+    role: Role
+    process: "subprocess.Popen[bytes]"
+    up: bool = False
+    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS))
+    ending: bool = False
+
+    def too_often(self, now: float) -> bool:
+        """Note a death at *now*; return whether there were too many lately."""
+        self.deaths.append(now)
+        return len(self.deaths) == DEATHS and now - self.deaths[0] <= WITHIN_S
+
+
+class Supervisor:
+    """Runs the processes of one launch from ``start`` to the controller's end."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        roles: tuple[Role, ...],
+        say: Say,
+        approve: Callable[[Suggestion], bool] | None = None,
+    ) -> None:
+        self._launch = launch
+        self._roles = roles
+        self._say = say
+        self._approve = approve
+        self._file = launch.write()
+        self._children: dict[Role, Child] = {}
+        self._wishes: deque[Restart] = deque()
+        self._answerer = Answerer(launch.address("supervisor"), self._handle)
+        self._callers: dict[str, Caller] = {}
+        self._asked_to_end = 0
+        self._given_up = ""
+        self._safing: Future[Message] | None = None
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids by role."""
+        return {role: child.process.pid for role, child in self._children.items()}
+
+    def start(self) -> None:
+        """Start every process; the twin first, since the others look for its records."""
+        for role in self._roles:
+            self._children[role] = Child(role, self._spawn(role))
+            if role == "twin":
+                self._wait_until_up("twin")
+
+    def watch(self, tick: Callable[[], object]) -> int:
+        """Watch until the controller has ended, calling *tick* now and then; return its code."""
+        while True:
+            for role in self._roles:
+                code = self._children[role].process.poll()
+                if code is None:
+                    continue
+                if role == "controller" and self._final(code):
+                    tick()
+                    return code if code >= 0 else FAILED
+                self._died(role, code)
+            self._grant_wishes()
+            tick()
+            time.sleep(POLL_S)
+
+    def end(self, *, now: bool = False) -> None:
+        """Ask the campaign to end: orderly, or (asked again, or *now*) with the bench made safe."""
+        self._asked_to_end += 1
+        if self._asked_to_end == 1 and not now:
+            self._say(
+                "stopping: the present experiment goes to its next checkpoint or its end, then the "
+                "final plan runs; interrupt again to abort and make the bench safe now"
+            )
+            self._post("controller", EndCampaign(reason="interrupted by the operator"))
+        elif self._asked_to_end <= 2:  # noqa: PLR2004
+            self._abort("interrupted by the operator")
+        else:
+            self._say("killing what is left")
+            for role in ("controller", "worker", "archive"):
+                self._kill(role)
+
+    def close(self, *, orderly: bool) -> None:
+        """Stop what still runs, in order: nobody loses whom it needs; the gate nearly last."""
+        for role in ("controller", "worker", "engine"):
+            self._end_child(role)
+        if orderly:
+            self._call("gate", Disarm(), SAFE_S)
+        for role in ("gate", "archive", "twin"):
+            self._end_child(role)
+        for caller in self._callers.values():
+            caller.close()
+        self._answerer.close()
+
+    def make_safe(self, reason: str) -> str:
+        """Let the gate make the bench safe, and return in words what came of it."""
+        answer = self._call("gate", MakeSafe(reason=reason), SAFE_S)
+        match answer:
+            case MadeSafe(failed=failed) if not failed:
+                return "the bench was made safe"
+            case MadeSafe(failed=failed):
+                left = "; ".join(f"{signal}: {why}" for signal, why in failed.items())
+                return f"THE BENCH IS NOT SAFE: {left}; see to it by hand"
+            case Failed(reason=why):
+                return f"THE BENCH MAY NOT BE SAFE: the gate says {why}; see to it by hand"
+        return "THE BENCH MAY NOT BE SAFE: the gate doesn't answer; see to it by hand"
+
+    # --- children -------------------------------------------------------------------------------
+
+    def _spawn(self, role: Role) -> "subprocess.Popen[bytes]":
+        log = self._launch.directory / FOLDER / f"{role}.log"
+        environment = {**os.environ, **self._launch.epics, "OMP_NUM_THREADS": "1"}
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "controller.processes", role, str(self._file)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
+            )
+
+    def _wait_until_up(self, role: Role, timeout_s: float = 60.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        child = self._children[role]
+        while not child.up and child.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+
+    def _final(self, code: int) -> bool:
+        """Whether the controller has ended for good: by itself, or because it was asked to."""
+        return code >= 0 or bool(self._asked_to_end) or bool(self._given_up)
+
+    def _died(self, role: Role, code: int) -> None:
+        child = self._children[role]
+        self._say(f"{role} {_how(code)}; {self._log_hint(role)}")
+        if role == "engine":
+            self._safing = self._post("gate", MakeSafe(reason=f"the engine {_how(code)}"))
+        if role == "gate" and self._safing is not None:  # the next one makes safe by itself
+            self._safing.cancel()
+        if child.too_often(time.monotonic()):
+            self._give_up(role)
+            return
+        time.sleep(0.0 if len(child.deaths) == 1 else 0.5)
+        fresh = Child(role, self._spawn(role), deaths=child.deaths)
+        self._children[role] = fresh
+
+    def _give_up(self, role: Role) -> None:
+        if role == "archive":
+            self._roles = tuple(r for r in self._roles if r != role)
+            self._say("archive: not started again; `heliostat catalog` brings it up to date later")
+            return
+        if not self._given_up:
+            self._given_up = f"{role} died {DEATHS} times within {WITHIN_S:g} s"
+            self._abort(self._given_up)
+        self._roles = tuple(r for r in self._roles if r != role)
+
+    def _abort(self, reason: str) -> None:
+        self._say(f"{reason}: aborting")
+        self._say(self.make_safe(reason))
+        self._post("engine", StopPlan(now=True, reason=reason))
+        self._post("controller", EndCampaign(now=True, reason=reason))
+
+    def _grant_wishes(self) -> None:
+        while self._wishes:
+            wish = self._wishes.popleft()
+            self._say(f"{wish.role}: {wish.reason}; starting it again")
+            self._kill(wish.role)
+
+    def _kill(self, role: str) -> None:
+        child = self._children.get(role)  # type: ignore[call-overload]
+        if child is not None and child.process.poll() is None:
+            child.process.kill()
+
+    def _end_child(self, role: Role) -> None:
+        child = self._children.get(role)
+        if child is None or child.process.poll() is not None:
+            return
+        child.process.terminate()
+        try:
+            child.process.wait(GRACE_S.get(role, 5.0))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+
+    def _log_hint(self, role: Role) -> str:
+        return f"its log is {Path(FOLDER) / role}.log in the campaign's directory"
+
+    # --- the bus --------------------------------------------------------------------------------
+
+    def _handle(self, message: Message, answer: Answer, _request: str) -> None:
+        match message:
+            case Up(role=role, pid=pid):
+                self._note_up(role, pid)
+                answer(Done())
+            case Restart():
+                self._wishes.append(message)
+                answer(Done())
+            case Note(text=text):
+                self._say(text)
+                answer(Done())
+            case AskPerson(suggestion=suggestion):
+                threading.Thread(target=self._ask, args=(suggestion, answer), daemon=True).start()
+            case _:
+                answer(Failed(error="Unexpected", reason=f"{message.kind} is not for a supervisor"))
+
+    def _note_up(self, role: str, pid: int) -> None:
+        child = self._children.get(role)  # type: ignore[call-overload]
+        if child is not None and child.process.pid == pid and not child.up:
+            child.up = True
+            self._say(f"{role}: up (process {pid})")
+
+    def _ask(self, suggestion: Suggestion, answer: Answer) -> None:
+        answer(Word(yes=self._approve is not None and self._approve(suggestion)))
+
+    def _caller(self, role: str) -> Caller:
+        if role not in self._callers:
+            self._callers[role] = Caller(self._launch.address(role), "supervisor")
+        return self._callers[role]
+
+    def _post(self, role: str, message: Message) -> "Future[Message]":
+        return self._caller(role).post(message)
+
+    def _call(self, role: str, message: Message, timeout_s: float) -> Message | None:
+        future = self._post(role, message)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            with suppress(FutureTimeout):
+                return future.result(POLL_S)
+            self._revive(role)
+        future.cancel()
+        return None
+
+    def _revive(self, role: str) -> None:
+        """Start *role* again if it has died while somebody waits for its answer."""
+        child = self._children.get(role)  # type: ignore[call-overload]
+        if child is not None and child.process.poll() is not None and not child.ending:
+            self._died(child.role, child.process.returncode)
+
+
+def _how(code: int) -> str:
+    return f"was killed (signal {-code})" if code < 0 else f"ended with code {code}"

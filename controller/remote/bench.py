@@ -1,0 +1,215 @@
+"""The bench as the loop sees it, when plans run in the engine's process and the gate in its own."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.protocols import Suggestion
+from controller.bus.delivery import Caller
+from controller.bus.messages import (
+    Arm,
+    AwaitConditions,
+    Done,
+    Failed,
+    Held,
+    MadeSafe,
+    MakeSafe,
+    Message,
+    PlanEnded,
+    Recover,
+    RunExperiment,
+    RunFinal,
+    RunUpkeep,
+    StopPlan,
+)
+from controller.documents import read_run
+from controller.errors import EngineError
+from controller.interrupts import Interrupts, held_back
+from controller.loop import Ran
+from controller.planning import PlannedCall
+from instruments.effects import Effect
+from models.values import Documents
+
+POLL_S = 0.02
+"""How often (real seconds) who waits for the engine looks at interrupts and at what people send."""
+LAST_WORD_S = 20.0
+"""How long an engine that was told to stop at once may take to say how the plan ended."""
+MADE_SAFE = "the bench was made safe by the gate instead; resume to run it"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whom the bench speaks to: the engine, the gate, and the journal's head and inbox."""
+
+    engine: Caller
+    gate: Caller
+    head: Callable[[], str]
+    receive: Callable[[], None]
+    """Takes in what people have sent meanwhile; called again and again while a plan runs."""
+    urgent: Callable[[], str]
+    """Why everything must stop at once; empty as long as nothing must."""
+
+
+class RemoteBench:
+    """Runs plans in the engine's process; arms the gate before each, and waits without hurry.
+
+    A request carries the same id whoever sends it again (this process after a crash too), so that
+    the engine runs nothing twice.
+    """
+
+    def __init__(self, call: PlannedCall, directory: Path, limits: str, lines: Lines) -> None:
+        self._call = call
+        self._directory = directory
+        self._limits = limits
+        self._lines = lines
+        self._safe = ""
+
+    @property
+    def plan(self) -> str:
+        """The name of the plan that does an experiment."""
+        return self._call.spec.name
+
+    @property
+    def effect(self) -> Effect:
+        """What that plan does to the world."""
+        return self._call.spec.effect
+
+    def applied(self, suggestion: Suggestion) -> Mapping[str, Any]:
+        """Return the parameters as applied: as suggested, since the gate never edits a value."""
+        return suggestion.parameters
+
+    def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
+        """Run the plan for *suggestion*; the first interrupt lets it go to its next checkpoint."""
+        request = RunExperiment(
+            suggestion=suggestion,
+            experiment_id=experiment_id,
+            attempt=attempt,
+            head=self._lines.head(),
+        )
+        return self._run(request, f"experiment/{experiment_id}/{attempt}", insistence=1)
+
+    def final(self, number: int) -> Ran:
+        """Run the campaign's final plan; not when the gate has made the bench safe already."""
+        if self._safe or self._lines.urgent():
+            return Ran((), False, MADE_SAFE, {}, interrupted=True)
+        return self._run(
+            RunFinal(number=number, head=self._lines.head()), f"final/{number}", insistence=2
+        )
+
+    def upkeep(self, name: str, number: int) -> Ran:
+        """Run the upkeep plan *name*."""
+        request = RunUpkeep(name=name, number=number, head=self._lines.head())
+        return self._run(request, f"upkeep/{name}/{number}", insistence=1)
+
+    def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
+        """Return how the attempt ended that was in flight; None when nobody knows."""
+        request = Recover(suggestion=suggestion, experiment_id=experiment_id, attempt=attempt)
+        with held_back() as interrupts:
+            answer = self._wait(self._lines.engine.post(request), interrupts, insistence=1)
+        if isinstance(answer, PlanEnded) and not answer.lost:
+            return _ran(answer)
+        return None
+
+    def await_conditions(self, patience_s: float = math.inf) -> bool:
+        """Wait until it may be measured again, at most *patience_s* (campaign time)."""
+        patience = patience_s if math.isfinite(patience_s) else None
+        request = AwaitConditions(head=self._lines.head(), patience_s=patience)
+        with held_back() as interrupts:
+            future = self._lines.engine.post(request)
+            while not future.done():
+                self._look_around(future)
+                if interrupts.count or self._lines.urgent():
+                    self._stop_plan(now=True)
+                    future.cancel()
+                    raise KeyboardInterrupt
+        match future.result():
+            case Held(yes=yes):
+                return yes
+            case Failed(reason=reason):
+                raise EngineError(reason)
+        raise EngineError("the engine gave no sense when it was asked to await the conditions")
+
+    def documents(self, run: str) -> Documents:
+        """Return the documents of a finished run, from disk."""
+        return read_run(self._directory, run)
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    def _run(self, request: Message, identity: str, *, insistence: int) -> Ran:
+        with held_back() as interrupts:
+            armed = self._wait(
+                self._lines.gate.post(Arm(digest=self._limits)), interrupts, insistence
+            )
+            if not isinstance(armed, Done):
+                why = armed.reason if isinstance(armed, Failed) else "no answer"
+                return Ran((), False, f"the gate could not be armed: {why}", {}, lost=True)
+            answer = self._wait(
+                self._lines.engine.post(request, id=identity), interrupts, insistence
+            )
+            over = interrupts.count >= insistence
+        if isinstance(answer, PlanEnded):
+            return _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
+        why = answer.reason if isinstance(answer, Failed) else "the engine did not answer"
+        lost = not isinstance(answer, Failed) or answer.lost
+        return Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)
+
+    def _wait(
+        self, future: "Future[Message]", interrupts: Interrupts, insistence: int
+    ) -> Message | None:
+        """Return what answers *future*; None when everything had to stop and nothing came.
+
+        *insistence* interrupts ask the plan to stop at its next checkpoint, one more at once.
+        """
+        asked, deadline = False, math.inf
+        while not future.done() and time.monotonic() < deadline:
+            self._look_around(future)
+            if interrupts.count >= insistence and not asked:
+                asked = True
+                self._stop_plan(now=False)
+            if (interrupts.count > insistence or self._lines.urgent()) and not self._safe:
+                self._make_safe()
+                deadline = time.monotonic() + LAST_WORD_S
+        if not future.done():
+            future.cancel()
+            return None
+        return future.result()
+
+    def _look_around(self, future: "Future[Message]") -> None:
+        with suppress(FutureTimeout):
+            future.exception(POLL_S)
+        self._lines.receive()
+
+    def _stop_plan(self, *, now: bool) -> None:
+        why = self._lines.urgent() or "interrupted by the operator"
+        self._lines.engine.post(StopPlan(now=now, reason=why))
+
+    def _make_safe(self) -> None:
+        """Let the gate act, then tell the engine: clean-up of a plan is never waited for."""
+        why = self._lines.urgent() or "interrupted by the operator, twice"
+        self._safe = why
+        made = self._lines.gate.post(MakeSafe(reason=why))
+        with suppress(FutureTimeout):
+            answer = made.result(LAST_WORD_S)
+            if isinstance(answer, MadeSafe) and answer.failed:
+                self._safe = f"{why}; not safe: {dict(answer.failed)}"
+        self._stop_plan(now=True)
+
+
+def _ran(ended: PlanEnded, *, interrupted: bool = False) -> Ran:
+    succeeded = not (ended.reason or ended.lost or ended.unfit)
+    return Ran(
+        runs=ended.runs,
+        succeeded=succeeded,
+        reason=ended.reason,
+        bench={},
+        writes=ended.writes,
+        interrupted=interrupted or ended.interrupted,
+        lost=ended.lost,
+        unfit=ended.unfit,
+    )
