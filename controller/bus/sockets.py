@@ -1,0 +1,101 @@
+"""ZMQ sockets that can't be reached by others: private files, or keys on both sides."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import zmq
+
+from controller.bus.errors import AddressRefused
+from controller.bus.keys import ClientKeys, ServerKeys, admit
+from controller.bus.wire import MAX_FRAME_BYTES
+
+LINGER_MS = 500
+"""How long a closing socket tries to hand over what it still holds."""
+_MAX_PATH_BYTES = 107  # of a Unix socket: sockaddr_un.sun_path, less its closing zero
+
+Keys = ServerKeys | ClientKeys
+
+
+class Station:
+    """One socket with a ZMQ context of its own, and a bell to wake the thread that owns it."""
+
+    def __init__(self, kind: int) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = self.context.socket(kind)
+        self.socket.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+        self.socket.set(zmq.LINGER, LINGER_MS)
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._admission: Callable[[], None] | None = None
+
+    def bind(self, address: str, keys: Keys | None) -> None:
+        """Listen at *address*; raise AddressRefused when others could reach it or it is taken."""
+        _require_usable(address, keys, ServerKeys)
+        if address.startswith("ipc://"):
+            _make_private(Path(address.removeprefix("ipc://")))
+        if isinstance(keys, ServerKeys):
+            self._admission = admit(self.context, self.socket, keys)
+        try:
+            self.socket.bind(address)
+        except zmq.ZMQError as error:
+            raise AddressRefused(f"{address}: can't be bound ({error})") from error
+
+    def connect(self, address: str, keys: Keys | None) -> None:
+        """Speak to *address*, now or whenever somebody answers there."""
+        _require_usable(address, keys, ClientKeys)
+        if isinstance(keys, ClientKeys):
+            keys.apply(self.socket)
+        self.socket.connect(address)
+
+    @property
+    def address(self) -> str:
+        """Where the socket listens: with the port when the system has chosen one."""
+        return self.socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+    def wait(self, events: int, timeout_s: float | None) -> int:
+        """Wait until the socket is ready for *events* or the bell rings; return what is ready."""
+        poller = zmq.Poller()
+        poller.register(self.socket, events)
+        poller.register(self._bell, zmq.POLLIN)
+        ready = dict(poller.poll(None if timeout_s is None else max(0, round(timeout_s * 1000))))
+        if self._bell in ready:
+            os.eventfd_read(self._bell)
+        return int(ready.get(self.socket, 0))
+
+    def ring(self) -> None:
+        """Wake the thread that waits; from any thread."""
+        os.eventfd_write(self._bell, 1)
+
+    def close(self) -> None:
+        """Free the socket, its threads and files; after the thread that used it has ended."""
+        self.socket.close()
+        if self._admission is not None:
+            self._admission()
+        self.context.term()
+        os.close(self._bell)
+
+
+def _require_usable(address: str, keys: Keys | None, kind: type[Keys]) -> None:
+    if address.startswith("tcp://"):
+        if not isinstance(keys, kind):
+            raise AddressRefused(
+                f"{address}: anybody in the network could speak there; keys are needed "
+                f"({kind.__name__}, made with controller.bus.keys.make_keys)"
+            )
+        return
+    path = address.removeprefix("ipc://")
+    if path == address or not path.startswith("/"):
+        raise AddressRefused(f"{address}: accepted are ipc:///absolute/path and tcp://host:port")
+    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+        raise AddressRefused(f"{address}: the path has more than {_MAX_PATH_BYTES} bytes")
+
+
+def _make_private(path: Path) -> None:
+    folder = path.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise AddressRefused(
+            f"ipc://{path}: other users can reach {folder}; give it to this user alone (chmod 700)"
+        )
