@@ -1,17 +1,21 @@
 """Bluesky documents on disk: one file of JSON lines per run, ``[name, document]`` each.
 
-A file is synced before its run counts as finished. A run that was cut off leaves a file
-without a stop document, which is kept and never read as a result.
+A document is handed to the system before anybody hears of it, and a file is synced before its
+run counts as finished. A run that was cut off leaves a file without a stop document, which is
+kept and never read as a result. Long arrays stand in files of their own (``controller.arrays``).
 """
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from controller import arrays
+from controller.arrays import ArrayFile, Arrays
 from controller.errors import JournalBroken, JournalUnwritable
 from models.values import Documents
 
@@ -19,41 +23,87 @@ FOLDER = "documents"
 HEAD_KEY = "journal_head"
 """In a start document: the hash of the journal's last record when the run began."""
 
+Sink = Callable[[str, Mapping[str, Any]], None]
+"""Hears every document, with its arrays, once it is on disk; must not block, must not raise."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """The files of a run; *stop* is its last document once it is written."""
+
+    uid: str
+    lines: IO[str]
+    arrays: ArrayFile
+    stop: Mapping[str, Any] | None = None
+
+    def write(self, name: str, document: Mapping[str, Any]) -> None:
+        """Hand one document to the system, its arrays before it."""
+        line = json.dumps([name, document], default=self._plain, separators=(",", ":"))
+        self.arrays.flush()
+        self.lines.write(line + "\n")
+        self.lines.flush()
+
+    def sync(self) -> None:
+        """Return once all of it is on disk."""
+        self.arrays.sync()
+        os.fsync(self.lines.fileno())
+
+    def close(self) -> None:
+        """Close the files."""
+        self.arrays.close()
+        self.lines.close()
+
+    def _plain(self, value: Any) -> Any:
+        if arrays.is_long(value):
+            return self.arrays.append(value)
+        if isinstance(value, (np.ndarray, np.generic)):
+            return value.tolist()
+        raise TypeError(f"a document holds {type(value).__name__}, which is not JSON")
+
 
 class DocumentWriter:
-    """A RunEngine callback that writes what it is given, and counts scan ids on from the files."""
+    """A RunEngine callback that writes what it is given, and counts scan ids on from the files.
 
-    def __init__(self, directory: Path) -> None:
+    The engine's loop never waits for the disk: what was written is synced by ``finish``, in the
+    thread that calls it. *sink* hears documents once they are written, stop documents once
+    everything before them is synced.
+    """
+
+    def __init__(self, directory: Path, sink: Sink | None = None) -> None:
         self._folder = directory / FOLDER
+        self._arrays = directory / arrays.FOLDER
         self._folder.mkdir(parents=True, exist_ok=True)
         self._scan_id = max((_scan_id_of(path) for path in self._folder.glob("*.jsonl")), default=0)
-        self._open: dict[str, IO[str]] = {}
+        self._sink = sink
+        self._runs: dict[str, _Run] = {}
         self._run_of: dict[str, str] = {}
-        self._finished: list[str] = []
 
     def next_scan_id(self) -> int:
         """Return the scan id of the next run; ids go on where the directory's files end."""
         return self._scan_id + 1
 
     def begin(self) -> None:
-        """Close what an interrupted plan left open and count finished runs anew; a plan begins."""
+        """Close what an interrupted plan left open; a plan begins."""
         self.finish()
-        self._finished = []
 
     def finish(self) -> tuple[str, ...]:
-        """Return the uids of the runs that were finished since ``begin``, closing what is open.
+        """Sync the runs that stopped since ``begin``, close all; return their uids.
 
         Raises JournalUnwritable when the disk is full.
         """
-        left = list(self._open.values())
-        self._open.clear()
+        left = list(self._runs.values())
+        self._runs.clear()
         self._run_of.clear()
+        stopped = [run for run in left if run.stop is not None]
         try:
-            for file in left:
-                file.close()
+            self._sync(stopped)
+            for run in left:
+                run.close()
         except OSError as error:
             raise self._unwritable(error) from error
-        return tuple(self._finished)
+        for run in stopped:
+            self._tell("stop", run.stop or {})
+        return tuple(run.uid for run in stopped)
 
     def __call__(self, name: str, document: Mapping[str, Any]) -> None:
         """Write one document; raises JournalUnwritable when the disk is full."""
@@ -61,6 +111,19 @@ class DocumentWriter:
             self._write(name, document)
         except OSError as error:
             raise self._unwritable(error) from error
+        if name != "stop":
+            self._tell(name, document)
+
+    def _sync(self, stopped: list[_Run]) -> None:
+        for run in stopped:
+            run.sync()
+        for folder in (self._folder, self._arrays):
+            if stopped and folder.is_dir():
+                _sync_folder(folder)
+
+    def _tell(self, name: str, document: Mapping[str, Any]) -> None:
+        if self._sink is not None:
+            self._sink(name, document)
 
     def _unwritable(self, error: OSError) -> JournalUnwritable:
         return JournalUnwritable(
@@ -69,21 +132,21 @@ class DocumentWriter:
         )
 
     def _write(self, name: str, document: Mapping[str, Any]) -> None:
-        run = self._run(name, document)
+        uid = self._uid(name, document)
         if name == "start":
-            self._scan_id = int(document["scan_id"])
-            path = self._folder / f"{self._scan_id:06d}-{run[:8]}.jsonl"
-            self._open[run] = path.open("w", encoding="utf-8")
-        file = self._open[run]
-        file.write(json.dumps([name, document], default=_plain, separators=(",", ":")) + "\n")
+            self._runs[uid] = self._opened(uid, int(document["scan_id"]))
+        run = self._runs[uid]
+        run.write(name, document)
         if name == "stop":
-            file.flush()
-            os.fsync(file.fileno())
-            self._open.pop(run).close()
-            _sync_folder(self._folder)
-            self._finished.append(run)
+            run.stop = document
 
-    def _run(self, name: str, document: Mapping[str, Any]) -> str:
+    def _opened(self, uid: str, scan_id: int) -> _Run:
+        self._scan_id = scan_id
+        stem = f"{scan_id:06d}-{uid[:8]}"
+        lines = (self._folder / f"{stem}.jsonl").open("w", encoding="utf-8")
+        return _Run(uid, lines, ArrayFile(self._arrays / f"{stem}.bin"))
+
+    def _uid(self, name: str, document: Mapping[str, Any]) -> str:
         if name == "start":
             return str(document["uid"])
         if name == "descriptor":
@@ -94,27 +157,39 @@ class DocumentWriter:
 
 
 def read_run(directory: Path, run: str) -> Documents:
-    """Return the documents of the run with uid *run* from a campaign's *directory*.
+    """Return the documents of the finished run with uid *run* from a campaign's *directory*.
 
-    Raises JournalBroken when its file is missing or can't be read.
+    Raises JournalBroken when its file is missing, can't be read, or has no stop document.
     """
     for path in sorted((directory / FOLDER).glob(f"*-{run[:8]}.jsonl")):
         documents = read_file(path)
-        if documents and documents[0][1].get("uid") == run:
+        if documents and documents[0][1].get("uid") == run and documents[-1][0] == "stop":
             return documents
-    raise JournalBroken(f"{directory / FOLDER}: holds no run {run}, which the journal names")
+    raise JournalBroken(
+        f"{directory / FOLDER}: holds no finished run {run}, which the journal names"
+    )
 
 
 def read_file(path: Path) -> Documents:
-    """Return the documents in *path*; raise JournalBroken for a line that isn't one."""
-    documents = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            name, document = json.loads(line)
-        except ValueError as error:
-            raise JournalBroken(f"{path}: line {number} is not a document ({error})") from error
-        documents.append((str(name), document))
+    """Return the documents in *path*, arrays given back as numpy arrays in their places.
+
+    The last line of a run that was cut off may be torn: it is left out, and there is no stop
+    document then. Raises JournalBroken for any other line that isn't a document.
+    """
+    documents: list[tuple[str, Mapping[str, Any]]] = []
+    kept = Arrays(path.parent.parent / arrays.FOLDER)
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        documents.append(_document(path, number, line, kept))
     return documents
+
+
+def _document(path: Path, number: int, line: bytes, kept: Arrays) -> tuple[str, Mapping[str, Any]]:
+    try:
+        name, document = json.loads(line, object_hook=kept.given_back)
+    except (ValueError, TypeError) as error:
+        raise JournalBroken(f"{path}: line {number} is not a document ({error})") from error
+    return str(name), document
 
 
 def require_heads(directory: Path, hashes: Collection[str]) -> None:
@@ -155,9 +230,3 @@ def _sync_folder(folder: Path) -> None:
 def _scan_id_of(path: Path) -> int:
     head = path.name.partition("-")[0]
     return int(head) if head.isdigit() else 0
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"a document holds {type(value).__name__}, which is not JSON")
