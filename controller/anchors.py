@@ -13,10 +13,12 @@ from controller.chain import Chain
 from controller.documents import require_heads
 from controller.errors import JournalBroken
 from controller.events import ExperimentFinished, FinalPlanRan
-from controller.journal import FILE, Record
+from controller.journal import Record
 
+GATE_FILE = "gate.sqlite"
+"""The file of the gate's own record, beside the journal: one process writes each."""
 AUDIT_TABLE = "writes"
-"""The table of the gate's own record, in the journal's file."""
+"""The table of the gate's own record."""
 
 
 def require_whole(directory: Path, records: Sequence[Record]) -> None:
@@ -31,7 +33,7 @@ def require_whole(directory: Path, records: Sequence[Record]) -> None:
         if isinstance(record.event, (ExperimentFinished, FinalPlanRan)) and record.event.writes
     ]
     if heads:
-        _require_writes(directory / FILE, heads[-1])
+        _require_writes(directory / GATE_FILE, heads[-1])
 
 
 def _require_writes(path: Path, head: str) -> None:

@@ -13,7 +13,8 @@ ControllerError
 ├── EngineError          the bench could not do what a plan asked
 └── SafetyError
     ├── WriteRefused     a write outside the limits in force: nothing has moved
-    └── DeviceRefused    a device that the gate doesn't stand before: declare or change it
+    ├── DeviceRefused    a device that the gate doesn't stand before: declare or change it
+    └── GateLost         the gate has died or doesn't answer: look at the bench, then resume
 """
 
 from collections.abc import Sequence
@@ -102,3 +103,7 @@ class WriteRefused(SafetyError):
 
 class DeviceRefused(SafetyError):
     """A device has a way to write that the gate doesn't stand before; names it."""
+
+
+class GateLost(SafetyError):
+    """The gate has died or doesn't answer: nobody knows whether a write was done."""

@@ -9,7 +9,7 @@ from typing import Any
 from ophyd_async.core import NotConnectedError
 
 from controller.actions import next_action
-from controller.anchors import AUDIT_TABLE, require_whole
+from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
 from controller.beginning import about, reducer_of, require_new, started, until
 from controller.bench import EngineBench, Identity, Precheck, World
@@ -29,7 +29,7 @@ from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError
 from controller.events import CampaignResumed
 from controller.history import fold, started_of
-from controller.journal import FILE, Journal, locked, require_campaign
+from controller.journal import Journal, locked, require_campaign
 from controller.loop import Listener, Loop, Parts
 from controller.planning import planned_calls
 from controller.resolving import ResolvedCampaign
@@ -138,7 +138,7 @@ def _build(
         )
     stack.enter_context(seam(clock, ids))
     stack.enter_context(none_ungated())
-    chain = stack.enter_context(closing(Chain.open(plan.directory / FILE, AUDIT_TABLE)))
+    chain = stack.enter_context(closing(Chain.open(plan.directory / GATE_FILE, AUDIT_TABLE)))
     gate = Gate(envelope, Audit(chain, clock))
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
     stack.callback(engine.close)

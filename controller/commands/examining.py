@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from controller.anchors import require_whole
-from controller.chain import Chain, require_sound, tables
+from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
+from controller.chain import Chain, require_sound
 from controller.journal import FILE, read
 from controller.schemas import Kind, schema
 from controller.wording import with_sigma
@@ -48,10 +48,11 @@ def verify(directory: Path) -> None:
     records = read(directory)
     head = records[-1].hash if records else "none"
     typer.echo(f"{directory / FILE} (events): {len(records)} records, unbroken, head {head}")
-    for table in (name for name in tables(directory / FILE) if name != "events"):
-        with closing(Chain.read(directory / FILE, table)) as chain:
-            typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
     require_sound(directory / FILE)
+    if (directory / GATE_FILE).is_file():  # else cut off before the gate was there
+        with closing(Chain.read(directory / GATE_FILE, AUDIT_TABLE)) as chain:
+            typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
+        require_sound(directory / GATE_FILE)
     require_whole(directory, records)
 
 

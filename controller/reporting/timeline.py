@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from controller.anchors import AUDIT_TABLE
-from controller.chain import Chain, tables
-from controller.journal import FILE
+from controller.anchors import AUDIT_TABLE, GATE_FILE
+from controller.chain import Chain
 from controller.reporting.figures import (
     BLUE,
     GREEN,
@@ -47,9 +46,9 @@ def writes_of(story: Story) -> list[Writes]:
 
     Raises JournalBroken when the gate's record is broken.
     """
-    path = story.recording.directory / FILE
+    path = story.recording.directory / GATE_FILE
     found: dict[str, Writes] = {}
-    if AUDIT_TABLE not in tables(path):  # cut off before the gate was there
+    if not path.is_file():  # cut off before the gate was there
         return []
     with closing(Chain.read(path, AUDIT_TABLE)) as chain:
         for link in chain.links():

@@ -22,12 +22,13 @@ from ophyd_async.core import (
     SignalBackend,
     SignalConnector,
 )
+from ophyd_async.epics.core import CaSignalBackend, EpicsCommandBackend, PvaSignalBackend
 
 from controller.errors import DeviceRefused
-from controller.safety.gate import Gate
+from controller.safety.gate import Writes
 
 
-def guard(gate: Gate, path: str, device: object) -> None:
+def guard(gate: Writes, path: str, device: object) -> None:
     """Put *gate* before every leaf of *device* at dotted *path*; call before connecting.
 
     Raises DeviceRefused for a device that isn't of ophyd-async: its threads and its ways to
@@ -95,15 +96,16 @@ def leaves(path: str, device: Device) -> Iterator[tuple[str, Any]]:
 class GatedBackend(SignalBackend[Any]):
     """A signal backend that reads directly and writes through the gate."""
 
-    def __init__(self, gate: Gate, path: str, inner: SignalBackend[Any]) -> None:
+    def __init__(self, gate: Writes, path: str, inner: SignalBackend[Any]) -> None:
         self._gate = gate
         self._path = path
         self._inner = inner
+        self._local = not isinstance(inner, (CaSignalBackend, PvaSignalBackend))
         super().__init__(inner.datatype)
 
     async def put(self, value: Any) -> None:
         """Ask the gate to write *value*."""
-        await self._gate.write(self._path, value, lambda: self._inner.put(value))
+        await self._gate.write(self._path, value, lambda: self._inner.put(value), local=self._local)
 
     def source(self, name: str, read: bool) -> str:
         """Return the source of the backend behind the gate."""
@@ -143,7 +145,7 @@ class GatedMockBackend(MockSignalBackend[Any]):
     """
 
     def __init__(
-        self, gate: Gate, path: str, inner: SignalBackend[Any], mock: LazyMock[Any]
+        self, gate: Writes, path: str, inner: SignalBackend[Any], mock: LazyMock[Any]
     ) -> None:
         super().__init__(inner, mock)
         self._gate = gate
@@ -167,7 +169,7 @@ class GatedMockBackend(MockSignalBackend[Any]):
 class GatedSignalConnector(SignalConnector):
     """Connects a signal behind the gate, in mock and for real."""
 
-    def __init__(self, gate: Gate, path: str, backend: SignalBackend[Any]) -> None:
+    def __init__(self, gate: Writes, path: str, backend: SignalBackend[Any]) -> None:
         super().__init__(backend)
         self._gate = gate
         self._path = path
@@ -187,11 +189,12 @@ class GatedSignalConnector(SignalConnector):
 class GatedCommandBackend(CommandBackend[..., Any]):
     """A command backend that executes through the gate; its value there is "execute"."""
 
-    def __init__(self, gate: Gate, path: str, inner: CommandBackend[..., Any]) -> None:
+    def __init__(self, gate: Writes, path: str, inner: CommandBackend[..., Any]) -> None:
         super().__init__(inner.signature)
         self._gate = gate
         self._path = path
         self._inner = inner
+        self._local = not isinstance(inner, EpicsCommandBackend)
 
     def source(self, name: str) -> str:
         """Return the source of the backend behind the gate."""
@@ -205,7 +208,7 @@ class GatedCommandBackend(CommandBackend[..., Any]):
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Ask the gate to execute the command."""
         return await self._gate.write(
-            self._path, EXECUTE, lambda: self._inner.execute(*args, **kwargs)
+            self._path, EXECUTE, lambda: self._inner.execute(*args, **kwargs), local=self._local
         )
 
 
@@ -213,7 +216,7 @@ class GatedMockCommandBackend(MockCommandBackend[..., Any]):
     """The mock command backend, executed through the gate."""
 
     def __init__(
-        self, gate: Gate, path: str, inner: CommandBackend[..., Any], mock: LazyMock[Any]
+        self, gate: Writes, path: str, inner: CommandBackend[..., Any], mock: LazyMock[Any]
     ) -> None:
         super().__init__(inner, mock)
         self._gate = gate
@@ -228,7 +231,7 @@ class GatedMockCommandBackend(MockCommandBackend[..., Any]):
 class GatedCommandConnector(CommandConnector[..., Any]):
     """Connects a command behind the gate, in mock and for real."""
 
-    def __init__(self, gate: Gate, path: str, backend: CommandBackend[..., Any]) -> None:
+    def __init__(self, gate: Writes, path: str, backend: CommandBackend[..., Any]) -> None:
         super().__init__(backend)
         self._gate = gate
         self._path = path

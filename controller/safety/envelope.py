@@ -119,6 +119,24 @@ class Envelope:
         """Whether *signal* is listed as not acting on the world."""
         return any(fnmatchcase(signal, pattern) for pattern in self.free)
 
+    def reason_against(self, signal: str, value: Any) -> str:
+        """Return why *value* may not be written to *signal*, or an empty string."""
+        if self.is_free(signal):
+            return ""
+        limit = self.limits.get(signal)
+        if limit is None:
+            return f"envelope {self.name!r} neither limits it nor lists it as free"
+        return limit.refuses(value)
+
+    def is_safe(self, signal: str, value: Any) -> bool:
+        """Whether *value* is what makes *signal* safe, and so may be written in every state."""
+        limit = self.limits.get(signal)
+        return limit is not None and limit.safe(value)
+
+    def safe_values(self) -> dict[str, float | str]:
+        """Return the value that makes each signal safe, for those that have one."""
+        return {s: v for s, limit in self.limits.items() if (v := limit.safe_value) is not None}
+
     def digest(self) -> str:
         """Return the hash of all that is allowed; the name doesn't count."""
         return digest_of({"limits": self.limits, "free": sorted(self.free)})

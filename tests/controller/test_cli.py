@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from controller.anchors import GATE_FILE
 from controller.cli import app, main
 from controller.journal import FILE, locked, read
 from controller.loop import Loop
@@ -315,7 +316,7 @@ def test_verify_tells_length_and_head_of_both_chains(barrels, capsys):
 
 
 def test_a_changed_write_of_the_gate_is_found(barrels, capsys):
-    with sqlite3.connect(barrels / FILE) as connection:
+    with sqlite3.connect(barrels / GATE_FILE) as connection:
         connection.execute("UPDATE writes SET stamp = stamp + 1 WHERE sequence = 3")
     connection.close()
 

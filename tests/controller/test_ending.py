@@ -392,11 +392,13 @@ def test_every_start_document_carries_the_head_of_the_journal(uninterrupted):
         assert isinstance(hashes[head], ExperimentStarted)
 
 
-@pytest.mark.parametrize("table", ["events", "writes"])
-def test_records_missing_from_the_end_are_noticed(uninterrupted, tmp_path, table):
+@pytest.mark.parametrize(
+    ("file", "table"), [("journal.sqlite", "events"), ("gate.sqlite", "writes")]
+)
+def test_records_missing_from_the_end_are_noticed(uninterrupted, tmp_path, file, table):
     directory = Path(shutil.copytree(uninterrupted, tmp_path / "cut"))
     require_whole(directory, read(directory))
-    connection = sqlite3.connect(directory / "journal.sqlite")
+    connection = sqlite3.connect(directory / file)
     with connection:
         connection.execute(f"DELETE FROM {table} WHERE sequence > 8")
     connection.close()
