@@ -11,13 +11,14 @@ from controller.terms import Terms
 
 
 class Follower:
-    """Tells a listener of each record that it hasn't told yet, with the state after it."""
+    """Tells a listener of each record past number *known*, with the state after it."""
 
-    def __init__(self, directory: Path, terms: Terms, listener: Listener) -> None:
+    def __init__(self, directory: Path, terms: Terms, listener: Listener, known: int = 0) -> None:
         self._chain = Chain.follow(directory / FILE, "events")
         self._journal = Journal(self._chain)
         self._listener = listener
         self._told = 0
+        self._known = known
         self.state = CampaignState(terms)
 
     def catch_up(self) -> int:
@@ -28,7 +29,8 @@ class Follower:
                 raise JournalBroken(f"{self._chain.name}: there is a gap before {record.sequence}")
             self.state = apply(self.state, record.event, record.stamp)
             self._told = record.sequence
-            self._listener(record, self.state)
+            if record.sequence > self._known:
+                self._listener(record, self.state)
         return self._told - before
 
     def close(self) -> None:

@@ -32,6 +32,10 @@ class Display(Protocol):
         """Take in what has happened."""
         ...
 
+    def note(self, text: str) -> None:
+        """Write a line that a person should read."""
+        ...
+
     def paused(self) -> AbstractContextManager[None]:
         """Leave the terminal to somebody else meanwhile."""
         ...
@@ -48,13 +52,17 @@ class Bar:
         """Move the bar."""
         note = note_of(record)
         if note:
-            self._progress.console.print(Text(note))
+            self.note(note)
         self._progress.update(
             self._task,
             completed=fraction_done(state),
             count=count_of(state),
             best=best_of(state),
         )
+
+    def note(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._progress.console.print(Text(text))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -76,21 +84,22 @@ class Lines:
         event = record.event
         note = note_of(record)
         if note:
-            self._write(note)
+            self.note(note)
         if not isinstance(event, ObservationMade):
             return
         best = best_of(state)
         every = max(1, (state.terms.experiments or LINES) // LINES)
         if best != self._best or len(state.observations) % every == 0:
-            self._write(f"{count_of(state)}: {best or 'nothing usable yet'}")
+            self.note(f"{count_of(state)}: {best or 'nothing usable yet'}")
         self._best = best
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(Text(text), soft_wrap=True)
 
     def paused(self) -> AbstractContextManager[None]:
         """Nothing stands in anybody's way."""
         return nullcontext()
-
-    def _write(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
 
 
 @contextmanager

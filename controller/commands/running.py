@@ -23,8 +23,8 @@ from controller.errors import ConfigurationError
 from controller.interrupts import heeded
 from controller.progress import Display, display
 from controller.resolving import ResolvedCampaign, recorded_campaign
-from controller.state import best_observation
-from controller.summary import summary_of
+from controller.state import CampaignState, best_observation
+from controller.summary import Ranks, summary_of
 from controller.terms import Stop
 from controller.threads import one_thread
 from controller.versions import versions
@@ -116,7 +116,7 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
         for remark in remarks_of(session.words):
             typer.echo(remark, err=True)
         session.loop.run()
-        outcome = _outcome(session, began)
+        outcome = _outcome(Ended.of(session), began)
     return _end(outcome, directory, ending)
 
 
@@ -136,7 +136,7 @@ def resume(directory: Path, ending: Ending) -> int:
         one_thread()
         over = next_action(session.loop.state) is None
         session.loop.run()
-        outcome = _outcome(session, began)
+        outcome = _outcome(Ended.of(session), began)
     if over:
         typer.echo(f"{directory}: over already; nothing was run", err=True)
     return _end(outcome, directory, ending)
@@ -181,6 +181,22 @@ def _asked(suggestion: Suggestion) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A campaign that has ended, wherever it ran."""
+
+    state: CampaignState
+    name: str
+    directory: Path
+    ranks: Ranks | None
+
+    @classmethod
+    def of(cls, session: Session) -> "Ended":
+        """Return that of a *session* in this process."""
+        name = session.resolved.campaign.name
+        return cls(session.loop.state, name, session.directory, session.ranks())
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a campaign came to: for programs, for people, and whether somebody must look at it."""
 
@@ -189,12 +205,17 @@ class Outcome:
     ill: bool
 
 
-def _outcome(session: Session, began: float) -> Outcome:
-    state, ranks = session.loop.state, session.ranks()
-    found = summary_of(state, session.resolved.campaign.name, str(session.directory), ranks)
+def finish(ended: Ended, began: float, ending: Ending) -> int:
+    """Tell how the campaign *ended* that this process has been at since *began* (monotonic s)."""
+    return _end(_outcome(ended, began), ended.directory, ending)
+
+
+def _outcome(ended: Ended, began: float) -> Outcome:
+    state = ended.state
+    found = summary_of(state, ended.name, str(ended.directory), ended.ranks)
     summary = in_order(found, round(time.monotonic() - began, 3))
     ill = state.stop_reason in AILING or bool(state.final_failure)
-    return Outcome(summary, "\n".join(_account(session, summary)), ill)
+    return Outcome(summary, "\n".join(_account(ended, summary)), ill)
 
 
 def in_order(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -211,8 +232,8 @@ def in_order(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
     }
 
 
-def _account(session: Session, summary: dict[str, Any]) -> Iterator[str]:
-    state = session.loop.state
+def _account(ended: Ended, summary: dict[str, Any]) -> Iterator[str]:
+    state = ended.state
     yield (
         f"{summary['campaign']}: {summary['experiments']} experiments in "
         f"{duration(summary['virtual_seconds'])} of campaign time, "
@@ -231,7 +252,7 @@ def _account(session: Session, summary: dict[str, Any]) -> Iterator[str]:
     if state.final_failure:
         yield (
             f"final plan: FAILED ({state.final_failure}); the bench may not be safe: look at it, "
-            f"then `heliostat resume {session.directory}` runs the plan again"
+            f"then `heliostat resume {ended.directory}` runs the plan again"
         )
     if summary.get("best_rank") is not None:
         yield f"rank: {summary['best_rank']} of {summary['pool_size']} recorded points"

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from controller.clock import Clock, RealClock, ScaledClock
+
 Role = Literal["controller", "engine", "worker", "gate", "twin", "archive"]
 
 FOLDER = "processes"
@@ -32,6 +34,12 @@ class Launch(BaseModel):
     epics: Mapping[str, str] = Field(default_factory=dict)
     supervisor: int = 0
     """The process id of the supervisor."""
+
+    def clock(self) -> Clock:
+        """Return a new clock of the campaign: the computer's own where there is no twin."""
+        if self.anchor_wall == 0.0:
+            return RealClock()
+        return ScaledClock(self.speed, self.anchor_wall, self.anchor_campaign)
 
     def address(self, role: str) -> str:
         """Return where the process of *role* answers; ``supervisor`` and ``documents`` too."""

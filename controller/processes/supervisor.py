@@ -35,6 +35,7 @@ from controller.bus.messages import (
     Word,
 )
 from controller.processes.launch import FOLDER, Launch, Role
+from controller.processes.leftovers import note_process
 
 POLL_S = 0.05
 DEATHS, WITHIN_S = 5, 60.0
@@ -85,6 +86,7 @@ class Supervisor:
         self._answerer = Answerer(launch.address("supervisor"), self._handle)
         self._callers: dict[str, Caller] = {}
         self._asked_to_end = 0
+        self._interrupts: deque[bool] = deque()
         self._given_up = ""
         self._safing: Future[Message] | None = None
 
@@ -112,11 +114,22 @@ class Supervisor:
                     return code if code >= 0 else FAILED
                 self._died(role, code)
             self._grant_wishes()
+            self._heed()
             tick()
             time.sleep(POLL_S)
 
     def end(self, *, now: bool = False) -> None:
-        """Ask the campaign to end: orderly, or (asked again, or *now*) with the bench made safe."""
+        """Ask the campaign to end: orderly, or (asked again, or *now*) with the bench made safe.
+
+        May be called from a signal's handler: it is ``watch`` that acts on it.
+        """
+        self._interrupts.append(now)
+
+    def _heed(self) -> None:
+        while self._interrupts:
+            self._end(now=self._interrupts.popleft())
+
+    def _end(self, *, now: bool) -> None:
         self._asked_to_end += 1
         if self._asked_to_end == 1 and not now:
             self._say(
@@ -124,7 +137,7 @@ class Supervisor:
                 "final plan runs; interrupt again to abort and make the bench safe now"
             )
             self._post("controller", EndCampaign(reason="interrupted by the operator"))
-        elif self._asked_to_end <= 2:  # noqa: PLR2004
+        elif self._asked_to_end <= 2:
             self._abort("interrupted by the operator")
         else:
             self._say("killing what is left")
@@ -133,11 +146,13 @@ class Supervisor:
 
     def close(self, *, orderly: bool) -> None:
         """Stop what still runs, in order: nobody loses whom it needs; the gate nearly last."""
-        for role in ("controller", "worker", "engine"):
+        first: tuple[Role, ...] = ("controller", "worker", "engine")
+        last: tuple[Role, ...] = ("gate", "archive", "twin")
+        for role in first:
             self._end_child(role)
         if orderly:
             self._call("gate", Disarm(), SAFE_S)
-        for role in ("gate", "archive", "twin"):
+        for role in last:
             self._end_child(role)
         for caller in self._callers.values():
             caller.close()
@@ -162,7 +177,7 @@ class Supervisor:
         log = self._launch.directory / FOLDER / f"{role}.log"
         environment = {**os.environ, **self._launch.epics, "OMP_NUM_THREADS": "1"}
         with log.open("ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "controller.processes", role, str(self._file)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -170,11 +185,15 @@ class Supervisor:
                 env=environment,
                 process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
             )
+        note_process(self._launch.directory, role, process.pid)
+        return process
 
     def _wait_until_up(self, role: Role, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         child = self._children[role]
         while not child.up and child.process.poll() is None and time.monotonic() < deadline:
+            if self._interrupts:
+                return
             time.sleep(POLL_S)
 
     def _final(self, code: int) -> bool:

@@ -31,7 +31,7 @@ from controller.bus.messages import (
 from controller.documents import read_run
 from controller.errors import EngineError
 from controller.interrupts import Interrupts, held_back
-from controller.loop import Ran
+from controller.parts import Ran
 from controller.planning import PlannedCall
 from instruments.effects import Effect
 from models.values import Documents

@@ -1,0 +1,212 @@
+"""Runs a campaign in processes of its own, or goes on with one, and tells how it went."""
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from controller.actions import next_action
+from controller.approval import Approver, require_somebody
+from controller.beginning import require_new, started
+from controller.benches import Words, ranks_of, words_of
+from controller.commands.running import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    RUNS,
+    Ended,
+    Ending,
+    approver,
+    finish,
+    new_directory,
+    remarks_of,
+)
+from controller.following import Follower
+from controller.history import fold, started_of
+from controller.interrupts import SIGNALS
+from controller.journal import Journal, locked, read
+from controller.processes.epics import epics_environment
+from controller.processes.launch import FOLDER, Launch, Role
+from controller.processes.leftovers import end_leftovers
+from controller.processes.supervisor import Supervisor
+from controller.progress import Display, display
+from controller.resolving import ResolvedCampaign
+from controller.state import CampaignState
+from controller.terms import terms_of
+
+TICK_S = 0.2
+"""How often (real seconds) the terminal looks into the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A campaign in its directory, as its journal tells it."""
+
+    resolved: ResolvedCampaign
+    words: Words
+    directory: Path
+    state: CampaignState
+    records: int
+
+
+def supervise(
+    resolved: ResolvedCampaign, data: Path | None, ending: Ending, speed: float | None
+) -> int:
+    """Begin the campaign *resolved* in *data* and run it in processes; return the exit code."""
+    directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
+    with _terminal(resolved.campaign.name) as (show, ask):
+        require_somebody(resolved.campaign, ask)
+        words = words_of(resolved)
+        for remark in remarks_of(words):
+            typer.echo(remark, err=True)
+        with locked(directory):
+            journal = Journal.open(directory)
+            try:
+                require_new(journal, directory)
+                now = time.time()
+                journal.append(now, started(resolved, words.space, now))
+            finally:
+                journal.close()
+        return _run(directory, ending, speed, show, ask)
+
+
+def go_on(directory: Path, ending: Ending, speed: float | None) -> int:
+    """Go on with the campaign in *directory* in processes; return the exit code."""
+    with _terminal(directory.name) as (show, ask):
+        return _run(directory, ending, speed, show, ask)
+
+
+def was_supervised(directory: Path) -> bool:
+    """Whether the campaign in *directory* ran in processes before."""
+    return (directory / FOLDER).is_dir()
+
+
+def _run(
+    directory: Path, ending: Ending, speed: float | None, show: Display, ask: Approver | None
+) -> int:
+    began = time.monotonic()
+    with locked(directory / FOLDER):
+        end_leftovers(directory)
+        case = _case(directory)
+        require_somebody(case.resolved.campaign, ask)
+        over = next_action(case.state) is None and not case.state.final_failure
+        code = OK if over else _watched(case, speed, show, ask)
+    if over:
+        typer.echo(f"{directory}: over already; nothing was run", err=True)
+    if code == INTERRUPTED:
+        typer.echo(
+            f"interrupted; nothing is lost. Go on with: heliostat resume {directory}", err=True
+        )
+        return INTERRUPTED
+    state = _case(directory).state
+    ended = Ended(state, case.resolved.campaign.name, directory, ranks_of(case.words, state))
+    outcome = finish(ended, began, ending)
+    return code if code != OK else outcome
+
+
+def _watched(case: _Case, speed: float | None, show: Display, ask: Approver | None) -> int:
+    """Run the processes until the controller has ended, and return its exit code."""
+    with ExitStack() as stack:
+        runtime = Path(tempfile.mkdtemp(prefix="heliostat-"))
+        stack.callback(shutil.rmtree, runtime, ignore_errors=True)
+        launch = _launch(case, runtime, speed)
+        terms = terms_of(case.resolved.campaign, case.words.objectives)
+        follower = Follower(case.directory, terms, show, known=case.records)
+        stack.callback(follower.close)
+        supervisor = Supervisor(launch, _roles(case.resolved), show.note, ask)
+        code = FAILED
+        try:
+            with _heeding(supervisor):
+                supervisor.start()
+                code = supervisor.watch(_every(TICK_S, follower.catch_up))
+                if code not in (OK, INTERRUPTED):
+                    show.note(supervisor.make_safe("the controller has failed"))
+        finally:
+            supervisor.close(orderly=code in (OK, INTERRUPTED))
+        follower.catch_up()
+    return code
+
+
+def _case(directory: Path) -> _Case:
+    records = read(directory)
+    resolved = ResolvedCampaign.model_validate(started_of(records, directory).campaign)
+    words = words_of(resolved)
+    state = fold(records, terms_of(resolved.campaign, words.objectives))
+    return _Case(resolved, words, directory, state, len(records))
+
+
+def _launch(case: _Case, runtime: Path, speed: float | None) -> Launch:
+    """Return a launch from now on: a twin's time goes on where the journal ends."""
+    twin = case.resolved.beamline.twin
+    launch = Launch(directory=case.directory.resolve(), runtime=runtime, supervisor=os.getpid())
+    if twin is None:
+        return launch
+    return launch.model_copy(
+        update={
+            "speed": twin.speed if speed is None else speed,
+            "anchor_wall": time.time(),
+            "anchor_campaign": case.state.latest,
+            "epics": epics_environment(free_port()),
+        }
+    )
+
+
+def _roles(resolved: ResolvedCampaign) -> tuple[Role, ...]:
+    twin: tuple[Role, ...] = () if resolved.beamline.twin is None else ("twin",)
+    return (*twin, "gate", "engine", "worker", "controller", "archive")
+
+
+def free_port() -> int:
+    """Return a port that no server on this machine has, for TCP and UDP alike."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            port = int(udp.getsockname()[1])
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, suppress(OSError):
+                tcp.bind(("127.0.0.1", port))
+                return port
+
+
+@contextmanager
+def _terminal(name: str) -> Iterator[tuple[Display, Approver | None]]:
+    with redirect_stdout(sys.stderr), display(name) as show:
+        yield show, approver(show)
+
+
+@contextmanager
+def _heeding(supervisor: Supervisor) -> Iterator[None]:
+    """Let an interrupt ask for an orderly end, and the system's wish to end for one at once."""
+
+    def heed(number: int, _frame: FrameType | None) -> None:
+        supervisor.end(now=number != signal.SIGINT)
+
+    before = {number: signal.signal(number, heed) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _every(seconds: float, act: Callable[[], object]) -> Callable[[], None]:
+    """Return a function that calls *act* when it is called, but not more often than that."""
+    last = 0.0
+
+    def call() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= seconds:
+            last = now
+            act()
+
+    return call

@@ -1,0 +1,203 @@
+"""The controller's process: journal, state and loop; whatever is slow or moves is elsewhere."""
+
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.protocols import Suggestion
+from controller.actions import next_action
+from controller.anchors import require_whole
+from controller.approval import Approver, clearance_of
+from controller.beginning import until
+from controller.bench import Precheck
+from controller.benches import Words, envelope_of, words_of
+from controller.bus.delivery import Answerer, Caller
+from controller.bus.messages import (
+    AskPerson,
+    Done,
+    EndCampaign,
+    Failed,
+    Message,
+    Note,
+    Restart,
+    Take,
+    Taken,
+    Up,
+    Word,
+)
+from controller.errors import ControllerError
+from controller.events import CampaignResumed
+from controller.history import fold, started_of
+from controller.interrupts import heeded
+from controller.journal import Journal, Record, locked
+from controller.loop import Loop
+from controller.parts import Parts, Sent
+from controller.planning import planned_calls
+from controller.processes.launch import Launch
+from controller.processes.parting import when_orphaned
+from controller.remote.agent import Decider, Patience, RemoteAgent
+from controller.remote.bench import Lines, RemoteBench
+from controller.remote.reducer import RemoteReducer
+from controller.resolving import ResolvedCampaign
+from controller.state import CampaignState
+from controller.terms import terms_of
+from controller.threads import one_thread
+from controller.versions import changed, versions
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+POLL_S = 0.1
+
+
+def main(path: Path) -> int:
+    """Run the campaign of the launch file *path* to its end; return the exit code."""
+    launch = Launch.read(path)
+    one_thread()
+    when_orphaned(lambda: os._exit(INTERRUPTED), launch.supervisor)
+    with closing(Caller(launch.address("supervisor"), "controller")) as supervisor:
+        try:
+            with heeded(), locked(launch.directory), ExitStack() as stack:
+                _run(stack, launch, supervisor)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except ControllerError as error:
+            print(error, file=sys.stderr, flush=True)  # noqa: T201  (into the process's log)
+            supervisor.call(Note(text=str(error)), timeout_s=5.0)
+            return FAILED
+    return OK
+
+
+@dataclass
+class Inbox:
+    """What others have sent to the controller, until its loop takes it."""
+
+    sent: deque[Sent] = field(default_factory=deque)
+    urgent: str = ""
+    """Why everything must stop at once; empty as long as nothing must."""
+
+    def handle(self, message: Message, answer: Callable[[Message], None], _request: str) -> None:
+        """Take one message in; called in the bus's thread."""
+        match message:
+            case Take(event=event):
+                self.sent.append(
+                    Sent(
+                        event,
+                        taken=lambda record: answer(Taken(sequence=record.sequence)),
+                        refused=lambda why: answer(Failed(error="Refused", reason=why)),
+                    )
+                )
+            case EndCampaign(now=now, reason=reason):
+                self.urgent = reason if now else self.urgent
+                answer(Done())
+                os.kill(os.getpid(), signal.SIGINT)
+            case _:
+                answer(Failed(error="Unexpected", reason=f"{message.kind} is not for a controller"))
+
+    def take(self) -> Sequence[Sent]:
+        """Return what was sent since this was last called."""
+        return [self.sent.popleft() for _ in range(len(self.sent))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The campaign as its journal tells it."""
+
+    resolved: ResolvedCampaign
+    words: Words
+    state: CampaignState
+    journal: Journal
+
+
+def _run(stack: ExitStack, launch: Launch, supervisor: Caller) -> None:
+    directory = launch.directory
+    journal = stack.enter_context(closing(Journal.open(directory)))
+    records = list(journal.records())
+    require_whole(directory, records)
+    started = started_of(records, directory)
+    resolved = ResolvedCampaign.model_validate(started.campaign)
+    words = words_of(resolved)
+    state = fold(records, terms_of(resolved.campaign, words.objectives))
+    inbox = Inbox()
+    stack.enter_context(closing(Answerer(launch.address("controller"), inbox.handle)))
+    loop = _loop(stack, launch, supervisor, _Case(resolved, words, state, journal), inbox)
+    if len(records) > 1 and (next_action(state) is not None or state.final_failure):
+        loop.record(CampaignResumed(changed=changed(started.versions, versions())))
+    supervisor.post(Up(role="controller", pid=os.getpid()))
+    loop.run()
+
+
+def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inbox: Inbox) -> Loop:
+    resolved, words = case.resolved, case.words
+    campaign = resolved.campaign
+    clock = launch.clock()
+    stack.callback(clock.loop.close)
+    envelope = envelope_of(resolved, words.space)
+    calls = planned_calls(campaign, words.space)
+    worker = _caller(stack, launch, "worker")
+
+    def restart(reason: str) -> None:
+        supervisor.post(Restart(role="worker", reason=reason))
+
+    def receive() -> None:
+        loop.receive()
+
+    agent = RemoteAgent(
+        worker,
+        Decider(campaign.agent.name, words.space, case.state.seed),
+        restart,
+        Patience(decision_timeout_s=campaign.decision_timeout_s),
+    )
+    stack.callback(agent.close)
+    lines = Lines(
+        engine=_caller(stack, launch, "engine"),
+        gate=_caller(stack, launch, "gate"),
+        head=lambda: case.journal.head,
+        receive=receive,
+        urgent=lambda: inbox.urgent,
+    )
+    precheck = Precheck(words.space, calls, envelope, until(campaign))
+    chosen = campaign.reducer
+    parts = Parts(
+        clock=clock,
+        journal=case.journal,
+        agent=agent,
+        reducer=RemoteReducer(worker, "columns" if chosen is None else chosen.name, restart),
+        bench=RemoteBench(calls[0], launch.directory, case.state.limits, lines),
+        clearance=clearance_of(campaign, precheck, _approver(supervisor, receive)),
+        foresee=agent.foresee,
+        inbox=inbox.take,
+        rebuild=lambda: _anew(agent),
+    )
+    loop = Loop(parts, case.state, _nobody)
+    return loop
+
+
+def _anew(agent: RemoteAgent) -> RemoteAgent:
+    agent.begin(())
+    return agent
+
+
+def _nobody(_record: Record, _state: CampaignState) -> None:
+    """Tell nobody: who wants to know follows the journal."""
+
+
+def _caller(stack: ExitStack, launch: Launch, role: str) -> Caller:
+    return stack.enter_context(closing(Caller(launch.address(role), "controller")))
+
+
+def _approver(supervisor: Caller, receive: Callable[[], None]) -> Approver:
+    def ask(suggestion: Suggestion) -> bool:
+        word = supervisor.post(AskPerson(suggestion=suggestion))
+        while not word.done():
+            with suppress(FutureTimeout):
+                word.exception(POLL_S)
+            receive()
+        answer = word.result()
+        return isinstance(answer, Word) and answer.yes
+
+    return ask
