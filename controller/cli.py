@@ -41,6 +41,15 @@ app = typer.Typer(
 Directory = Annotated[Path, typer.Argument(help="Directory of a campaign (holds journal.sqlite).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 WithReport = Annotated[bool, typer.Option(help="Build the HTML report at the end.")]
+Inline = Annotated[
+    bool, typer.Option("--inline", help="All in one process, a twin on a virtual clock.")
+]
+Speed = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001, max=1000, help="How many seconds of a twin's time pass in one of yours."
+    ),
+]
 
 
 @app.command()
@@ -64,32 +73,48 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
         Path | None,
         typer.Option(help="The campaign's own directory; default: runs/NAME-DATE-TIME."),
     ] = None,
-    inline: Annotated[
-        bool, typer.Option("--inline", help="All in one process. For now every run is.")
-    ] = False,
+    inline: Inline = False,
+    speed: Speed = None,
     json: AsJson = False,
     report: WithReport = True,
 ) -> None:
     """Run a campaign from FILE, or on a recorded table.
 
-    Simulated benches run on a virtual clock: hours of furnace take seconds. A campaign whose
-    autonomy is approve_each asks in the terminal; approve_by_exception runs, since nobody can
-    object while no time passes.
+    Controller, engine, worker and gate are processes of their own, a simulated bench is an EPICS
+    soft IOC; they are watched over and started again when they die. Ctrl-C once ends in an
+    orderly way, twice at once with the bench made safe. With --inline, and on a recorded table
+    without a file, all is one process on a virtual clock: hours of furnace take seconds.
+    A campaign whose autonomy is approve_each asks in the terminal.
     """
     from controller.commands import running
 
-    del inline  # the only way there is until the processes of the architecture are in place
     wishes = running.Wishes(agent, experiments, seed)
     wanted = running.wanted(file, recorded, wishes)
-    raise typer.Exit(running.run(wanted, data, running.Ending(json, report)))
+    ending = running.Ending(json, report)
+    if inline or recorded is not None:
+        raise typer.Exit(running.run(wanted, data, ending))
+    from controller.commands import supervising
+
+    raise typer.Exit(supervising.supervise(wanted, data, ending, speed))
 
 
 @app.command()
-def resume(directory: Directory, json: AsJson = False, report: WithReport = True) -> None:
-    """Go on with an interrupted campaign; what was decided and measured stays as it is."""
-    from controller.commands import running
+def resume(
+    directory: Directory,
+    speed: Speed = None,
+    json: AsJson = False,
+    report: WithReport = True,
+) -> None:
+    """Go on with an interrupted campaign; what was decided and measured stays as it is.
 
-    raise typer.Exit(running.resume(directory, running.Ending(json, report)))
+    It goes on as it was begun: in processes of its own, or in one.
+    """
+    from controller.commands import running, supervising
+
+    ending = running.Ending(json, report)
+    if supervising.was_supervised(directory):
+        raise typer.Exit(supervising.go_on(directory, ending, speed))
+    raise typer.Exit(running.resume(directory, ending))
 
 
 @app.command()
