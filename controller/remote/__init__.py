@@ -1,0 +1,1 @@
+"""Agent and reducer in a process of their own, as the loop knows them."""
