@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    RootModel,
+    Tag,
+    model_validator,
+)
 
 REQUIRED_METADATA = ("proposal", "sample", "persons")
 
@@ -24,13 +34,21 @@ class FilePart(BaseModel):
 class Twin(FilePart):
     """A simulator in the place of the hardware."""
 
-    name: Name = Field(description="which simulator: `recorded`, or one that the station knows")
+    name: Name = Field(
+        description="which simulator: `recorded`, one that the station knows, or `mock` (station "
+        "`devices`: each device answers for itself, by its `default_mock_class`)"
+    )
     table: str | None = Field(
         default=None,
         description="folder of the recorded table (data.csv, meta.json); `recorded` only",
     )
     options: dict[str, JsonValue] = Field(
         default_factory=dict, description="what the simulator can be told"
+    )
+    speed: Annotated[float, Field(strict=True, gt=0, le=1000, allow_inf_nan=False)] = Field(
+        default=60.0,
+        description="how many seconds of its time pass in one of yours, when it has a process of "
+        "its own; in one process (`--inline`) time jumps instead",
     )
 
     @model_validator(mode="after")
@@ -63,6 +81,103 @@ def is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, (list, tuple, dict)) and not value)
 
 
+class DeviceEntry(FilePart):
+    """One device: its class, how its PVs begin, and what else its constructor is given."""
+
+    class_: Name = Field(
+        alias="class", description="`package.module.Class`, of ophyd-async or classic ophyd"
+    )
+    prefix: str | None = Field(
+        default=None, description="how its PVs begin (a signal's PV), the whole of it"
+    )
+    arguments: dict[str, JsonValue] = Field(
+        default_factory=dict, description="further arguments of the class, by name"
+    )
+    actuates: bool = Field(
+        default=True,
+        strict=True,
+        description="false: it acts on nothing in the world, so that what it writes other than "
+        "to EPICS needs no gate",
+    )
+
+
+def _identifier(name: str) -> str:
+    if not name.isidentifier() or name.startswith("_"):
+        raise ValueError("a device's name has letters, digits and _ only, and begins with a letter")
+    return name
+
+
+DeviceName = Annotated[str, AfterValidator(_identifier)]
+
+
+class DeviceEntries(RootModel[dict[DeviceName, DeviceEntry]]):
+    """Devices by name, each with its class."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class _DevicesElsewhere(FilePart):
+    """Devices that are described elsewhere."""
+
+    names: tuple[DeviceName, ...] | None = Field(
+        default=None, description="only these; left out: all there are"
+    )
+    passive: tuple[DeviceName, ...] = Field(
+        default=(), description="those that act on nothing in the world (`actuates: false`)"
+    )
+
+
+class DevicesFrom(_DevicesElsewhere):
+    """Devices that Python code makes: a function, a module, or the files of a startup profile."""
+
+    from_: Name = Field(
+        alias="from",
+        description="`startup.beamline:make_devices` (a function), `startup.beamline` (a module), "
+        "or a .py file or folder of them, executed in order in one namespace; seen from this file",
+    )
+
+
+class DevicesOfHappi(_DevicesElsewhere):
+    """Devices of a happi database."""
+
+    happi: Name = Field(description="the database's JSON file, seen from this file")
+
+
+_NAMED, _CODE, _HAPPI = "devices by name", "devices of code", "devices of happi"
+
+
+def _kind_of_devices(value: Any) -> str:
+    """Return which of the three ways *value* describes devices in; a device may be named `from`."""
+    for key, kind, model in (
+        ("from", _CODE, DevicesFrom),
+        ("happi", _HAPPI, DevicesOfHappi),
+    ):
+        if isinstance(value, model):
+            return kind
+        if isinstance(value, dict) and key in value and not isinstance(value[key], dict):
+            return kind
+    return _NAMED
+
+
+Devices = Annotated[
+    Annotated[DeviceEntries, Tag(_NAMED)]
+    | Annotated[DevicesFrom, Tag(_CODE)]
+    | Annotated[DevicesOfHappi, Tag(_HAPPI)],
+    Discriminator(_kind_of_devices),
+    Field(
+        json_schema_extra={
+            "discriminator": {
+                "mapping": {
+                    _NAMED: "#/$defs/DeviceEntries",
+                    _CODE: "#/$defs/DevicesFrom",
+                    _HAPPI: "#/$defs/DevicesOfHappi",
+                }
+            }
+        }
+    ),
+]
+
+
 class Beamline(FilePart):
     """A file of config/beamlines: a station, live where it has no twin."""
 
@@ -70,8 +185,13 @@ class Beamline(FilePart):
 
     name: Name = Field(description="what the beamline is called")
     description: str = Field(default="", description="what it is, for people")
-    station: Literal["xas", "recorded_table"] = Field(
-        description="the kind of bench: `xas` has devices, `recorded_table` looks outcomes up"
+    station: Literal["xas", "recorded_table", "devices"] = Field(
+        description="the kind of bench: `xas` has devices of its own, `recorded_table` looks "
+        "outcomes up, `devices` has those of `devices:` and no others"
+    )
+    devices: Devices = Field(
+        default=DeviceEntries({}),
+        description="devices by name; or `from:` Python code, or a `happi:` database",
     )
     prefix: str = Field(default="", description="how the names of its EPICS records begin")
     twin: Twin | None = Field(default=None, description="the simulator in its place, if any")
@@ -86,12 +206,34 @@ class Beamline(FilePart):
             raise ValueError("station `recorded_table` and twin `recorded` go together")
         if self.station == "xas" and not self.prefix:
             raise ValueError("station `xas` needs the `prefix` of its EPICS records")
+        if self.station == "devices" and not self.has_devices:
+            raise ValueError("station `devices` needs `devices:`; name at least one")
+        if self.station == "recorded_table" and self.has_devices:
+            raise ValueError("station `recorded_table` has no `devices:`; leave them out")
+        if (self.twin is not None and self.twin.name == "mock") != self._answer_themselves:
+            raise ValueError("twin `mock` and station `devices` go together")
         if self.twin is None and self.metadata.defaults:
             raise ValueError(
                 "a live beamline has no metadata defaults: what is measured on real samples "
                 "must be said in each campaign; move them there"
             )
         return self
+
+    @property
+    def _answer_themselves(self) -> bool:
+        return self.station == "devices" and self.twin is not None
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether the file describes devices beside those of its station."""
+        return not isinstance(self.devices, DeviceEntries) or bool(self.devices.root)
+
+    @property
+    def passive(self) -> frozenset[str]:
+        """The names of the devices that were declared to act on nothing in the world."""
+        if isinstance(self.devices, DeviceEntries):
+            return frozenset(n for n, entry in self.devices.root.items() if not entry.actuates)
+        return frozenset(self.devices.passive)
 
     @property
     def table(self) -> str | None:

@@ -1,0 +1,3 @@
+"""Good so far."""
+
+gain = 1.0

@@ -1,0 +1,14 @@
+"""A startup profile as beamlines have them: files in order, one namespace."""
+
+from bluesky import RunEngine
+from ophyd import Component, Device, EpicsMotor, EpicsSignal, EpicsSignalRO
+
+RE = RunEngine({})
+PREFIX = "LOAD:"
+
+
+class Slits(Device):
+    """Two blades, the second one lazy."""
+
+    top = Component(EpicsMotor, "Top")
+    bottom = Component(EpicsMotor, "Bottom", lazy=True)
