@@ -126,6 +126,13 @@ def bench_of(beamline: Beamline, words: Words, seed: int) -> StationBench:
     return StationBench(station, CopperBench(station, twin), twin)
 
 
+def fresh_epics() -> dict[str, str]:
+    """Return the EPICS variables of a soft IOC on ports that are free, for it and its clients."""
+    from simulators.ioc.environment import epics_environment, free_port
+
+    return epics_environment(free_port())
+
+
 def _recorded_station(prefix: str, words: Words) -> RecordedStation:
     columns: dict[str, type] = {
         p.name: str if isinstance(p, Categorical) else float for p in words.space.parameters

@@ -3,12 +3,11 @@
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -18,7 +17,7 @@ import typer
 from controller.actions import next_action
 from controller.approval import Approver, require_somebody
 from controller.beginning import require_new, started
-from controller.benches import Words, ranks_of, words_of
+from controller.benches import Words, fresh_epics, ranks_of, words_of
 from controller.commands.running import (
     FAILED,
     INTERRUPTED,
@@ -35,7 +34,6 @@ from controller.following import Follower
 from controller.history import fold, started_of
 from controller.interrupts import SIGNALS
 from controller.journal import Journal, locked, read
-from controller.processes.epics import epics_environment
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import end_leftovers
 from controller.processes.supervisor import Supervisor
@@ -156,7 +154,7 @@ def _launch(case: _Case, runtime: Path, speed: float | None) -> Launch:
             "speed": twin.speed if speed is None else speed,
             "anchor_wall": time.time(),
             "anchor_campaign": case.state.latest,
-            "epics": epics_environment(free_port()),
+            "epics": fresh_epics(),
         }
     )
 
@@ -164,17 +162,6 @@ def _launch(case: _Case, runtime: Path, speed: float | None) -> Launch:
 def _roles(resolved: ResolvedCampaign) -> tuple[Role, ...]:
     twin: tuple[Role, ...] = () if resolved.beamline.twin is None else ("twin",)
     return (*twin, "gate", "engine", "worker", "controller", "archive")
-
-
-def free_port() -> int:
-    """Return a port that no server on this machine has, for TCP and UDP alike."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(("127.0.0.1", 0))
-            port = int(udp.getsockname()[1])
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, suppress(OSError):
-                tcp.bind(("127.0.0.1", port))
-                return port
 
 
 @contextmanager
