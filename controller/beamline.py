@@ -198,6 +198,11 @@ class Beamline(FilePart):
     metadata: MetadataRules = Field(
         default=MetadataRules(), description="what every start document must carry"
     )
+    catalog: str = Field(
+        default="",
+        description="URI of the Tiled catalog that runs go to (its key: TILED_API_KEY of the "
+        "environment); empty: each campaign's own, in its directory",
+    )
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:

@@ -1,0 +1,83 @@
+"""The archive's process: follows the campaign into its catalog; nobody ever waits for it."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from controller.archive.following import Follower, Pace, catalog_of
+from controller.bus.delivery import Caller
+from controller.bus.messages import Up
+from controller.errors import CampaignInUse, ControllerError
+from controller.processes.launch import Launch
+from controller.processes.parting import when_orphaned
+from controller.threads import one_thread
+
+OK, FAILED = 0, 1
+POLITE = 10
+"""How far it stands back behind the other processes (nice)."""
+HELD_S = 5.0
+"""How often to look whether a catalog that another process holds has become free."""
+GRACE_S = 5.0
+"""After the last pass's own time the process ends by force: what is half done is mended later."""
+
+_log = logging.getLogger("heliostat.archive")
+
+
+def main(launch_path: Path) -> int:
+    """Follow the campaign of the launch file *launch_path* until asked to end, or orphaned."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("heliostat").setLevel(logging.INFO)
+    os.environ.setdefault("TILED_RETRY_TIMEOUT", "10")
+    os.nice(POLITE)
+    one_thread()
+    launch, pace, stopping = Launch.read(launch_path), Pace(), threading.Event()
+    _heed(stopping)
+    when_orphaned(stopping.set, launch.supervisor or None)
+    threading.Thread(target=_end, args=(stopping, pace), daemon=True, name="ending").start()
+    with _known(launch):
+        try:
+            _follow(launch.directory, pace, stopping)
+        except ControllerError as error:
+            print(error, file=sys.stderr, flush=True)  # noqa: T201  (into the process's log)
+            return FAILED
+    return OK
+
+
+def _follow(directory: Path, pace: Pace, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        try:
+            with catalog_of(directory) as catalog:
+                _log.info("archive %d: into %s", os.getpid(), catalog.uri)
+                Follower(directory, catalog, pace).follow(stopping)
+        except CampaignInUse as error:
+            _log.info("%s; it is kept up to date there", error)
+            stopping.wait(HELD_S)
+
+
+def _heed(stopping: threading.Event) -> None:
+    """Take SIGTERM and SIGHUP as the wish to end; an operator's Ctrl-C isn't meant for this."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end(stopping: threading.Event, pace: Pace) -> None:
+    stopping.wait()
+    threading.Event().wait(pace.last_s + GRACE_S)
+    os._exit(OK)
+
+
+@contextmanager
+def _known(launch: Launch) -> Iterator[None]:
+    """Tell the supervisor, if there is one, that this process is up."""
+    supervisor = Caller(launch.address("supervisor"), "archive")
+    try:
+        supervisor.post(Up(role="archive", pid=os.getpid()))
+        yield
+    finally:
+        supervisor.close()
