@@ -1,0 +1,181 @@
+"""What the processes of a campaign have in common: time, parentage, what is left behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.beginning import started
+from controller.benches import words_of
+from controller.clock import RealClock, ScaledClock
+from controller.events import CampaignStopped
+from controller.following import Follower
+from controller.journal import Journal
+from controller.processes.launch import FOLDER, Launch
+from controller.processes.leftovers import end_leftovers, note_process
+from controller.terms import terms_of
+from tests.support.campaigns import barrel_campaign
+
+PATIENCE_S = 30.0
+
+
+def test_all_clocks_of_one_launch_agree_about_campaign_time(tmp_path: Path) -> None:
+    wall = time.time()
+    launch = Launch(
+        directory=tmp_path, runtime=tmp_path, speed=50.0, anchor_wall=wall, anchor_campaign=1e9
+    )
+
+    first, second = launch.clock(), launch.clock()
+
+    assert first.now() == pytest.approx(second.now(), abs=5.0)
+    assert first.now() == pytest.approx(1e9 + 50.0 * (time.time() - wall), abs=5.0)
+    for clock in (first, second):
+        clock.loop.close()
+
+
+def test_a_launch_without_a_twin_is_in_real_time(tmp_path: Path) -> None:
+    clock = Launch(directory=tmp_path, runtime=tmp_path).clock()
+
+    assert isinstance(clock, RealClock)
+    clock.loop.close()
+
+
+def test_a_sleep_on_a_scaled_clock_ends_in_campaign_time() -> None:
+    clock = ScaledClock(100.0, time.time(), 0.0)
+    before_real, before = time.monotonic(), clock.monotonic()
+
+    clock.loop.run_until_complete(asyncio.sleep(20.0))
+
+    assert clock.monotonic() - before >= 20.0
+    assert time.monotonic() - before_real >= 0.2
+    clock.loop.close()
+
+
+@given(speed=st.floats(0.5, 1000.0), anchor=st.floats(0.0, 2e9))
+def test_campaign_time_never_runs_backwards(speed: float, anchor: float) -> None:
+    clock = ScaledClock(speed, time.time(), anchor)
+
+    moments = [clock.now() for _ in range(5)]
+
+    assert moments == sorted(moments)
+    assert moments[0] >= anchor - 1e-3 * speed
+    clock.loop.close()
+
+
+def test_a_launch_file_reads_as_it_was_written(tmp_path: Path) -> None:
+    launch = Launch(directory=tmp_path, runtime=tmp_path / "r", speed=7.0, epics={"A": "b"})
+
+    assert Launch.read(launch.write()) == launch
+
+
+def test_a_follower_tells_of_each_record_once_while_another_appends(tmp_path: Path) -> None:
+    resolved = barrel_campaign()
+    words = words_of(resolved)
+    journal = Journal.open(tmp_path)
+    journal.append(1.0, started(resolved, words.space, 1.0))
+    journal.close()
+    told: list[int] = []
+    follower = Follower(
+        tmp_path,
+        terms_of(resolved.campaign, words.objectives),
+        lambda record, _state: told.append(record.sequence),
+    )
+    follower.catch_up()
+
+    journal = Journal.open(tmp_path)
+    journal.append(2.0, CampaignStopped(reason="because"))
+    follower.catch_up()
+    follower.catch_up()
+
+    assert told == [1, 2]
+    assert follower.state.stop_reason == "because"
+    follower.close()
+    journal.close()
+
+
+def test_a_follower_keeps_to_itself_what_was_known_before(tmp_path: Path) -> None:
+    resolved = barrel_campaign()
+    words = words_of(resolved)
+    journal = Journal.open(tmp_path)
+    journal.append(1.0, started(resolved, words.space, 1.0))
+    told: list[int] = []
+    terms = terms_of(resolved.campaign, words.objectives)
+
+    follower = Follower(tmp_path, terms, lambda _record, _state: told.append(1), known=1)
+    follower.catch_up()
+
+    assert told == []
+    assert follower.state.campaign_id
+    follower.close()
+    journal.close()
+
+
+ORPHAN = """
+import os, sys, time
+from controller.processes.parting import when_orphaned
+when_orphaned(lambda: (open(sys.argv[1], "w").close(), os._exit(0)))
+print("ready", flush=True)
+time.sleep(60)
+"""
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]], stdout=sys.stdout)
+time.sleep(60)
+"""
+
+
+def test_a_process_notices_that_its_parent_was_killed(tmp_path: Path) -> None:
+    mark = tmp_path / "orphaned"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(mark), ORPHAN],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline().strip() == "ready"
+
+    parent.kill()
+    parent.wait()
+
+    assert _comes_true(mark.exists)
+    parent.stdout.close()
+
+
+def test_a_leftover_process_is_ended_even_when_it_was_stopped(tmp_path: Path) -> None:
+    launch = Launch(directory=tmp_path, runtime=tmp_path).write()
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(launch)])
+    reaper = threading.Thread(target=left.wait)
+    reaper.start()
+    note_process(tmp_path, "engine", left.pid)
+    os.kill(left.pid, signal.SIGSTOP)
+
+    ended = end_leftovers(tmp_path, patience_s=0.3)
+
+    assert ended == (left.pid,)
+    reaper.join(PATIENCE_S)
+    assert left.returncode == -signal.SIGKILL
+
+
+def test_a_process_number_that_is_somebody_elses_now_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    note_process(tmp_path, "engine", os.getpid())
+
+    assert end_leftovers(tmp_path, patience_s=0.1) == ()
+
+
+def _comes_true(condition: object) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.02)
+    return False
