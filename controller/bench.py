@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,16 @@ from pydantic import ValidationError
 
 from agents.protocols import Suggestion
 from agents.space import Space
-from controller.documents import HEAD_KEY, read_run
-from controller.engine import BenchHooks, Engine
+from controller.documents import HEAD_KEY, finished_runs, read_run
+from controller.engine import BenchHooks, Engine, PlanOutcome, Supervision
+from controller.errors import EngineError
 from controller.loop import Ran
 from controller.planning import Calls, PlannedCall
 from controller.safety.gate import Gate
 from controller.seam import Ids
+from controller.watching import Watch, waiting
 from instruments.effects import Effect
+from instruments.plans import Plan
 from instruments.recipes import Recipe
 from models.values import Documents
 
@@ -44,6 +49,17 @@ class Identity:
     """Returns the hash of the last record of what was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """What a campaign of days does beside its experiments, and when it may measure."""
+
+    upkeep: Mapping[str, PlannedCall] = field(default_factory=dict)
+    settle: PlannedCall | None = None
+    """Runs once the measuring conditions hold again."""
+    watch: Watch | None = None
+    """The measuring conditions, if there are any."""
+
+
 class EngineBench:
     """Runs the campaign's plans on the engine, in the words of the loop."""
 
@@ -54,12 +70,14 @@ class EngineBench:
         calls: Calls,
         world: World,
         identity: Identity,
+        routine: Routine | None = None,
     ) -> None:
         self._engine = engine
         self._station = station
         self._call, self._final = calls
         self._world = world
         self._identity = identity
+        self._routine = routine or Routine()
 
     @property
     def plan(self) -> str:
@@ -77,35 +95,50 @@ class EngineBench:
 
     def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
         """Run the plan for *suggestion* to its end, whatever that is."""
-        about = {
-            "experiment_id": experiment_id,
-            "suggestion_id": suggestion.id,
-            "attempt": attempt,
-            "agent": suggestion.agent,
-        }
+        about = _about(suggestion, experiment_id, attempt)
         return self._run(self._call, suggestion.parameters, f"{experiment_id}/{attempt}", about)
 
     def final(self, number: int) -> Ran:
         """Run the campaign's final plan; only an operator who interrupts twice ends it early."""
         if self._final is None:
-            return self._ran((), "")
+            return self._ran(PlanOutcome(()))
         name = f"{self._identity.campaign_id}/final/{number}"
+        about = {"final_plan": number}
         try:
-            return self._run(self._final, {}, name, {"final_plan": number}, insistence=2)
+            return self._run(self._final, {}, name, about, insistence=2, watch=None)
         except KeyboardInterrupt:
             why = "interrupted by the operator, twice"
-            return replace(self._ran((), why), interrupted=True)
+            return replace(self._ran(PlanOutcome((), why)), interrupted=True)
 
     def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
-        """Return how a lost attempt ended, None when nobody can know."""
-        return None
+        """Return how a lost attempt ended, None when nobody can know.
+
+        A twin in this process has forgotten what it did since its last snapshot: there is
+        nothing to be found out, and the attempt is repeated as if it had never been.
+        """
+        if self._world.snapshot():
+            return None
+        wanted = {"experiment_id": experiment_id, "attempt": attempt}
+        runs = finished_runs(self._identity.directory, wanted)
+        if len(runs) == self._call.spec.runs:
+            return self._ran(PlanOutcome(runs))
+        return self._looked_up(suggestion, experiment_id, attempt)
 
     def upkeep(self, name: str, number: int) -> Ran:
         """Run the upkeep plan *name*; raises KeyError when the campaign has none of that name."""
-        raise KeyError(name)
+        namespace = f"{self._identity.campaign_id}/upkeep/{name}/{number}"
+        about = {"upkeep": name, "upkeep_number": number}
+        return self._run(self._routine.upkeep[name], {}, namespace, about)
 
     def await_conditions(self, patience_s: float = math.inf) -> bool:
         """Wait until the measuring conditions have held long enough, at most *patience_s*."""
+        watch = self._routine.watch
+        rounds = count(1)
+        while watch is not None:
+            if not self._held(watch, patience_s):
+                return False
+            if self._settled(next(rounds)):
+                break
         return True
 
     def documents(self, run: str) -> Documents:
@@ -118,25 +151,102 @@ class EngineBench:
         parameters: Mapping[str, Any],
         namespace: str,
         about: Mapping[str, Any],
-        *,
-        insistence: int = 1,
+        **supervised: Any,
     ) -> Ran:
-        self._identity.ids.begin(namespace)
         try:
-            plan = call.spec.run(self._station, call.recipe(parameters))
+            recipe = call.recipe(parameters)
         except ValidationError as error:
-            return self._ran((), first_fault(error))
-        metadata = {
-            **self._identity.metadata,
-            **about,
-            "plan": call.spec.name,
-            HEAD_KEY: self._identity.head(),
-        }
-        outcome = self._engine.run(plan, metadata, self._world.hooks, insistence)
-        return self._ran(outcome.runs, outcome.reason)
+            return self._ran(PlanOutcome((), first_fault(error)))
+        supervision = Supervision(
+            limit_s=OVERTIME * call.spec.duration_s(recipe) + MARGIN_S,
+            replayable=call.spec.effect in (Effect.READ_ONLY, Effect.REPEATABLE),
+            **{"watch": self._routine.watch, **supervised},
+        )
+        plan = partial(call.spec.run, self._station, recipe)
+        about = {**about, "plan": call.spec.name}
+        return self._ran(self._do(plan, namespace, about, supervision))
 
-    def _ran(self, runs: tuple[str, ...], reason: str) -> Ran:
-        return Ran(runs, not reason, reason, self._world.snapshot(), self._identity.writes())
+    def _do(
+        self,
+        plan: Callable[[], Plan],
+        namespace: str,
+        about: Mapping[str, Any],
+        supervision: Supervision,
+    ) -> PlanOutcome:
+        self._identity.ids.begin(namespace)
+        metadata = {**self._identity.metadata, **about, HEAD_KEY: self._identity.head()}
+        try:
+            made = plan()
+        except ValidationError as error:
+            return PlanOutcome((), first_fault(error))
+        return self._engine.run(made, metadata, self._world.hooks, supervision)
+
+    def _looked_up(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
+        """Return what the instrument itself knows of an attempt, None when it knows nothing."""
+        look_up = self._call.spec.look_up
+        if look_up is None:
+            return None
+        name = f"{experiment_id}/{attempt}/looked up/{self._identity.head()}"
+        about = {**_about(suggestion, experiment_id, attempt), "looked_up": True}
+        plan = partial(look_up, self._station, experiment_id)
+        outcome = self._do(plan, name, about, Supervision(limit_s=MARGIN_S))
+        return self._ran(outcome) if outcome.succeeded and outcome.runs else None
+
+    def _held(self, watch: Watch, patience_s: float) -> bool:
+        """Return whether the conditions came to hold."""
+        answers: list[bool] = []
+        name = f"{self._identity.campaign_id}/wait/{self._identity.head()}"
+        plan = partial(_noted, partial(waiting, watch, patience_s), answers)
+        outcome = self._do(plan, name, {}, Supervision(replayable=True, watch=watch))
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        if not answers:
+            raise EngineError(f"the measuring conditions could not be awaited: {outcome.reason}")
+        return answers[-1]
+
+    def _settled(self, attempt: int) -> bool:
+        """Run the settling plan; False when the conditions failed meanwhile."""
+        settle = self._routine.settle
+        if settle is None:
+            return True
+        name = f"{self._identity.campaign_id}/settle/{self._identity.head()}/{attempt}"
+        ran = self._run(settle, {}, name, {"settling": True})
+        if ran.interrupted:
+            raise KeyboardInterrupt
+        if not ran.succeeded and not ran.unfit:
+            raise EngineError(f"the settling plan failed: {ran.reason}")
+        return not ran.unfit
+
+    def _ran(self, outcome: PlanOutcome) -> Ran:
+        return Ran(
+            outcome.runs,
+            outcome.succeeded,
+            outcome.reason,
+            self._world.snapshot(),
+            self._identity.writes(),
+            interrupted=outcome.interrupted,
+            lost=outcome.lost,
+            unfit=outcome.unfit,
+        )
+
+
+def _about(suggestion: Suggestion, experiment_id: str, attempt: int) -> dict[str, Any]:
+    return {
+        "experiment_id": experiment_id,
+        "suggestion_id": suggestion.id,
+        "attempt": attempt,
+        "agent": suggestion.agent,
+    }
+
+
+def _noted(plan: Callable[[], Plan], answers: list[Any]) -> Plan:
+    answers.append((yield from plan()))
+
+
+OVERTIME = 1.5
+"""So much longer than the longest time it says may a plan take before it is ended."""
+MARGIN_S = 600.0
+"""And so many campaign seconds more."""
 
 
 @dataclass(frozen=True, slots=True)

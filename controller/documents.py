@@ -192,6 +192,21 @@ def _document(path: Path, number: int, line: bytes, kept: Arrays) -> tuple[str, 
     return str(name), document
 
 
+def finished_runs(directory: Path, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the uids of runs in *directory* that ended well and whose start says all of *wanted*.
+
+    They come in the order of their scan ids; none twice. Raises JournalBroken.
+    """
+    found: dict[str, None] = {}
+    for path in sorted((directory / FOLDER).glob("*.jsonl")):
+        start = _start_of(path)
+        if start and wanted.items() <= {key: start.get(key) for key in wanted}.items():
+            name, stop = read_file(path)[-1]
+            if name == "stop" and stop.get("exit_status") == "success":
+                found[str(start["uid"])] = None
+    return tuple(found)
+
+
 def require_heads(directory: Path, hashes: Collection[str]) -> None:
     """Raise JournalBroken when a run in *directory* began after a record that isn't in *hashes*.
 

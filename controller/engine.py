@@ -1,26 +1,23 @@
 """Hosts the RunEngine: runs one plan at a time, writes its documents, says how it ended."""
 
-import asyncio
 import logging
+import math
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from concurrent.futures import wait
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from bluesky import RunEngine
-from bluesky.utils import (  # type: ignore[attr-defined]  # TransitionError is imported there
-    DuringTask,
-    Msg,
-    RunEngineInterrupted,
-    TransitionError,
-)
+from bluesky.utils import Msg, RunEngineInterrupted
 
 from controller.clock import Clock
 from controller.documents import DocumentWriter
-from controller.errors import EngineError, JournalError
-from controller.interrupts import Interrupts, held_back
+from controller.errors import EngineError, GateLost, JournalError
+from controller.interrupts import held_back
+from controller.patience import Ending, LoopLost, Patience
+from controller.watching import Watch, exposures_watched
 
 T = TypeVar("T")
 
@@ -35,11 +32,17 @@ class PlanOutcome:
 
     runs: tuple[str, ...]
     reason: str = ""
+    lost: bool = False
+    """Whether it failed because something died or stood still: it says nothing about the sample."""
+    unfit: str = ""
+    """Why what was measured doesn't count: the measuring conditions that failed."""
+    interrupted: bool = False
+    """Whether it was ended because somebody asked for it."""
 
     @property
     def succeeded(self) -> bool:
         """Whether nothing failed."""
-        return not self.reason
+        return not (self.reason or self.lost or self.unfit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,38 @@ class BenchHooks:
     stop: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """How a plan is watched over: so that it ends, isn't replayed, and measures what counts.
+
+    *limit_s* (campaign seconds) is the time after which it is ended. What a plan that is not
+    *replayable* did since its last checkpoint is not done again when it goes on after a pause:
+    it pauses at checkpoints alone.
+    """
+
+    insistence: int = 1
+    """So many interrupts of the operator end it."""
+    limit_s: float = math.inf
+    replayable: bool = False
+    watch: Watch | None = None
+    """The measuring conditions, if there are any."""
+
+
+UNSUPERVISED = Supervision()
+
+
 class Engine:
     """A RunEngine in a thread of its own, on the campaign's clock.
 
     Virtual time passes only while a plan runs: what a plan left behind (a move that nobody
-    waits for) can't make it jump while the controller thinks.
+    waits for) can't make it jump while the controller thinks. ``stop``, ``pause`` and ``go_on``
+    may be called from any thread and never wait; the rest is for one thread at a time.
     """
 
     def __init__(self, clock: Clock, writer: DocumentWriter, metadata: Mapping[str, Any]) -> None:
         self._clock = clock
         self._writer = writer
-        self._patience = _InterruptiblePatience()
+        self._patience = Patience(clock)
         clock.standing = True
         self._run_engine: Any = RunEngine(
             dict(metadata),
@@ -74,71 +98,133 @@ class Engine:
         self._patience.host(self._run_engine)
         self._run_engine.subscribe(writer)
 
+    def stop(self, reason: str, *, now: bool) -> None:
+        """End the plan in progress, its clean-up included: at its next checkpoint, or *now*.
+
+        A plan without another checkpoint goes on to its end unless it is ended now.
+        """
+        self._patience.end_plan(Ending(reason), now=now)
+
+    def pause(self, *, now: bool) -> None:
+        """Pause the plan in progress at its next checkpoint, or *now*.
+
+        What is not replayable pauses at a checkpoint in any case.
+        """
+        self._patience.pause(now=now)
+
+    def go_on(self) -> None:
+        """Go on with a paused plan."""
+        self._patience.go_on()
+
+    @property
+    def paused(self) -> bool:
+        """Whether a plan has paused."""
+        return bool(self._run_engine.state.is_paused)
+
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what *coroutine* returns in the devices' loop; called from outside of it."""
-        future = asyncio.run_coroutine_threadsafe(self._going(coroutine), self._run_engine.loop)
-        while not wait((future,), timeout=POLL_S).done:
-            self._patience.require_life()
-        return future.result()
+        """Return what *coroutine* returns in the devices' loop; called from outside of it.
+
+        Raises EngineError when that is dead or hangs.
+        """
+        try:
+            result: T = self._patience.wait_for(self._going(coroutine))
+        except LoopLost as lost:
+            raise EngineError(str(lost)) from None
+        return result
 
     def run(
         self,
         plan: Generator[Msg, Any, Any],
         metadata: Mapping[str, Any],
         hooks: BenchHooks,
-        insistence: int = 1,
+        supervision: Supervision = UNSUPERVISED,
     ) -> PlanOutcome:
         """Run *plan* to its end and return how it ended; a plan that fails is an outcome.
 
         Raises JournalError when a record or document could not be written, EngineError when the
-        devices' loop is dead, and KeyboardInterrupt when the operator interrupted *insistence*
-        times (the plan's own clean-up has run).
+        devices' loop is dead or hangs, and KeyboardInterrupt when the operator interrupted as
+        often as *supervision* says (the plan's own clean-up has run).
         """
         self._writer.begin()
         with held_back() as interrupts:
-            self._patience.begin(interrupts, insistence)
+            self._patience.begin(
+                interrupts,
+                supervision.insistence,
+                replayable=supervision.replayable,
+                limit_s=supervision.limit_s,
+            )
             try:
-                reason = self._carry_out(_during(plan, hooks), metadata)
+                ended = self._carry_out(
+                    _during(plan, hooks, supervision.watch, self._unfit), metadata, supervision
+                )
             finally:
+                self._patience.end()
                 runs = self._writer.finish()
-            if self._patience.over or insistence > 1:
-                interrupts.count = 0
+            if self._patience.over or supervision.insistence > 1:
+                interrupts.count = 0  # taken
             if self._patience.over:
                 raise KeyboardInterrupt
-        return PlanOutcome(runs, reason)
+        unfit = "" if supervision.watch is None else supervision.watch.why
+        lost = ended.lost or (bool(ended.reason) and self._patience.stood_still_s > 0)
+        return PlanOutcome(runs, ended.reason, lost, unfit, ended.interrupted)
 
     def close(self) -> None:
-        """Stop the loop and its thread."""
+        """Stop the loop and its thread; a loop that hangs is left behind."""
         loop = self._run_engine.loop
         thread: threading.Thread = self._run_engine._th
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        thread.join(LEAVE_S)
+        if not thread.is_alive():
+            loop.close()
 
-    def _carry_out(self, plan: Generator[Msg, Any, Any], metadata: Mapping[str, Any]) -> str:
-        """Return why *plan* failed, empty when it didn't."""
+    def _carry_out(
+        self,
+        plan: Generator[Msg, Any, Any],
+        metadata: Mapping[str, Any],
+        supervision: Supervision,
+    ) -> "_Ended":
+        """Run *plan*, through its pauses, and return how it ended."""
         self._patience.require_life()
+        self._run_engine.rewindable = supervision.replayable
+        step: Callable[[], Any] = partial(self._run_engine, plan, **metadata)
+        watch = supervision.watch
         try:
-            result: Any = self._run_engine(plan, **metadata)
-        except RunEngineInterrupted:
-            return self._abort()
-        except _LoopDied:
-            raise EngineError(DEAD) from None
+            with exposures_watched(self._run_engine, watch) if watch else nullcontext():
+                while True:
+                    try:
+                        return _ended(step())
+                    except RunEngineInterrupted:
+                        if not self._goes_on():
+                            return self._abort()
+                        step = self._run_engine.resume
+        except LoopLost as lost:
+            raise EngineError(str(lost)) from None
         except Exception as error:  # whatever a plan or device raises is how the plan ended
-            return _reason(error)
-        ended = f"the plan was ended: {result.exit_status} {result.reason}".rstrip()
-        return "" if result.exit_status == "success" else ended
+            return _failed(error)
 
-    def _abort(self) -> str:
-        why = "interrupted by the operator" if self._patience.over else "the plan paused itself"
+    def _goes_on(self) -> bool:
+        """Wait while the plan is to be paused; return whether it then goes on."""
+        wished = self._patience.wishes.pause
+        return self._run_engine.state.is_paused and wished and self._patience.wait_paused()
+
+    def _abort(self) -> "_Ended":
+        wishes = self._patience.wishes
+        ending = wishes.now or wishes.later or Ending("the plan paused itself", asked=False)
         try:
             if self._run_engine.state.is_paused:
-                self._run_engine.abort(why)
-        except _LoopDied:
-            raise EngineError(DEAD) from None
+                self._patience.clean_up()
+                self._patience.wait_for(self._run_engine._abort_coro(ending.reason))
+                self._run_engine._resume_task()
+        except JournalError:
+            raise
         except Exception as error:  # the plan's clean-up failed
-            return f"{why}; {_reason(error)}"
-        return why
+            failed = _failed(error)
+            reason = f"{ending.reason}; {failed.reason}"
+            return _Ended(reason, failed.lost, interrupted=ending.asked)
+        return _Ended(ending.reason, interrupted=ending.asked)
+
+    def _unfit(self, why: str) -> None:
+        self._patience.end_plan(Ending(f"unfit: {why}", asked=False), now=True)
 
     def _stand_or_go(self, state: str, _before: str) -> None:
         self._clock.standing = state in ("idle", "paused", "panicked")
@@ -151,66 +237,37 @@ class Engine:
             self._clock.standing = True
 
 
-POLL_S = 0.1
-"""How often (real seconds) who waits for a plan looks for interrupts and a dead loop."""
-
-DEAD = (
-    "the devices' event loop is dead: a plan or device has ended its thread (sys.exit?); nothing "
-    "can be moved from here. See to the bench, mend the device, then `heliostat resume`"
-)
+LEAVE_S = 5.0
+"""So long (real seconds) the loop's thread is waited for when the engine is closed."""
 
 
-class _LoopDied(BaseException):
-    """Gets past the RunEngine, which would wait for its dead loop."""
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    reason: str = ""
+    lost: bool = False
+    interrupted: bool = False
 
 
-class _InterruptiblePatience(DuringTask):
-    """Waits for the plan; the operator's interrupt becomes an immediate pause, never a panic."""
-
-    def __init__(self) -> None:
-        self._run_engine: Any = None
-        self.begin(Interrupts(), 1)
-
-    def begin(self, interrupts: Interrupts, insistence: int) -> None:
-        """Wait for a new plan, which *insistence* of the *interrupts* pause."""
-        self._interrupts, self._insistence = interrupts, insistence
-        self._warned = False
-        self.over = False
-        """Whether the plan was paused for the operator."""
-
-    def host(self, run_engine: RunEngine) -> None:
-        """Wait for plans of *run_engine*."""
-        self._run_engine = run_engine
-
-    def require_life(self) -> None:
-        """Raise EngineError when the loop's thread is dead."""
-        if not self._run_engine._th.is_alive():
-            raise EngineError(DEAD)
-
-    def block(self, blocking_event: threading.Event) -> None:
-        while not blocking_event.wait(POLL_S):
-            if not self._run_engine._th.is_alive():
-                raise _LoopDied
-            if self._interrupts.count >= self._insistence and not self.over:
-                self._pause()
-            elif self._interrupts.count and not self.over and not self._warned:
-                self._warned = True
-                _log.warning("the final plan goes on; interrupt again to stop it where it is")
-
-    def _pause(self) -> None:
-        with suppress(TransitionError):  # it has just ended by itself
-            self._run_engine.request_pause(defer=False)
-            self.over = True
+def _ended(result: Any) -> _Ended:
+    if result.exit_status == "success":
+        return _Ended()
+    return _Ended(f"the plan was ended: {result.exit_status} {result.reason}".rstrip())
 
 
-_log = logging.getLogger("heliostat")
-
-
-def _during(plan: Generator[Msg, Any, Any], hooks: BenchHooks) -> Generator[Msg, Any, Any]:
+def _during(
+    plan: Generator[Msg, Any, Any],
+    hooks: BenchHooks,
+    watch: Watch | None,
+    end: Callable[[str], None],
+) -> Generator[Msg, Any, Any]:
     hooks.start()
+    if watch is not None:
+        watch.begin(end)
     try:
         return (yield from plan)
     finally:
+        if watch is not None:
+            watch.end()
         hooks.stop()
 
 
@@ -222,10 +279,11 @@ def causes(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _reason(error: Exception) -> str:
+def _failed(error: Exception) -> _Ended:
     """Return the cause of *error* in words; raise it when it is the journal's."""
     chain = causes(error)
     for cause in chain:
         if isinstance(cause, JournalError):
             raise cause from error
-    return f"{type(chain[-1]).__name__}: {chain[-1]}"
+    lost = any(isinstance(cause, GateLost) for cause in chain)
+    return _Ended(f"{type(chain[-1]).__name__}: {chain[-1]}", lost)
