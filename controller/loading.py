@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from controller.beamline import Beamline, DeviceEntries, DevicesFrom, DevicesOfHappi
-from controller.device_classes import EntryRefused, build, check_entry
+from controller.device_classes import EntryRefused, build
 from controller.device_leaves import ADVICE, ungated
 from controller.errors import ConfigurationError, Problem
 from controller.happi_devices import devices_of
 from controller.reading import Source, Way, read_yaml
-from controller.startup import StartupFailed, code_of, devices_from, is_device, nothing_connects
+from controller.startup import (
+    StartupFailed,
+    code_of,
+    devices_from,
+    is_device,
+    nothing_connects,
+    seen_from,
+)
 from controller.validation import suggestion
 
 
@@ -65,34 +72,6 @@ def load_devices(beamline: Beamline, file: Path) -> dict[str, Any]:
     if problems:
         raise ConfigurationError(problems=problems)
     return found
-
-
-def device_problems(beamline: Beamline, file: Path) -> list[Problem]:
-    """Return what is wrong with the devices as far as it shows without making them.
-
-    Classes are imported and their arguments compared; code that makes devices isn't run.
-    """
-    source = read_yaml(file) if file.is_file() else Source(str(file))
-    described, folder = beamline.devices, file.resolve().parent
-    if isinstance(described, DeviceEntries):
-        with code_of(folder):
-            checked = (check_entry(name, e, source) for name, e in described.root.items())
-            return [problem for problem in checked if problem is not None]
-    key, text = (
-        ("happi", described.happi)
-        if isinstance(described, DevicesOfHappi)
-        else ("from", described.from_)
-    )
-    place = _seen_from(folder, text)
-    named_as_file = key == "happi" or "/" in text or text.endswith(".py")
-    if named_as_file and not place.exists():
-        message, accepted = f"there is nothing at {place}", "a path seen from the beamline file"
-        return [source.problem(("devices", key), message, accepted, text)]
-    return []
-
-
-def _seen_from(folder: Path, text: str) -> Path:
-    return (folder / Path(text).expanduser()).resolve()
 
 
 @dataclass(frozen=True)
@@ -154,7 +133,7 @@ class _Loader:
                     yield self.source.problem(("devices", key, i), message, accepted, name)
 
     def _happi(self, text: str) -> dict[str, Any]:
-        place = _seen_from(self.folder, text)
+        place = seen_from(self.folder, text)
         if not place.is_file():  # happi would make an empty one
             raise StartupFailed(f"there is no file {place}", "a happi database (JSON)")
         return devices_of(place)

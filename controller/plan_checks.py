@@ -3,20 +3,23 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from agents.protocols import Value
 from agents.space import Categorical, Parameter, Space
-from controller.cases import Case
+from controller.cases import Case, PlanLike
 from controller.checks import parameter_names
-from controller.errors import Problem
+from controller.device_checks import check_names, limited_signal, moves_by_name
+from controller.errors import ConfigurationError, Problem
 from controller.plan_calls import PlanCall
 from controller.reading import Way
-from controller.safety.envelope import Limit
+from controller.safety.envelope import Envelope, Limit
 from controller.units import compatible, convert
 from controller.validation import problems_at, suggestion
+from instruments.generic_recipes import ANY
 from instruments.recipes import Recipe
 
 _SAMPLES = 32
@@ -47,21 +50,42 @@ def check_plans(case: Case, space: Space | None) -> Iterator[Problem]:
     """Plan and final plan exist for the station and get every argument that they need."""
     if case.beamline is None:
         return
-    station = case.beamline.station
-    known = {n: spec for n, spec in case.installed.plans.items() if spec.station == station}
     for key, call in (("plan", case.campaign.plan), ("finally", case.campaign.finally_)):
         if call is None or key in case.refused:
             continue
-        if call.name not in known:
-            message = f"no such plan on station {station!r}"
-            yield case.problem((key, "name"), message, suggestion(call.name, known))
+        spec = _known(case, key, call)
+        if isinstance(spec, Problem):
+            yield spec
             continue
-        asked = _Call(key, call, known[call.name].arguments)
+        asked = _Call(key, call, spec.arguments)
+        yield from check_names(case, key, call, asked.recipe)
         if key == "finally":
             yield from _rest(case, asked, frozenset())
         elif not case.recorded:
             yield from _varied(case, asked, space)
         yield from _limits(case, asked)
+
+
+def _known(case: Case, key: str, call: PlanCall) -> PlanLike | Problem:
+    """Return the plan that *call* names for the beamline's station, or what is wrong with it."""
+    station = "" if case.beamline is None else case.beamline.station
+    stations = (station,) if case.recorded else (station, ANY)
+    known = {n: spec for n, spec in case.installed.plans.items() if spec.station in stations}
+    if call.is_own and not case.recorded and case.beamline_source is not None:
+        from controller.plan_specs import spec_of
+
+        try:
+            return spec_of(call, Path(case.beamline_source.file))
+        except ConfigurationError as error:
+            return case.problem((key, "name"), str(error), "package.module:function")
+    if call.name not in known:
+        message = f"no such plan on station {station!r}"
+        return case.problem((key, "name"), message, suggestion(call.name, known))
+    for said in ("effect", "longest"):
+        if getattr(call, said) is not None and known[call.name].station != ANY:
+            message = f"plan {call.name!r} knows that itself; leave it out"
+            return case.problem((key, said), message)
+    return known[call.name]
 
 
 def _varied(case: Case, asked: _Call, space: Space | None) -> Iterator[Problem]:
@@ -87,7 +111,7 @@ def _rest(case: Case, asked: _Call, spaced: frozenset[str]) -> Iterator[Problem]
 def _names_and_units(case: Case, asked: _Call) -> Iterator[Problem]:
     fields, units = asked.recipe.model_fields, asked.recipe.units()
     for name, range_ in (case.campaign.space or {}).items():
-        if name not in fields:
+        if name not in fields and asked.recipe.model_config.get("extra") != "allow":
             message = f"plan {asked.call.name!r} has no argument {name!r}"
             yield case.source.problem(("space", name), message, suggestion(name, fields))
         elif name in asked.arguments:
@@ -165,6 +189,7 @@ def _limits(case: Case, asked: _Call) -> Iterator[Problem]:
     if case.envelope is None:
         return
     envelope, units = case.envelope.envelope(), asked.recipe.units()
+    yield from _moved(case, asked, envelope)
     for name, signal in asked.recipe.signals().items():
         way, bounds, unit = _bounds(case, asked, name)
         if not bounds or envelope.is_free(signal):
@@ -180,6 +205,24 @@ def _limits(case: Case, asked: _Call) -> Iterator[Problem]:
             yield from _outside(case, way, [convert(b, unit, limit.unit) for b in bounds], limit)
 
 
+def _moved(case: Case, asked: _Call, envelope: Envelope) -> Iterator[Problem]:
+    """Where a generic plan moves devices to, by their names and in their own units."""
+    if not moves_by_name(asked.recipe):
+        return
+    spaced = (case.campaign.space or {}) if asked.key == "plan" else {}
+    for name in sorted({*asked.arguments, *spaced} - asked.recipe.model_fields.keys()):
+        limit = envelope.limits.get(limited_signal(name, envelope))
+        way, bounds, unit = _bounds(case, asked, name)
+        if not isinstance(limit, Limit) or not bounds:
+            continue
+        if name in spaced and unit.strip() != limit.unit:
+            place: Way = (*way, "unit") if (*way, "unit") in case.source.lines else way
+            message = f"goes to the device as it is, which envelope {envelope.name!r} limits in"
+            yield case.source.problem(place, f"{message} {limit.unit!r}", limit.unit or "no unit")
+        else:
+            yield from _outside(case, way, bounds, limit)
+
+
 def _bounds(case: Case, asked: _Call, name: str) -> tuple[Way, list[float], str]:
     """Return where argument *name* is given, the extremes of its values, and their unit."""
     range_ = (case.campaign.space or {}).get(name) if asked.key == "plan" else None
@@ -188,7 +231,8 @@ def _bounds(case: Case, asked: _Call, name: str) -> tuple[Way, list[float], str]
             getattr(range_, end) for end in ("low", "high") if hasattr(range_, end)
         ]
         return ("space", name), [min(values), max(values)] if values else [], range_.unit
-    value = asked.arguments.get(name, asked.recipe.model_fields[name].default)
+    field = asked.recipe.model_fields.get(name)
+    value = asked.arguments.get(name, None if field is None else field.default)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     way = asked.way(name) if name in asked.arguments else (asked.key,)
     return way, [float(value)] if number else [], asked.recipe.units().get(name, "")

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from agents.space import Space
 from controller.campaign import Campaign
 from controller.plan_calls import PlanCall
+from controller.plan_specs import spec_of
 from controller.units import convert
-from instruments.catalogue import PLANS, PlanSpec
+from instruments.catalogue import PlanSpec
 from instruments.recipes import Recipe
 
 RECORDED_PLAN = PlanCall(name="measure_recorded")
@@ -49,15 +51,29 @@ Calls = tuple[PlannedCall, PlannedCall | None]
 
 def planned_calls(campaign: Campaign, space: Space) -> Calls:
     """Return the plan of an experiment and the final plan, arguments in the plans' units."""
-    final = campaign.finally_
+    final, file = campaign.finally_, Path(campaign.beamline)
     return (
-        _planned(campaign.plan or RECORDED_PLAN, space),
-        None if final is None else _planned(final, None),
+        _planned(campaign.plan or RECORDED_PLAN, space, file),
+        None if final is None else _planned(final, None, file),
     )
 
 
-def _planned(call: PlanCall, space: Space | None) -> PlannedCall:
-    spec = PLANS[call.name]
+def upkeep_calls(campaign: Campaign) -> dict[str, PlannedCall]:
+    """Return the plans of the campaign's upkeep by its name."""
+    file = Path(campaign.beamline)
+    return {one.name: _planned(one.plan, None, file) for one in campaign.upkeep}
+
+
+def settle_call(campaign: Campaign) -> PlannedCall | None:
+    """Return the plan that runs once the measuring conditions hold again, None for none."""
+    when = campaign.measure_when
+    if when is None or when.settle is None:
+        return None
+    return _planned(when.settle, None, Path(campaign.beamline))
+
+
+def _planned(call: PlanCall, space: Space | None, beamline_file: Path) -> PlannedCall:
+    spec = spec_of(call, beamline_file)
     wanted = spec.arguments.units()
     conversions = {
         p.name: Conversion(convert(1.0, p.unit, wanted[p.name]) - zero, zero)

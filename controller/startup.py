@@ -8,7 +8,7 @@ the controller's to do, behind the gate); and only files that the beamline file 
 import importlib
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +26,8 @@ class StartupFailed(Exception):
 
 
 @contextmanager
-def code_of(folder: Path) -> Iterator[None]:
-    """Let code beside the beamline file in *folder* be imported.
+def code_of(folder: Path) -> Iterator[Path]:
+    """Let code beside the beamline file in *folder* be imported; gives *folder*.
 
     It comes first for the length of the block, and last afterwards: what a device imports later
     is found still, and nothing of the standard library is shadowed for the rest of the process.
@@ -37,7 +37,7 @@ def code_of(folder: Path) -> Iterator[None]:
     sys.path.insert(0, place)
     importlib.invalidate_caches()
     try:
-        yield
+        yield folder
     finally:
         sys.path.remove(place)
         if not had:
@@ -67,10 +67,9 @@ def devices_from(text: str, folder: Path) -> dict[str, Any]:
     A module or files give the devices of their namespace; of a function's mapping or iterable,
     everything is returned, devices or not.
     """
-    module, colon, function = text.partition(":")
-    if colon:
-        return _of_function(_module(module, folder), function, text)
-    place = (folder / Path(text).expanduser()).resolve()
+    if ":" in text:
+        return _made_by(function_of(text, folder), text)
+    place = seen_from(folder, text)
     if place.is_dir() or place.suffix == ".py" or "/" in text:
         return in_namespace(_executed(place))
     return in_namespace(vars(_module(text, folder)))
@@ -109,10 +108,25 @@ def is_classic(value: Any) -> bool:
     return classic is not None and isinstance(value, classic.OphydObject)
 
 
-def _of_function(module: ModuleType, name: str, text: str) -> dict[str, Any]:
+def seen_from(folder: Path, text: str) -> Path:
+    """Return the path *text* as seen from *folder*, from the root."""
+    return (folder / Path(text).expanduser()).resolve()
+
+
+def function_of(text: str, folder: Path) -> Callable[..., Any]:
+    """Return the function that *text* (``package.module:function``) names; StartupFailed if none.
+
+    Call it within ``code_of`` *folder*.
+    """
+    module_name, _, name = text.partition(":")
+    module = _module(module_name, folder)
     function = getattr(module, name, None)
     if not callable(function):
         raise StartupFailed(f"module {module.__name__!r} has no function {name!r}", ACCEPTED)
+    return function  # type: ignore[no-any-return]
+
+
+def _made_by(function: Callable[..., Any], text: str) -> dict[str, Any]:
     try:
         made = function()
     except Exception as error:  # the user's code; told with its file and line

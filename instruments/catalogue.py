@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from instruments.effects import Effect
+from instruments.generic_plans import move_and_read, scan_1d
+from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
+from instruments.own_plans import recipe_of, runner_of
 from instruments.plans import (
     Plan,
     make_safe_and_cool,
@@ -40,6 +43,13 @@ class PlanSpec:
     run: Callable[[Any, Any], Plan]
     duration_s: Callable[[Any], float]
     signal_prefix: str = ""
+    runs: int = 1
+    """How many runs a whole experiment makes: what a crash left is adopted when it has them all."""
+    look_up: Callable[[Any, str], Plan] | None = None
+    """For reconcilable plans: a plan, given station and experiment id, that asks the instrument.
+
+    It moves nothing. When the instrument knows that the experiment was done, it records what
+    that gave in one run; it makes no run when the instrument doesn't know."""
 
     def signal(self, argument: str) -> str:
         """Return the dotted path of the signal that *argument* is written to, empty for none."""
@@ -96,5 +106,48 @@ PLANS: dict[str, PlanSpec] = {
             lambda _recipe: 1.0,
             signal_prefix="bench.point.",
         ),
+        PlanSpec(
+            "move_and_read",
+            ANY,
+            Effect.IRREVERSIBLE,
+            ReadRecipe,
+            move_and_read,
+            ReadRecipe.duration_s,
+        ),
+        PlanSpec(
+            "count",
+            ANY,
+            Effect.IRREVERSIBLE,
+            CountRecipe,
+            move_and_read,
+            CountRecipe.duration_s,
+        ),
+        PlanSpec(
+            "scan_1d",
+            ANY,
+            Effect.IRREVERSIBLE,
+            LineRecipe,
+            scan_1d,
+            LineRecipe.duration_s,
+        ),
     )
 }
+
+
+OWN_S = 3600.0
+"""How long a plan of the user's own may take, where the campaign doesn't say ``longest``."""
+
+
+def own_plan(name: str, function: Callable[..., Any]) -> PlanSpec:
+    """Return the user's plan *function* as the controller wants it; PlanError if it can't be.
+
+    Nobody knows what it does: it counts as irreversible until the campaign says otherwise.
+    """
+    return PlanSpec(
+        name,
+        ANY,
+        Effect.IRREVERSIBLE,
+        recipe_of(name, function),
+        runner_of(function),
+        lambda _recipe: OWN_S,
+    )

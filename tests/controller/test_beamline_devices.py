@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from controller.beamline import Beamline
+from controller.device_checks import device_problems
 from controller.errors import ConfigurationError
-from controller.loading import device_problems, load_devices, station_from
+from controller.loading import load_devices, station_from
 from controller.reading import read_yaml
 from controller.validation import validated
 from instruments.stations import XasStation
@@ -88,7 +89,10 @@ def test_a_class_beside_the_beamline_file_is_found_and_the_path_left_as_it_was(t
     [
         ({"class": "ophid.EpicsMotor", "prefix": "X"}, "devices.m.class: there is no module 'o"),
         ({"class": "ophyd.EpicMotor", "prefix": "X"}, "did you mean 'EpicsMotor'?"),
-        ({"class": "EpicsMotor", "prefix": "X"}, "devices.m.class: names no module (is EpicsMotor)"),
+        (
+            {"class": "EpicsMotor", "prefix": "X"},
+            "m.class: names no module (is EpicsMotor)",
+        ),
         ({"class": "ophyd.EpicsMotor"}, "devices.m.prefix: is missing"),
         ({"class": "ophyd.EpicsSignal"}, "devices.m.prefix: is missing"),
         (
