@@ -20,8 +20,8 @@ import zmq
 from controller.bus.errors import BusClosed, BusTimeout, MessageRefused, MessageUnsendable
 from controller.bus.exchange import RESEND_S, Incoming, Outgoing, Reply
 from controller.bus.messages import Failed, Message
-from controller.bus.sockets import Keys, Station
-from controller.bus.wire import Envelope, pack_message, unpack_message
+from controller.bus.sockets import LINGER_MS, Keys, Station
+from controller.bus.wire import MAX_ID, Envelope, pack_message, unpack_message
 
 __all__ = ["RESEND_S", "Answerer", "Caller", "Handler"]
 
@@ -38,6 +38,7 @@ class _Post:
     request: str
     body: bytes
     future: "Future[Message]"
+    before: float | None = None
 
 
 class Caller:
@@ -49,6 +50,7 @@ class Caller:
 
     def __init__(self, address: str, name: str, *, keys: Keys | None = None) -> None:
         self._name = name
+        self._same_clock = address.startswith("ipc://")
         self._station = Station(zmq.DEALER)
         try:
             # nothing waits in a pipe to nobody: a request that was given up isn't sent any more
@@ -71,23 +73,16 @@ class Caller:
         The same id is carried out once, whoever asks. Callbacks of the future run in the bus's
         thread and must not block. Raises MessageUnsendable, and BusClosed after ``close``.
         """
-        request = id if id is not None else f"{self._name}/{uuid.uuid4().hex}"
-        post = _Post(request, pack_message(message), Future())
-        Envelope(step="request", id=request, body=post.body)
-        with self._lock:
-            if self._closed:
-                raise BusClosed(f"{self._name}: asked after the bus was closed")
-            self._orders.put(post)
-            self._station.ring()
-        post.future.add_done_callback(partial(self._withdraw, request))
-        return post.future
+        return self._post(message, id)
 
     def call(self, message: Message, timeout_s: float, *, id: str | None = None) -> Message:  # noqa: A002
         """Ask *message* and wait for its answer for *timeout_s* real seconds.
 
-        Raises BusTimeout, after which it is asked no more but may have been carried out.
+        Raises BusTimeout, after which it is asked no more but may have been carried out. On this
+        machine a process that wakes up later doesn't begin it.
         """
-        future = self.post(message, id=id)
+        before = time.monotonic() + timeout_s if self._same_clock else None
+        future = self._post(message, id, before)
         try:
             return future.result(timeout_s)
         except TimeoutError:
@@ -107,7 +102,26 @@ class Caller:
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _withdraw(self, request: str, future: "Future[Message]") -> None:
+    def _post(
+        self,
+        message: Message,
+        request: str | None,
+        before: float | None = None,
+    ) -> "Future[Message]":
+        if request is None:
+            request = f"{self._name}/{uuid.uuid4().hex}"
+        if not 0 < len(request) <= MAX_ID:
+            raise MessageUnsendable(f"a request id of {len(request)} characters: 1 to {MAX_ID}")
+        post = _Post(request, pack_message(message), Future(), before)
+        with self._lock:
+            if self._closed:
+                raise BusClosed(f"{self._name}: asked after the bus was closed")
+            self._orders.put(post)
+            self._station.ring()
+        post.future.add_done_callback(self._withdraw)
+        return post.future
+
+    def _withdraw(self, future: "Future[Message]") -> None:
         if future.cancelled():
             with self._lock:
                 if not self._closed:
@@ -153,7 +167,7 @@ class Caller:
                 self._drop_cancelled()
                 continue
             self._futures.setdefault(order.request, []).append(order.future)
-            self._outgoing.ask(order.request, order.body, time.monotonic())
+            self._outgoing.ask(order.request, order.body, time.monotonic(), order.before)
 
     def _drop_cancelled(self) -> None:
         for request, futures in list(self._futures.items()):
@@ -218,7 +232,7 @@ class Answerer:
         self._thread.start()
 
     def close(self) -> None:
-        """Send the answers that were given, then end the thread and free the address."""
+        """Free the address and end the thread; answers that were given have half a second more."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -241,9 +255,20 @@ class Answerer:
             events = self._station.wait(zmq.POLLIN, None)
             self._send_answers()
             if events & zmq.POLLIN:
-                for frames in _received(self._station.socket):
-                    self._receive(frames)
+                self._receive_all()
         self._send_answers()
+        self._await_receipts()
+
+    def _await_receipts(self) -> None:
+        # A requester whose connection ends may lose what is in it, and nobody is left to ask.
+        end = time.monotonic() + LINGER_MS / 1000
+        while self._incoming.kept()[1] and (left := end - time.monotonic()) > 0:
+            self._station.wait(zmq.POLLIN, left)
+            self._receive_all()
+
+    def _receive_all(self) -> None:
+        for frames in _received(self._station.socket):
+            self._receive(frames)
 
     def _receive(self, frames: list[bytes]) -> None:
         try:
@@ -254,6 +279,8 @@ class Answerer:
             _log.warning("%s: dropped a frame that %s", self.address, error)
             return
         new, reply = self._incoming.receive(frames[0], envelope, time.monotonic())
+        if new and self._closed:
+            return  # nothing is begun at the end: whoever answers here next is asked again
         if new:
             self._handle(envelope)
             self._send_answers()
@@ -267,6 +294,10 @@ class Answerer:
         except MessageRefused as error:
             _log.warning("%s: refused a request that %s", self.address, error)
             answer(Failed(error=type(error).__name__, reason=str(error), refused=True))
+            return
+        if envelope.before is not None and envelope.before < time.monotonic():
+            reason = "was given up before this process saw it; nothing was done"
+            answer(Failed(error=BusTimeout.__name__, reason=reason, refused=True))
             return
         try:
             self._handler(message, answer, envelope.id)

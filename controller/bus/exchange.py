@@ -26,7 +26,7 @@ _REMEMBERED = 4096
 @dataclass(slots=True)
 class _Asked:
     body: bytes
-    due: float
+    before: float | None
     sent: bool = False
     sent_at: float = float("-inf")
     wait_s: float = RESEND_S
@@ -46,10 +46,13 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def ask(self, request: str, body: bytes, now: float) -> None:
-        """Send the message *body* under the id *request*, unless that is under way already."""
+    def ask(self, request: str, body: bytes, now: float, before: float | None = None) -> None:
+        """Send the message *body* under the id *request*, unless that is under way already.
+
+        It isn't to be begun after *before*.
+        """
         if request not in self._asked:
-            self._asked[request] = _Asked(body, now)
+            self._asked[request] = _Asked(body, before)
             self._schedule(request, now)
 
     def withdraw(self, request: str) -> None:
@@ -81,7 +84,7 @@ class Outgoing:
         if asked.sent:
             return Envelope(step="inquiry", id=request)
         asked.sent, asked.sent_at = True, now
-        return Envelope(step="request", id=request, body=asked.body)
+        return Envelope(step="request", id=request, body=asked.body, before=asked.before)
 
     def receive(self, envelope: Envelope, now: float) -> bool:
         """Take in a frame; return whether it is the answer to a request that was open."""
@@ -110,7 +113,7 @@ class Outgoing:
 
     def _schedule(self, request: str, due: float) -> None:
         asked = self._asked[request]
-        asked.due, asked.version = due, asked.version + 1
+        asked.version += 1
         heapq.heappush(self._due, (due, next(self._tie), request, asked.version))
 
 

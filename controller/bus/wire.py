@@ -22,6 +22,8 @@ from controller.bus.scan import ARRAY_CODE, Limits, require_sound
 MAX_MESSAGE_BYTES = 64 * 2**20
 MAX_FRAME_BYTES = MAX_MESSAGE_BYTES + 4096
 """A message and its envelope; ZMQ itself cuts the connection of who sends more (MAXMSGSIZE)."""
+MAX_ID = 200
+"""Characters of a request's id."""
 
 DTYPES = frozenset(np.dtype(code).newbyteorder("<").str for code in "?bBhHiIqQefdFD")
 """Booleans, integers of 1 to 8 bytes, floats of 2, 4 and 8, complex numbers of 8 and 16."""
@@ -39,15 +41,17 @@ class Envelope(BaseModel):
 
     The requester sends ``request`` with the message, ``inquiry`` when it has heard nothing for a
     while, ``received`` when it has the answer. The other side says ``working``, ``unknown``
-    (send the request again) or ``answer`` with the message.
+    (send the request again) or ``answer`` with the message. A request that is seen first after
+    ``before`` (seconds of the machine's monotonic clock) is given up already: it is not begun.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     version: Literal[1] = 1
     step: Step
-    id: str = Field(min_length=1, max_length=200)
+    id: str = Field(min_length=1, max_length=MAX_ID)
     body: bytes = Field(default=b"", max_length=MAX_MESSAGE_BYTES)
+    before: float | None = None
 
     @model_validator(mode="after")
     def _body_where_it_belongs(self) -> Self:
@@ -57,8 +61,7 @@ class Envelope(BaseModel):
 
     def pack(self) -> bytes:
         """Return the envelope as bytes."""
-        fields = {"version": self.version, "step": self.step, "id": self.id, "body": self.body}
-        return bytes(msgpack.packb(fields))
+        return bytes(msgpack.packb(self.model_dump()))
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
