@@ -87,6 +87,48 @@ class Spectrometer(_Acquiring):
     fluorescence: A[SignalR[Array1D[np.float64]], PvSuffix("IF"), Format.UNCACHED_SIGNAL]
 
 
+class FrontEndState(StrictEnum):
+    """Whether the ring's beam can come to the beamline at all."""
+
+    OPEN = "Open"
+    CLOSED = "Closed"
+
+
+class StorageRing(StandardReadable, EpicsDevice):
+    """The ring's current in mA; read only."""
+
+    current: A[SignalR[float], PvSuffix("CURRENT"), Format.HINTED_SIGNAL]
+
+
+class FrontEnd(StandardReadable, EpicsDevice):
+    """The shutter between ring and beamline, closed while there is no beam; read only."""
+
+    status: A[SignalR[FrontEndState], PvSuffix("STATUS"), Format.CONFIG_SIGNAL]
+
+
+class FoilState(StrictEnum):
+    """Where a reference foil is."""
+
+    IN = "In"
+    OUT = "Out"
+
+
+class ReferenceFoil(StandardReadable, EpicsDevice):
+    """A foil of known spectrum that is moved into the sample's place, and out again."""
+
+    position: A[SignalRW[FoilState], PvSuffix("POSITION"), Format.CONFIG_SIGNAL]
+    status: A[SignalR[FoilState], PvSuffix("STATUS"), Format.CONFIG_SIGNAL]
+
+    TIMEOUT_S = 30.0
+
+    @AsyncStatus.wrap
+    async def set(self, value: FoilState) -> None:
+        """Move it in or out, and see that it did."""
+        await set_and_wait_for_other_value(
+            self.position, value, self.status, value, timeout=self.TIMEOUT_S
+        )
+
+
 class DoseCounter(StandardReadable, EpicsDevice):
     """Photons absorbed by the sample since it was mounted."""
 

@@ -4,7 +4,16 @@ from dataclasses import dataclass, fields
 
 from ophyd_async.core import Device
 
-from instruments.beam import DoseCounter, Monochromator, PointDetector, Shutter, Spectrometer
+from instruments.beam import (
+    DoseCounter,
+    FrontEnd,
+    Monochromator,
+    PointDetector,
+    ReferenceFoil,
+    Shutter,
+    Spectrometer,
+    StorageRing,
+)
 from instruments.furnace import Furnace
 from instruments.gas import MassFlowController
 
@@ -22,6 +31,9 @@ class XasStation:
     detector: PointDetector
     spectrometer: Spectrometer
     dose: DoseCounter
+    foil: ReferenceFoil
+    ring: StorageRing
+    front_end: FrontEnd
 
     @classmethod
     def build(cls, prefix: str) -> "XasStation":
@@ -36,6 +48,9 @@ class XasStation:
             detector=PointDetector(f"{prefix}DET:", name="detector"),
             spectrometer=Spectrometer(f"{prefix}SPEC:", name="spectrometer"),
             dose=DoseCounter(prefix, name="dose"),
+            foil=ReferenceFoil(f"{prefix}FOIL:", name="foil"),
+            ring=StorageRing(f"{prefix}RING:", name="ring"),
+            front_end=FrontEnd(f"{prefix}FE:", name="front_end"),
         )
 
     def devices(self) -> dict[str, Device]:

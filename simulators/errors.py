@@ -5,6 +5,9 @@ SimulatorError
 │                   whoever sent it
 ├── ExposureError   energies or a time that can't be measured: mend the plan
 ├── SnapshotError   a snapshot that isn't of this simulator: restore another, or the same options
+├── NotServed       a device that can't be served over Channel Access, or a port that is taken
+├── FaultError      a fault that can't be injected there: choose another kind or signal
+├── WriteFault      a write that an injected fault refuses
 ├── ScanDataError   recorded scans that can't be used: mend the folder
 └── TableError      a recorded table that can't be used: mend data.csv or meta.json
 """
@@ -28,6 +31,18 @@ class ExposureError(SimulatorError):
 
 class SnapshotError(SimulatorError):
     """A snapshot isn't of this simulator, version or options; nothing was restored."""
+
+
+class NotServed(SimulatorError):
+    """A device can't be served over Channel Access; says which, and why."""
+
+
+class FaultError(SimulatorError):
+    """A fault can't be injected; says what can. Nothing was injected."""
+
+
+class WriteFault(SimulatorError):
+    """A write was refused because somebody injected that; the bench is unchanged."""
 
 
 class ScanDataError(SimulatorError):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from ophyd_async.core import Signal, callback_on_mock_put, set_mock_value
 
-from instruments.beam import ShutterState
+from instruments.beam import FoilState, FrontEndState, ShutterState
 from instruments.recorded import RecordedBench, RecordedStation
 from instruments.stations import XasStation
 from simulators.copper.twin import CopperTwin
@@ -27,6 +27,9 @@ TICK_S = 1.0
 class MockBench(Protocol):
     """A simulated bench. All but ``snapshot`` and ``restore`` are called in the devices' loop."""
 
+    tick_s: float
+    """How often readbacks are shown, in seconds of the loop."""
+
     def attach(self, listener: Listener) -> None:
         """Listen to the station's connected mock signals and show the first readbacks."""
         ...
@@ -37,6 +40,14 @@ class MockBench(Protocol):
 
     def stop(self) -> None:
         """Stand still."""
+        ...
+
+    def pass_time(self, seconds: float) -> None:
+        """Let *seconds* pass at once, while standing still."""
+        ...
+
+    def dump_beam(self, seconds: float) -> bool:
+        """Lose the beam for *seconds* (0: have it back); returns whether there is one to lose."""
         ...
 
     def snapshot(self) -> dict[str, Any]:
@@ -57,6 +68,7 @@ class CopperBench:
         self._listener: Listener = lambda _readings: None
         self._timer: asyncio.TimerHandle | None = None
         self._time = 0.0
+        self.tick_s = TICK_S
         self._commands: dict[str, Signal[float]] = {
             "furnace.setpoint": station.furnace.setpoint,
             "furnace.ramp_rate": station.furnace.ramp_rate,
@@ -72,6 +84,7 @@ class CopperBench:
             "he.readback": station.he.readback,
             "mono.readback": station.mono.readback,
             "dose.accumulated": station.dose.accumulated,
+            "ring.current": station.ring.current,
         }
 
     def attach(self, listener: Listener) -> None:
@@ -80,6 +93,7 @@ class CopperBench:
         for name, signal in self._commands.items():
             callback_on_mock_put(signal, self._commander(name))
         callback_on_mock_put(self._station.shutter.command, self._move_shutter)
+        callback_on_mock_put(self._station.foil.position, self._move_foil)
         callback_on_mock_put(self._station.detector.acquire, self._count)
         callback_on_mock_put(self._station.spectrometer.acquire, self._take_spectrum)
         self._show_commands()
@@ -89,7 +103,7 @@ class CopperBench:
         """Let time pass at the bench."""
         loop = asyncio.get_running_loop()
         self._time = loop.time()
-        self._timer = loop.call_at(self._time + TICK_S, self._tick, self._time + TICK_S)
+        self._timer = loop.call_at(self._time + self.tick_s, self._tick, self._time + self.tick_s)
 
     def stop(self) -> None:
         """Stand still."""
@@ -97,6 +111,17 @@ class CopperBench:
             self._catch_up()
             self._timer.cancel()
             self._timer = None
+
+    def pass_time(self, seconds: float) -> None:
+        """Let *seconds* pass at once, while standing still."""
+        self._twin.step(seconds)
+
+    def dump_beam(self, seconds: float) -> bool:
+        """Lose the beam for *seconds*; 0 brings it back."""
+        self._catch_up()
+        self._twin.dump_beam(seconds)
+        self._publish()
+        return True
 
     def snapshot(self) -> dict[str, Any]:
         """Return the twin's state; the setpoints are part of it."""
@@ -110,7 +135,7 @@ class CopperBench:
         self._catch_up()
         self._publish()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(when + TICK_S, self._tick, when + TICK_S)
+        self._timer = loop.call_at(when + self.tick_s, self._tick, when + self.tick_s)
 
     def _catch_up(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -119,9 +144,11 @@ class CopperBench:
             self._time = now
 
     def _publish(self) -> None:
-        readings = self._twin.readbacks()
+        readings = {**self._twin.readbacks(), **self._twin.machine()}
         for name, signal in self._readbacks.items():
             set_mock_value(signal, readings[name])
+        front_end = FrontEndState.OPEN if readings["front_end.open"] else FrontEndState.CLOSED
+        set_mock_value(self._station.front_end.status, front_end)
         self._listener(readings)
 
     def _show_commands(self) -> None:
@@ -131,6 +158,9 @@ class CopperBench:
         state = ShutterState.OPEN if commanded["shutter.open"] else ShutterState.CLOSED
         set_mock_value(self._station.shutter.command, state)
         set_mock_value(self._station.shutter.status, state)
+        foil = FoilState.IN if commanded["foil.in"] else FoilState.OUT
+        set_mock_value(self._station.foil.position, foil)
+        set_mock_value(self._station.foil.status, foil)
 
     def _commander(self, name: str) -> Callable[[float], None]:
         def command(value: float) -> None:
@@ -145,21 +175,30 @@ class CopperBench:
         self._twin.command("shutter.open", float(state == ShutterState.OPEN))
         set_mock_value(self._station.shutter.status, state)
 
-    async def _count(self, acquire: bool) -> None:
+    def _move_foil(self, state: FoilState) -> None:
+        self._catch_up()
+        self._twin.command("foil.in", float(state == FoilState.IN))
+        set_mock_value(self._station.foil.status, state)
+
+    async def _count(self, acquire: bool) -> bool:
+        """Count, and be idle again."""
         if acquire:
             detector = self._station.detector
             energy = np.array([self._twin.readbacks()["mono.readback"]])
             i0, fluorescence = await self._expose(energy, await detector.exposure.get_value())
             set_mock_value(detector.i0, float(i0[0]))
             set_mock_value(detector.fluorescence, float(fluorescence[0]))
+        return False
 
-    async def _take_spectrum(self, acquire: bool) -> None:
+    async def _take_spectrum(self, acquire: bool) -> bool:
+        """Count at every energy, and be idle again."""
         if acquire:
             spectrometer = self._station.spectrometer
             energies = np.asarray(await spectrometer.energies.get_value())
             i0, fluorescence = await self._expose(energies, await spectrometer.exposure.get_value())
             set_mock_value(spectrometer.i0, i0)
             set_mock_value(spectrometer.fluorescence, fluorescence)
+        return False
 
     async def _expose(self, energies: Any, exposure_s: float) -> tuple[Any, Any]:
         await asyncio.sleep(exposure_s)
@@ -176,6 +215,7 @@ class TableBench:
         self._table = table
         self._seed = seed
         self._draws = 0
+        self.tick_s = TICK_S
 
     def attach(self, listener: Listener) -> None:
         """Listen to the command to measure; there are no readbacks to watch."""
@@ -188,6 +228,13 @@ class TableBench:
     def stop(self) -> None:
         """Nothing moves by itself."""
 
+    def pass_time(self, seconds: float) -> None:
+        """Nothing moves by itself."""
+
+    def dump_beam(self, seconds: float) -> bool:
+        """There is no beam in a table."""
+        return False
+
     def snapshot(self) -> dict[str, Any]:
         """Return how many replicates were drawn."""
         return {"draws": self._draws}
@@ -196,12 +243,13 @@ class TableBench:
         """Be as ``snapshot`` found it."""
         self._draws = int(state["draws"])
 
-    async def _measure(self, measure: bool) -> None:
+    async def _measure(self, measure: bool) -> bool:
         if not measure:
-            return
+            return False
         await asyncio.sleep(TICK_S)
         point = {name: await signal.get_value() for name, signal in self._device.point.items()}
         self._draws += 1
         outcome = self._table.outcome(self._table.index_of(point), self._seed, self._draws)
         for name, signal in self._device.outcome.items():
             set_mock_value(signal, outcome[name])
+        return False

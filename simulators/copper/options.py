@@ -121,6 +121,22 @@ class BeamOptions(_Options):
     mark of beam damage, so it isn't a spectrum of CuO. Left out unless asked for."""
 
 
+class RingOptions(_Options):
+    """The storage ring in top-up operation."""
+
+    current_ma: float = Field(default=250.0, gt=0)
+    lifetime_h: float = Field(default=10.0, gt=0)
+    top_up_s: float = Field(default=180.0, gt=0)
+    """Time between two fills: the current stays within 0.5 %."""
+
+
+class BeamDump(_Options):
+    """A loss of the beam: current 0, front end closed, detectors dark; s since the start."""
+
+    start_s: float = Field(ge=0)
+    duration_s: float = Field(gt=0)
+
+
 class CopperOptions(_Options):
     """Everything about the copper twin except its seed."""
 
@@ -128,3 +144,6 @@ class CopperOptions(_Options):
     gas: GasOptions = GasOptions()
     furnace: FurnaceOptions = FurnaceOptions()
     beam: BeamOptions = BeamOptions()
+    ring: RingOptions = RingOptions()
+    beam_dumps: tuple[BeamDump, ...] = ()
+    """Scheduled; none unless asked for."""

@@ -26,3 +26,16 @@ def fits(value: Any, present: Any) -> bool:
         )
     kinds = int if isinstance(present, int) else (int, float)
     return isinstance(value, kinds) and not isinstance(value, bool) and isfinite(value)
+
+
+def upgraded(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a snapshot of version 1 as one of version 2: foil out, no beam dump; or as it is."""
+    if snapshot.get("version") != 1:
+        return dict(snapshot)
+    beam = snapshot.get("beam")
+    return {
+        **snapshot,
+        "version": 2,
+        "beam": {**beam, "foil": 0.0} if isinstance(beam, Mapping) else beam,
+        "ring": {"dumped_until": 0.0},
+    }

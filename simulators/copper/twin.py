@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import ValidationError
 
 from simulators.copper.beam import Beam
 from simulators.copper.drift import Drift
@@ -19,12 +20,14 @@ from simulators.copper.furnace import Furnace
 from simulators.copper.gas import GASES, GasSystem
 from simulators.copper.kinetics import ZERO_CELSIUS, CopperKinetics
 from simulators.copper.options import CopperOptions
-from simulators.copper.snapshots import copied, entry, fits
+from simulators.copper.ring import Ring
+from simulators.copper.snapshots import copied, entry, fits, upgraded
 from simulators.copper.spectra import Counts, Spectrometer
 from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 _STREAM = 2  # of chance for spectra; the drift has 1
+_FOIL = (1.0, 0.0, 0.0)  # copper metal
 _EDGE = 1.0 - 1e-9  # nearer to the next second than this is that second
 
 _Command = tuple[Callable[[float], None], str, Callable[[float], bool]]
@@ -48,9 +51,10 @@ class CopperTwin:
     """A furnace, three gases, a cell with copper, a beam: commanded, stepped, read, exposed.
 
     Commands: `furnace.setpoint` (degC), `furnace.ramp_rate` (K/min), `o2.setpoint`, `h2.setpoint`,
-    `he.setpoint` (mL/min), `mono.energy` (eV), `shutter.open` (0 or 1). Readbacks are listed at
-    :meth:`readbacks`. At the start everything is off, the cell is full of helium, the sample is as
-    loaded (KineticsOptions) and the shutter is closed.
+    `he.setpoint` (mL/min), `mono.energy` (eV), `shutter.open`, `foil.in` (0 or 1; in: a copper
+    foil in the sample's place). Readbacks are listed at :meth:`readbacks` and :meth:`machine`. At
+    the start everything is off, the cell is full of helium, the sample is as loaded
+    (KineticsOptions), the shutter is closed and the foil out.
     """
 
     def __init__(self, seed: int, options: CopperOptions | None = None) -> None:
@@ -63,6 +67,7 @@ class CopperTwin:
         self._gas = GasSystem(self.options.gas)
         self._kinetics = CopperKinetics(self.options.kinetics)
         self._beam = Beam(beam)
+        self._ring = Ring(self.options.ring, self.options.beam_dumps)
         self._drift = Drift(beam, seed)
         self._spectrometer = Spectrometer(beam)
         self._tick, self._phase, self._exposures = 0, 0.0, 0
@@ -120,6 +125,19 @@ class CopperTwin:
             **flows,
             "mono.energy": beam.target,
             "shutter.open": beam.shutter,
+            "foil.in": beam.foil,
+        }
+
+    def dump_beam(self, seconds: float) -> None:
+        """Lose the beam now, for *seconds*; 0 brings it back."""
+        self._ring.dump(self.seconds, seconds)
+
+    def machine(self) -> dict[str, float]:
+        """Return what the ring shows now: mA, front end 0 or 1 (open)."""
+        now = self.seconds
+        return {
+            "ring.current": self._ring.current_ma(now),
+            "front_end.open": float(self._ring.filled(now)),
         }
 
     def step(self, seconds: float) -> None:
@@ -151,7 +169,7 @@ class CopperTwin:
         }
 
     def expose(self, energies_ev: ArrayLike, exposure_s: float) -> Counts:
-        """Return I0 and fluorescence counts (`m` each) at *energies_ev* (`m`), dark if shut.
+        """Return I0 and fluorescence counts (`m` each) at *energies_ev* (`m`), dark without beam.
 
         Every energy counts for *exposure_s*, all at once as with a dispersive spectrometer, or one
         by one with a single energy. The sample is taken as it is now and no time passes: whoever
@@ -160,12 +178,13 @@ class CopperTwin:
         Raises ExposureError for energies outside of `range_ev` and times that aren't positive.
         """
         rng = np.random.default_rng([self._seed, _STREAM, self._exposures])
-        if not self._beam.shutter:
+        if not (self._beam.shutter and self._ring.filled(self.seconds)):
             counts = self._spectrometer.dark(energies_ev, exposure_s, rng)
         else:
             truth = self.truth
+            sample = (truth.cu0, truth.cu1, truth.cu2)
             batch = self._spectrometer.expose(
-                (truth.cu0, truth.cu1, truth.cu2), truth.drift_ev, energies_ev, exposure_s, rng
+                _FOIL if self._beam.foil else sample, truth.drift_ev, energies_ev, exposure_s, rng
             )
             counts = Counts(batch.i0[0], batch.fluorescence[0])
         self._exposures += 1
@@ -207,12 +226,13 @@ class CopperTwin:
 
         Raises SnapshotError, with nothing restored, when it isn't one.
         """
+        snapshot = upgraded(snapshot)
         if snapshot.get("version") != SNAPSHOT_VERSION:
             raise SnapshotError(
                 f"copper twin: snapshot of version {snapshot.get('version')!r}, this one reads "
                 f"{SNAPSHOT_VERSION}; nothing was restored"
             )
-        if snapshot.get("options") != self.options.model_dump(mode="json"):
+        if not self._has_options(snapshot.get("options")):
             raise SnapshotError(
                 "copper twin: snapshot of a twin with other options; build this one with the "
                 "snapshot's options first; nothing was restored"
@@ -233,6 +253,13 @@ class CopperTwin:
                 if key in keys:
                     setattr(part, key, value)
 
+    def _has_options(self, options: Any) -> bool:
+        """Whether *options* say what this twin's do; what they leave out is the default."""
+        try:
+            return CopperOptions.model_validate(options) == self.options
+        except ValidationError:
+            return False
+
     def _advance(self, seconds: float) -> None:
         """Let a piece of one second pass for everything at once."""
         furnace, gas = self._furnace, self._gas
@@ -241,14 +268,15 @@ class CopperTwin:
         gas.advance(seconds)
         kelvin = 0.5 * (before + furnace.sample) + ZERO_CELSIUS
         self._kinetics.advance(seconds, kelvin, gas.mean_o2_bar, gas.mean_h2_bar)
-        self._beam.advance(seconds)
+        self._beam.advance(seconds, filled=self._ring.filled(self.seconds))
 
     def _parts(self) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
         """Everything that changes, by name: what a snapshot holds."""
         furnace = ("setpoint", "ramp_rate", "working", "heater", "stage", "thermocouple")
         return (
             ("bench", self, ("_seed", "_tick", "_phase", "_exposures")),
-            ("beam", self._beam, ("energy", "target", "shutter", "dose")),
+            ("beam", self._beam, ("energy", "target", "shutter", "foil", "dose")),
+            ("ring", self._ring, ("dumped_until",)),
             ("furnace", self._furnace, (*furnace, "integral", "power")),
             ("gas", self._gas, ("setpoints", "flows", "cell")),
             ("copper", self._kinetics, ("cu0", "cu2")),
@@ -261,17 +289,15 @@ class CopperTwin:
             f"{gas}.setpoint": (partial(self._set_flow, at), *flow) for at, gas in enumerate(GASES)
         }
         positive = ("a number above 0", lambda value: value > 0.0)
+        switch = ("0 (closed, out) or 1 (open, in)", lambda value: value in (0.0, 1.0))
         warm = ("a temperature above -273.15 degC", lambda value: value > -ZERO_CELSIUS)
         return {
             "furnace.setpoint": (self._furnace.aim, *warm),
             "furnace.ramp_rate": (partial(setattr, self._furnace, "ramp_rate"), *positive),
             **flows,
             "mono.energy": (partial(setattr, self._beam, "target"), *positive),
-            "shutter.open": (
-                partial(setattr, self._beam, "shutter"),
-                "0 (closed) or 1 (open)",
-                lambda value: value in (0.0, 1.0),
-            ),
+            "shutter.open": (partial(setattr, self._beam, "shutter"), *switch),
+            "foil.in": (partial(setattr, self._beam, "foil"), *switch),
         }
 
     def _set_flow(self, gas: int, flow: float) -> None:

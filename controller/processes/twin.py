@@ -1,0 +1,153 @@
+"""The twin as a process: a simulated bench that lives on its own, served over Channel Access.
+
+Its world goes on while nobody measures, and when this process is killed: the state is on disk every
+second, and whoever starts next lets the time pass that was missed.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from controller.beamline import Beamline
+from controller.benches import StationBench, bench_of
+from controller.bus.delivery import Caller
+from controller.bus.messages import Up
+from controller.clock import Clock
+from controller.errors import ConfigurationError
+from controller.processes.launch import Launch
+from controller.processes.parting import when_orphaned
+from controller.recording import Recording, recording
+from simulators.copper.records import RECORDS
+from simulators.ioc.environment import beacon_environment, place_of
+from simulators.ioc.records import Record
+from simulators.ioc.server import Timing
+from simulators.ioc.serving import Bench, ServedBench
+
+FILE = "twin.json"
+"""In a campaign's directory: the state of the simulated bench."""
+SAVE_S = 1.0
+"""Between two saves of it (real seconds)."""
+MOST_MISSED_S = 86_400.0
+"""How much campaign time is made up for; beyond that, the world stood still."""
+TEXT_LENGTH = 1000
+"""Characters of a word in a recorded table."""
+
+
+def main(launch_file: Path) -> int:
+    """Serve the simulated bench of the campaign in *launch_file* until told to end."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    launch = Launch.read(launch_file)
+    os.environ.update({**launch.epics, **beacon_environment(launch.epics)})
+    clock = launch.clock()
+    timing = Timing(clock.now, launch.speed)
+    served = ServedBench(_bench(recording(launch.directory)), place_of(launch.epics), timing)
+    with closing(Caller(launch.address("supervisor"), "twin")) as supervisor:
+        when_orphaned(partial(os.kill, os.getpid(), signal.SIGTERM), launch.supervisor)
+        life = Life(served, State(launch.directory / FILE, clock), launch.speed)
+        life.run(clock, lambda: _tell(supervisor))
+    return 0
+
+
+def _tell(supervisor: Caller) -> None:
+    supervisor.post(Up(role="twin", pid=os.getpid()))
+
+
+def _bench(campaign: Recording) -> Bench:
+    beamline = campaign.resolved.beamline
+    return served_bench(bench_of(beamline, campaign.words, campaign.started.seed), beamline)
+
+
+def served_bench(made: StationBench, beamline: Beamline) -> Bench:
+    """Return what is served of *made*; raises ConfigurationError for a live beamline."""
+    if made.simulated is None:
+        raise ConfigurationError(f"beamline {beamline.name!r}: has no twin that could be served")
+    devices = made.station.devices()
+    return Bench(beamline.prefix, devices, made.simulated, _records(devices))
+
+
+def _records(devices: Mapping[str, Any]) -> dict[str, Record]:
+    """Return the copper station's records, or room for the long words of a recorded table."""
+    recorded = devices.get("bench")
+    if recorded is None:
+        return RECORDS
+    return {f"bench.point.{column}": Record(length=TEXT_LENGTH) for column in recorded.point}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The bench's state in *file*, with the campaign time that it belongs to."""
+
+    file: Path
+    clock: Clock
+
+    def load(self) -> tuple[Mapping[str, Any] | None, float]:
+        """Return the state and how much campaign time has passed since; None without a file."""
+        if not self.file.is_file():
+            return None, 0.0
+        saved = json.loads(self.file.read_text(encoding="utf-8"))
+        missed = self.clock.now() - float(saved["time"])
+        return saved["state"], min(max(0.0, missed), MOST_MISSED_S)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replace the file, all of it or nothing."""
+        new = self.file.with_suffix(".new")
+        content = json.dumps({"time": self.clock.now(), "state": state}, allow_nan=False)
+        new.write_text(content, encoding="utf-8")
+        new.replace(self.file)
+
+
+class Life:
+    """A served bench from start to end; its state is kept in *state*, nowhere where that is None.
+
+    *speed* is how many seconds of the loop a real one has.
+    """
+
+    def __init__(self, served: ServedBench, state: State | None, speed: float) -> None:
+        self._served = served
+        self._state = state
+        self._speed = speed
+
+    def run(self, clock: Clock, up: Callable[[], None]) -> None:
+        """Serve in the loop of *clock* until SIGTERM or SIGINT; call *up* when it answers."""
+        loop = clock.loop
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self._live(up))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    async def _live(self, up: Callable[[], None]) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        state, missed_s = (None, 0.0) if self._state is None else self._state.load()
+        await self._served.start(state, missed_s)
+        up()
+        saving = loop.create_task(self._keep_saving())
+        failing = loop.create_task(self._served.finished())
+        ending = loop.create_task(ended.wait())
+        await asyncio.wait({saving, failing, ending}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (saving, failing):
+            if task.done():
+                task.result()
+            task.cancel()
+        self._save()
+        await self._served.stop()
+
+    async def _keep_saving(self) -> None:
+        while True:
+            self._save()
+            await asyncio.sleep(SAVE_S * self._speed)
+
+    def _save(self) -> None:
+        if self._state is not None:
+            self._state.save(self._served.snapshot())
