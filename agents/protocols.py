@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agents.digest import digest_of
 from models.values import Documents, Measured, Quality, Reduced, Verdict
@@ -11,6 +11,7 @@ from models.values import Documents, Measured, Quality, Reduced, Verdict
 __all__ = [
     "Agent",
     "Alternative",
+    "Calibrating",
     "Documents",
     "Goal",
     "Measured",
@@ -167,4 +168,20 @@ class Reducer(Protocol):
 
     def reduce(self, documents: Documents) -> Reduced:
         """Return what *documents* (one complete run) say."""
+        ...
+
+
+@runtime_checkable
+class Calibrating(Protocol):
+    """A reducer that learns from upkeep: a foil, a dark current, a reference sample."""
+
+    def calibrate(self, documents: Documents) -> Mapping[str, Measured]:
+        """Return what a run of upkeep says for the runs after it, by name; empty for nothing.
+
+        Raises ``models.errors.ReductionError`` when it can't be used.
+        """
+        ...
+
+    def under(self, calibration: Mapping[str, Measured]) -> Reducer:
+        """Return the reducer that takes *calibration* into account (what it doesn't know: not)."""
         ...

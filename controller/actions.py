@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from agents.protocols import Suggestion
-from controller.events import ExperimentFinished
-from controller.state import CampaignState, Running
-from controller.terms import FAILURES_IN_A_ROW, Stop
+from controller.events import ExperimentFinished, ExperimentResolved
+from controller.standing import Running
+from controller.state import CampaignState
+from controller.terms import FAILURES_IN_A_ROW, LOSSES_IN_A_ROW, Stop
 from instruments.effects import Effect
 
 
@@ -49,10 +50,48 @@ class Reduce:
 
 
 @dataclass(frozen=True, slots=True)
+class Recover:
+    """Find out how an attempt ended that was in flight when the campaign was cut off."""
+
+    suggestion: Suggestion
+    experiment_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Take an experiment for done without a result, for *reason*; *feasible*: the point is fine."""
+
+    suggestion: Suggestion
+    experiment_id: str
+    runs: tuple[str, ...]
+    reason: str
+    feasible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitConditions:
+    """Wait until it may be measured again, for *suggestion*; *running*: it has begun already."""
+
+    suggestion: Suggestion
+    running: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoUpkeep:
+    """Run the upkeep plan *name*, before *suggestion*; the campaign's *number*-th run of upkeep."""
+
+    name: str
+    number: int
+    suggestion: Suggestion
+
+
+@dataclass(frozen=True, slots=True)
 class Abandon:
-    """Give up an experiment in flight that must not be repeated."""
+    """Give up an experiment in flight that must not be repeated, or not now, for *reason*."""
 
     experiment_id: str
+    reason: Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +108,114 @@ class RunFinally:
     number: int
 
 
-Action = Ask | Clear | Report | Start | Reduce | Abandon | Finish | RunFinally
+Action = (
+    Ask
+    | Clear
+    | Report
+    | Start
+    | Reduce
+    | Recover
+    | Discard
+    | AwaitConditions
+    | DoUpkeep
+    | Abandon
+    | Finish
+    | RunFinally
+)
 
 
 def next_action(state: CampaignState) -> Action | None:
     """Return what to do now, or None when the campaign is over."""
     if state.running is not None:
         return _on_the_running(state, state.running)
+    for given_up in state.abandoned.values():
+        if given_up.resolution is not None:
+            return _on_the_running(state, given_up)
     if state.stop_reason:
         due = state.terms.final_plan is not None and not state.final_done
         return RunFinally(state.final_number) if due else None
     for suggestion_id, reasons in state.refused.items():
         return Report(state.suggestions[suggestion_id], reasons)
-    reason = _reason_to_stop(state)
+    reason = reason_to_stop(state)
     if reason is not None:
         return Finish(reason)
     if state.cleared:
-        return Start(state.suggestions[state.cleared[0]], state.experiments + 1)
+        return _before_the_next(state, state.suggestions[state.cleared[0]])
     if state.waiting:
         return Clear(state.suggestions[state.waiting[0]])
     return Ask(len(state.suggestions) + 1)
 
 
+def _before_the_next(state: CampaignState, suggestion: Suggestion) -> Action:
+    if state.unfit:
+        return AwaitConditions(suggestion)
+    upkeep = state.upkeep_due()
+    if upkeep is not None:
+        return DoUpkeep(upkeep.name, state.upkeep_runs + 1, suggestion)
+    return Start(suggestion, state.experiments + 1)
+
+
 def _on_the_running(state: CampaignState, running: Running) -> Action:
     suggestion = state.suggestions[running.suggestion_id]
+    again = Start(suggestion, running.number, running.attempt + 1)
+    if running.resolution is not None:
+        return _as_resolved(running, running.resolution, again)
+    if running.finished is not None and running.finished.unfit:
+        return _unfit(state, running, running.finished, again)
     if running.finished is not None:
         return Reduce(suggestion, running.finished)
-    if running.effect in (Effect.READ_ONLY, Effect.REPEATABLE):
-        return Start(suggestion, state.experiments, running.attempt + 1)
-    return Abandon(running.experiment_id)
+    if not running.lost:
+        return Recover(suggestion, running.experiment_id, running.attempt)
+    if not running.repeatable:
+        return Abandon(running.experiment_id, Stop.UNDECIDED)
+    if running.losses >= LOSSES_IN_A_ROW:
+        return Abandon(running.experiment_id, Stop.LOST)
+    return again
 
 
-def _reason_to_stop(state: CampaignState) -> Stop | None:
+def _as_resolved(running: Running, word: ExperimentResolved, again: Start) -> Action:
+    """Return what a person's *word* says."""
+    if word.outcome == "not_done":
+        return again
+    by = f"{word.person}: {word.reason}"
+    if word.outcome == "discard":
+        name = running.experiment_id
+        return Discard(again.suggestion, name, (), f"discarded by {by}", feasible=False)
+    finished = ExperimentFinished(
+        experiment_id=running.experiment_id,
+        attempt=running.attempt,
+        runs=word.runs,
+        succeeded=bool(word.runs),
+        reason="" if word.runs else f"done by the word of {by}; no data of it are on disk",
+    )
+    return Reduce(again.suggestion, finished)
+
+
+def _unfit(
+    state: CampaignState, running: Running, finished: ExperimentFinished, again: Start
+) -> Action:
+    """Return what follows a measurement that doesn't count: wait and repeat, where that may be."""
+    name = running.experiment_id
+    if running.effect is Effect.IRREVERSIBLE:
+        return Discard(again.suggestion, name, finished.runs, finished.unfit, feasible=True)
+    if _time_is_up(state):
+        return Abandon(name, Stop.DURATION)
+    return AwaitConditions(again.suggestion, name) if state.unfit else again
+
+
+def _time_is_up(state: CampaignState) -> bool:
+    limit = state.terms.duration_s
+    return limit is not None and state.latest - state.started >= limit
+
+
+def reason_to_stop(state: CampaignState) -> Stop | None:
+    """Return why no further experiment is taken, None when one may be."""
     terms = state.terms
     if state.goal_reached():
         return Stop.GOAL
     if terms.experiments is not None and state.experiments >= terms.experiments:
         return Stop.EXPERIMENTS
-    if terms.duration_s is not None and state.latest - state.started >= terms.duration_s:
+    if _time_is_up(state):
         return Stop.DURATION
     if len(state.observations) >= FAILURES_IN_A_ROW and not any(
         observation.feasible for observation in state.observations[-FAILURES_IN_A_ROW:]
@@ -114,4 +223,6 @@ def _reason_to_stop(state: CampaignState) -> Stop | None:
         return Stop.FAILURES
     if terms.advise and state.waiting:
         return Stop.ADVISED
+    if any(one.required and one.name in state.upkept_in_vain for one in terms.upkeep):
+        return Stop.UPKEEP
     return None

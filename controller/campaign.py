@@ -60,6 +60,7 @@ class IntegerRange(FilePart):
     low: Annotated[int, Field(strict=True)] = Field(description="the lowest value, in `unit`")
     high: Annotated[int, Field(strict=True)] = Field(description="the highest value, in `unit`")
     unit: str = Field(default="", description="such as count")
+    once: bool = Field(default=False, strict=True, description="no value is used twice: spots")
 
     @model_validator(mode="after")
     def _bounds_are_in_order(self) -> Self:
@@ -73,6 +74,7 @@ class DiscreteValues(FilePart):
     type: Literal["discrete"]
     values: tuple[Number, ...] = Field(min_length=1, description="the values, in `unit`")
     unit: str = Field(default="", description="such as mm")
+    once: bool = Field(default=False, strict=True, description="no value is used twice: spots")
 
     @field_validator("values")
     @classmethod
@@ -86,6 +88,7 @@ class CategoricalOptions(FilePart):
     type: Literal["categorical"]
     options: tuple[Name, ...] = Field(min_length=1, description="the options, as text")
     unit: str = Field(default="", description="seldom of use here")
+    once: bool = Field(default=False, strict=True, description="no value is used twice: spots")
 
     @field_validator("options")
     @classmethod

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from controller.chain import Chain
 from controller.errors import JournalBroken
+from controller.folding import apply
 from controller.journal import FILE, Journal
 from controller.loop import Listener
-from controller.state import CampaignState, apply
+from controller.state import CampaignState
 from controller.terms import Terms
 
 

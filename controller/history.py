@@ -5,8 +5,9 @@ from pathlib import Path
 
 from controller.errors import JournalBroken
 from controller.events import CampaignStarted
+from controller.folding import apply
 from controller.journal import Record
-from controller.state import CampaignState, apply
+from controller.state import CampaignState
 from controller.terms import Terms
 
 

@@ -1,148 +1,59 @@
-"""The loop: receive, journal, apply, dispatch. It decides nothing; ``controller.state`` does."""
+"""The loop: receive, journal, apply, dispatch. It decides nothing; ``controller.actions`` does."""
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from agents.protocols import Agent, Observation, Quality, Reducer, Suggestion, Verdict
+from agents.protocols import Calibrating, Measured, Observation, Quality, Suggestion, Verdict
 from controller.actions import (
     Abandon,
     Action,
     Ask,
+    AwaitConditions,
     Clear,
+    Discard,
+    DoUpkeep,
     Finish,
+    Recover,
     Reduce,
     Report,
     RunFinally,
     Start,
     next_action,
+    reason_to_stop,
 )
-from controller.clock import Clock
+from controller.corrections import TEACHES_ANEW, reason_against
 from controller.errors import EngineError, JournalError, JournalRefused
 from controller.events import (
     CampaignStopped,
+    ConditionsHeld,
     Event,
     ExperimentAbandoned,
     ExperimentFinished,
+    ExperimentLost,
+    ExperimentResolved,
     ExperimentStarted,
     FinalPlanRan,
     ObservationMade,
+    ObservationTold,
     SuggestionCleared,
     SuggestionMade,
+    UpkeepRan,
 )
+from controller.folding import apply
 from controller.interrupts import held_back
-from controller.journal import Journal, Record
+from controller.journal import Record
+from controller.parts import Bench, Clearance, Listener, Parts, Ran, Sent
 from controller.seam import derived_id
-from controller.state import CampaignState, apply
+from controller.state import CampaignState
 from controller.terms import Stop
-from instruments.effects import Effect
-from models.values import Documents
+from models.errors import ReductionError
 
-Listener = Callable[[Record, CampaignState], None]
-"""Hears every event once it is durable and applied: progress bars, consoles, tests."""
+__all__ = ["Bench", "Clearance", "Listener", "Loop", "Parts", "Ran", "Sent"]
 
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a plan ended; the state of a simulated bench and the head of the gate's record then."""
-
-    runs: tuple[str, ...]
-    succeeded: bool
-    reason: str
-    bench: Mapping[str, Any]
-    writes: str = ""
-    interrupted: bool = False
-    """Whether it ended because the operator would not wait."""
-    lost: bool = False
-    """Whether what ran it has died or hung: nobody knows yet how far it came. ``recover`` says
-    more, and until then it is neither a success nor a failed experiment."""
-    unfit: str = ""
-    """Why what was measured doesn't count (the measuring conditions failed during an exposure);
-    empty when it does. The plan was ended, its clean-up has run; it can be repeated once
-    ``await_conditions`` returns."""
-
-
-class Bench(Protocol):
-    """Where experiments are done. Called from the loop's thread, one call at a time."""
-
-    @property
-    def plan(self) -> str:
-        """The name of the plan that does an experiment."""
-        ...
-
-    @property
-    def effect(self) -> Effect:
-        """What that plan does to the world."""
-        ...
-
-    def applied(self, suggestion: Suggestion) -> Mapping[str, Any]:
-        """Return the parameters as they will be applied."""
-        ...
-
-    def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
-        """Run the plan for *suggestion* to its end, whatever that is."""
-        ...
-
-    def final(self, number: int) -> Ran:
-        """Run the campaign's final plan; only an operator who interrupts twice ends it early."""
-        ...
-
-    def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
-        """Return how the attempt ended that was lost, or None when nobody can know.
-
-        What is looked at: the documents on disk (a finished run that succeeded and carries this
-        experiment and attempt is adopted) and, for reconcilable plans that can, the instrument.
-        None leaves it to the plan's effect: repeat it, or ask a person. Nothing is moved; may be
-        called again, and long after.
-        """
-        ...
-
-    def upkeep(self, name: str, number: int) -> Ran:
-        """Run the upkeep plan *name* to its end, the campaign's *number*-th run of upkeep.
-
-        Raises KeyError for a name that the campaign doesn't have.
-        """
-        ...
-
-    def await_conditions(self, patience_s: float = math.inf) -> bool:
-        """Wait until it may be measured again, then run the settling plan if there is one.
-
-        True when it may (at once when the campaign has no measuring conditions). False when they
-        don't hold after *patience_s* of campaign time; while they hold, but not for long enough
-        yet, it is waited on: the caller looks at the time, and asks again. An interrupt ends the
-        wait with KeyboardInterrupt. Raises EngineError when the bench can't be asked any more, or
-        the settling plan fails for another reason than the conditions (then it is waited again).
-        """
-        ...
-
-    def documents(self, run: str) -> Documents:
-        """Return the documents of a finished run."""
-        ...
-
-
-class Clearance(Protocol):
-    """Says whether a suggestion may run: before it does, and without moving anything."""
-
-    def refuses(self, suggestion: Suggestion) -> tuple[str, ...]:
-        """Return every reason why *suggestion* may not run (a person's no included)."""
-        ...
-
-    def in_time(self, suggestion: Suggestion, now: float) -> bool:
-        """Whether it and the final plan would end before the campaign's ``until``; *now* in s."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that the loop dispatches to."""
-
-    clock: Clock
-    journal: Journal
-    agent: Agent
-    reducer: Reducer
-    bench: Bench
-    clearance: Clearance
+PATIENCE_S = 60.0
+"""Who waits for measuring conditions looks at the time, and at what was sent, so often (s)."""
+UNSEEN = "what ran it ended before it did, and nothing finished is to be found of it"
 
 
 class Loop:
@@ -151,6 +62,7 @@ class Loop:
     def __init__(self, parts: Parts, state: CampaignState, listener: Listener) -> None:
         self._parts = parts
         self._listener = listener
+        self._agent = parts.agent
         self._untold = state.observations
         self.state = state
 
@@ -163,24 +75,56 @@ class Loop:
         """
         try:
             self._remind()
+            self.receive()
             while (action := next_action(self.state)) is not None:
                 self._carry_out(action)
+                self.receive()
         except JournalRefused:
             raise
         except (Exception, KeyboardInterrupt) as error:
             self._finish_early(error)
             raise
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event) -> Record:
         """Make *event* durable and apply it, in one; then let the listener know."""
         with held_back():
             record = self._parts.journal.append(self._parts.clock.now(), event)
             self.state = apply(self.state, event, record.stamp)
         self._listener(record, self.state)
+        return record
+
+    def receive(self) -> None:
+        """Take in what people have sent meanwhile; what makes no sense is refused, with why."""
+        for sent in self._parts.inbox():
+            reason = self._against(sent.event)
+            if reason:
+                sent.refused(reason)
+            else:
+                sent.taken(self._take(sent.event))
+
+    def _against(self, event: Event) -> str:
+        """Return why a person's *event* can't be taken now; a plan may be running meanwhile."""
+        one = self.state.running
+        if isinstance(event, TEACHES_ANEW) and self._parts.rebuild is None:
+            return "this campaign's agent can't be told anew while it runs; end it first"
+        now = one.experiment_id if one is not None and one.under_way else ""
+        if isinstance(event, ExperimentResolved) and event.experiment_id == now:
+            return f"experiment {now}: is running now; its outcome will be seen"
+        return reason_against(self.state, event)
+
+    def _take(self, event: Event) -> Record:
+        record = self.record(event)
+        if isinstance(event, ObservationTold):
+            self._agent.tell([event.observation])
+        elif isinstance(event, TEACHES_ANEW) and self._parts.rebuild is not None:
+            self._agent = self._parts.rebuild()
+            self._untold = self.state.observations
+            self._remind()
+        return record
 
     def _remind(self) -> None:
         if self._untold:
-            self._parts.agent.tell(self._untold)
+            self._agent.tell(self._untold)
         self._untold = ()
 
     def _finish_early(self, error: BaseException) -> None:
@@ -199,54 +143,85 @@ class Loop:
                 self._clear(suggestion)
             case Report(suggestion, reasons):
                 self._observe(_refused(suggestion, reasons))
-            case Start(suggestion) if not self._in_time(suggestion):
-                self._out_of_time()
-            case Start(suggestion, number, attempt):
-                self._experiment(suggestion, number, attempt)
-            case Reduce(suggestion, finished):
-                self._observe(self._reduced(suggestion, finished))
-            case Abandon(experiment_id):
-                self.record(ExperimentAbandoned(experiment_id=experiment_id, reason=Stop.UNDECIDED))
             case Finish(reason):
-                self.record(CampaignStopped(reason=reason))
+                self._go_no_further(reason)
+            case Abandon(experiment_id, reason):
+                self._go_no_further(reason, experiment_id)
             case RunFinally(number):
                 self._run_finally(number)
+            case Discard() | Reduce():
+                self._conclude(action)
+            case _:
+                self._measure(action)
+
+    def _conclude(self, action: Reduce | Discard) -> None:
+        match action:
+            case Reduce(suggestion, finished):
+                self._observe(self._reduced(suggestion, finished))
+            case Discard():
+                self._observe(self._discarded(action))
+
+    def _measure(self, action: Start | Recover | AwaitConditions | DoUpkeep) -> None:
+        match action:
+            case Start() if reason := self._against_starting(action):
+                self._go_no_further(reason, self._id_of(action) if action.attempt > 1 else "")
+            case Start(suggestion, number, attempt):
+                self._experiment(suggestion, number, attempt)
+            case Recover(suggestion, experiment_id, attempt):
+                self._recover(suggestion, experiment_id, attempt)
+            case AwaitConditions():
+                self._await_conditions(action)
+            case DoUpkeep(_, _, suggestion) if not self._in_time(suggestion):
+                self._go_no_further(Stop.UNTIL)
+            case DoUpkeep(name, number):
+                self._upkeep(name, number)
 
     def _ask(self, number: int) -> None:
         pending = [self.state.suggestions[name] for name in self.state.pending]
-        suggestions = self._parts.agent.ask(1, pending)
+        suggestions = self._agent.ask(1, pending)
         if not suggestions:
             self.record(CampaignStopped(reason=Stop.POOL))
             return
         named = replace(
             suggestions[0],
             id=derived_id(self.state.campaign_id, "suggestion", number),
-            pending=self.state.pending,
+            pending=suggestions[0].pending or self.state.pending,
         )
         self.record(SuggestionMade(suggestion=named, digest=named.digest(self.state.limits)))
 
     def _in_time(self, suggestion: Suggestion) -> bool:
         return self._parts.clearance.in_time(suggestion, self._parts.clock.now())
 
-    def _out_of_time(self) -> None:
-        running = self.state.running
-        if running is None:
-            self.record(CampaignStopped(reason=Stop.UNTIL))
+    def _against_starting(self, start: Start) -> Stop | None:
+        """Return why the experiment can't start now, and so none can."""
+        if not self._in_time(start.suggestion):
+            return Stop.UNTIL
+        consumes = self._parts.consumes(start.suggestion, start.attempt)
+        return Stop.STOCK if self.state.short_of(consumes) else None
+
+    def _go_no_further(self, reason: Stop, experiment_id: str = "") -> None:
+        """Stop for *reason*; the experiment in flight, if that is why, is given up."""
+        if experiment_id:
+            self.record(ExperimentAbandoned(experiment_id=experiment_id, reason=reason))
         else:
-            self.record(ExperimentAbandoned(experiment_id=running.experiment_id, reason=Stop.UNTIL))
+            self.record(CampaignStopped(reason=reason))
 
     def _clear(self, suggestion: Suggestion) -> None:
-        if not self._in_time(suggestion):
-            self._out_of_time()
+        reason = self._against_starting(Start(suggestion, self.state.experiments + 1))
+        if reason is not None:
+            self._go_no_further(reason)
             return
-        reasons = self._parts.clearance.refuses(suggestion)
+        reasons = self.state.reused(suggestion) or self._parts.clearance.refuses(suggestion)
         self.record(
             SuggestionCleared(suggestion_id=suggestion.id, allowed=not reasons, reasons=reasons)
         )
 
+    def _id_of(self, start: Start) -> str:
+        return derived_id(self.state.campaign_id, "experiment", start.number)
+
     def _experiment(self, suggestion: Suggestion, number: int, attempt: int) -> None:
         bench = self._parts.bench
-        experiment_id = derived_id(self.state.campaign_id, "experiment", number)
+        experiment_id = self._id_of(Start(suggestion, number))
         self.record(
             ExperimentStarted(
                 experiment_id=experiment_id,
@@ -254,28 +229,104 @@ class Loop:
                 plan=bench.plan,
                 effect=bench.effect,
                 attempt=attempt,
+                consumes=dict(self._parts.consumes(suggestion, attempt)),
             )
         )
+        self._foresee()
         with held_back():  # an interrupt that comes too late to stop it doesn't discard it
             ran = bench.experiment(suggestion, experiment_id, attempt)
+            if ran.lost:
+                found = bench.recover(suggestion, experiment_id, attempt)
+                ran = ran if found is None else found
+            self._ended(ran, experiment_id, attempt)
+
+    def _foresee(self) -> None:
+        """Let who decides begin to, where another experiment will be wanted."""
+        state = self.state
+        if state.cleared or state.waiting or reason_to_stop(state) is not None:
+            return
+        self._parts.foresee([state.suggestions[name] for name in state.pending])
+
+    def _recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> None:
+        with held_back():
+            ran = self._parts.bench.recover(suggestion, experiment_id, attempt)
+            lost = Ran((), False, UNSEEN, {}, lost=True)
+            self._ended(lost if ran is None else ran, experiment_id, attempt)
+
+    def _ended(self, ran: Ran, experiment_id: str, attempt: int) -> None:
+        if ran.lost:
+            reason = ran.reason or UNSEEN
+            self.record(ExperimentLost(experiment_id=experiment_id, attempt=attempt, reason=reason))
+            return
+        self.record(
+            ExperimentFinished(
+                experiment_id=experiment_id,
+                attempt=attempt,
+                runs=ran.runs,
+                succeeded=ran.succeeded,
+                reason=ran.reason,
+                bench=dict(ran.bench),
+                writes=ran.writes,
+                unfit=ran.unfit,
+            )
+        )
+
+    def _await_conditions(self, action: AwaitConditions) -> None:
+        """Wait while it makes sense: until they hold, time is up, or a person has said enough."""
+        while next_action(self.state) == action:
+            reason = self._against_waiting(action.suggestion)
+            if reason is not None:
+                self._go_no_further(reason, action.running)
+            elif self._parts.bench.await_conditions(PATIENCE_S):
+                waited_s = self._parts.clock.now() - self.state.unfit_since
+                self.record(ConditionsHeld(waited_s=waited_s))
+            else:
+                self.receive()
+
+    def _against_waiting(self, suggestion: Suggestion) -> Stop | None:
+        limit, elapsed = self.state.terms.duration_s, self._parts.clock.now() - self.state.started
+        if limit is not None and elapsed >= limit:
+            return Stop.DURATION
+        return None if self._in_time(suggestion) else Stop.UNTIL
+
+    def _upkeep(self, name: str, number: int) -> None:
+        with held_back():
+            ran = self._parts.bench.upkeep(name, number)
+            values, fault = self._calibrated(ran)
             self.record(
-                ExperimentFinished(
-                    experiment_id=experiment_id,
-                    attempt=attempt,
+                UpkeepRan(
+                    name=name,
+                    number=number,
                     runs=ran.runs,
-                    succeeded=ran.succeeded,
-                    reason=ran.reason,
+                    succeeded=ran.succeeded and not fault,
+                    reason=ran.reason or fault,
+                    values=dict(values),
                     bench=dict(ran.bench),
                     writes=ran.writes,
+                    unfit=ran.unfit,
                 )
             )
+
+    def _calibrated(self, ran: Ran) -> tuple[Mapping[str, Measured], str]:
+        """Return what a run of upkeep says for later ones, or why it says nothing."""
+        reducer = self._parts.reducer
+        usable = ran.succeeded and ran.runs and not ran.unfit
+        if not usable or not isinstance(reducer, Calibrating):
+            return {}, ""
+        try:
+            return reducer.calibrate(self._parts.bench.documents(ran.runs[-1])), ""
+        except ReductionError as error:
+            return {}, str(error)
 
     def _reduced(self, suggestion: Suggestion, finished: ExperimentFinished) -> Observation:
         applied = self._parts.bench.applied(suggestion)
         if not finished.succeeded or not finished.runs:
             reason = finished.reason or "the plan made no run"
             return _failed(finished.experiment_id, applied, finished.runs, (reason,))
-        reduced = self._parts.reducer.reduce(self._parts.bench.documents(finished.runs[-1]))
+        reducer = self._parts.reducer
+        if self.state.calibration and isinstance(reducer, Calibrating):
+            reducer = reducer.under(self.state.calibration)
+        reduced = reducer.reduce(self._parts.bench.documents(finished.runs[-1]))
         return Observation(
             experiment=finished.experiment_id,
             parameters=applied,
@@ -284,9 +335,14 @@ class Loop:
             runs=finished.runs,
         )
 
+    def _discarded(self, discard: Discard) -> Observation:
+        applied = self._parts.bench.applied(discard.suggestion)
+        failed = _failed(discard.experiment_id, applied, discard.runs, (discard.reason,))
+        return replace(failed, feasible=discard.feasible)
+
     def _observe(self, observation: Observation) -> None:
         self.record(ObservationMade(observation=observation))
-        self._parts.agent.tell([observation])
+        self._agent.tell([observation])
 
     def _run_finally(self, number: int) -> None:
         ran = self._parts.bench.final(number)

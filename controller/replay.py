@@ -1,21 +1,30 @@
 """A recorded campaign again: every decision recomputed and compared, or another agent instead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agents.catalogue import read_options
 from agents.digest import plain
 from agents.errors import AgentOptionError
-from agents.protocols import Agent
+from agents.protocols import Measured, Observation, Suggestion
+from agents.space import Space
+from controller.benches import agent_of, words_of
 from controller.campaign import Autonomy, Chosen
 from controller.errors import ConfigurationError
-from controller.events import CampaignStopped, ObservationMade, SuggestionMade
+from controller.events import CampaignRevised, CampaignStopped, ExperimentStarted, SuggestionMade
+from controller.folding import apply
+from controller.journal import Record
 from controller.loop import Listener
 from controller.reading import read_yaml
 from controller.recording import Recording, recording
-from controller.state import CampaignState, apply
+from controller.remote.fallback import MODEL as FALLBACK
+from controller.remote.fallback import space_filling
+from controller.resolving import ResolvedCampaign
+from controller.state import CampaignState
 from controller.terms import Stop, terms_of
 from controller.validation import validated
 from controller.versions import changed, versions
@@ -57,47 +66,110 @@ def compare(
 ) -> Comparison:
     """Recompute the decisions of *recorded* in order, up to the first that differs.
 
-    *watch* is told the number of decisions that agree so far.
+    Each with the observations known at its time, as they were then: before they were corrected,
+    and without the last of them where it was made while that one was measured. *watch* is told
+    the number of decisions that agree so far.
     """
-    agent = recorded.agent()
-    state = CampaignState(terms_of(recorded.resolved.campaign, recorded.words.objectives))
+    again = Again(recorded)
     decisions, difference = 0, None
     for record in recorded.records:
         event = record.event
         if isinstance(event, SuggestionMade):
-            difference = _difference(agent, state, event, decisions + 1)
+            difference = again.difference(event, decisions + 1)
         elif isinstance(event, CampaignStopped) and event.reason == Stop.POOL:
-            difference = _more_to_offer(agent, state, decisions + 1)
-        elif isinstance(event, ObservationMade):
-            agent.tell([event.observation])
+            difference = again.more_to_offer(decisions + 1)
         if difference is not None:
             break
         decisions += isinstance(event, SuggestionMade)
         watch(decisions)
-        state = apply(state, event, record.stamp)
+        again.follow(record)
     drift = changed(recorded.started.versions, versions())
     return Comparison(recorded.resolved.campaign.name, decisions, difference, drift)
 
 
-def _difference(
-    agent: Agent, state: CampaignState, event: SuggestionMade, number: int
-) -> Difference | None:
-    suggestion = event.suggestion
-    again = agent.ask(1, [state.suggestions[name] for name in state.pending])
-    if not again:
-        return Difference(number, suggestion.id, "suggestion", suggestion.parameters, "none")
-    named = replace(again[0], id=suggestion.id, pending=state.pending)
-    found = first_difference(plain(suggestion), plain(named))
-    if found is None and named.digest(state.limits) != event.digest:
-        found = "digest", event.digest, named.digest(state.limits)
-    return None if found is None else Difference(number, suggestion.id, *found)
+class Again:
+    """The campaign once more, as far as it was decided: an agent that is told what was known."""
 
+    def __init__(self, recorded: Recording, chosen: Chosen | None = None) -> None:
+        """Decide by the agent *chosen*, or by that of the campaign."""
+        self._chosen = chosen
+        self._resolved, self._words = recorded.resolved, recorded.words
+        self.state = CampaignState(terms_of(recorded.resolved.campaign, recorded.words.objectives))
+        self._seed = recorded.started.seed
+        self._told: tuple[Observation, ...] = ()
+        self._begun: tuple[int, tuple[str, ...]] = (-1, ())
+        """What was known, and pending, when the last experiment began."""
+        self._forget()
 
-def _more_to_offer(agent: Agent, state: CampaignState, number: int) -> Difference | None:
-    again = agent.ask(1, [state.suggestions[name] for name in state.pending])
-    if not again:
-        return None
-    return Difference(number, "none", "suggestion", Stop.POOL.value, dict(again[0].parameters))
+    @property
+    def space(self) -> Space:
+        """The space that is searched now."""
+        return self._words.space
+
+    def follow(self, record: Record) -> None:
+        """Take in one more record."""
+        self.state = apply(self.state, record.event, record.stamp)
+        if isinstance(record.event, ExperimentStarted):
+            self._begun = len(self.state.observations), self.state.pending
+        elif isinstance(record.event, CampaignRevised):
+            self._resolved = ResolvedCampaign.model_validate(record.event.campaign)
+            self._words, self._seed = words_of(self._resolved), self._resolved.campaign.seed
+            self._forget()
+
+    def difference(self, event: SuggestionMade, number: int) -> Difference | None:
+        """Return where decision *number* comes out differently, None where it doesn't."""
+        suggestion, state = event.suggestion, self.state
+        known, pending = self._then(suggestion)
+        again = self.ask(known, pending, suggestion)
+        if again is None:
+            return Difference(number, suggestion.id, "suggestion", suggestion.parameters, "none")
+        named = replace(again, id=suggestion.id, pending=pending)
+        found = first_difference(plain(suggestion), plain(named))
+        if found is None and named.digest(state.limits) != event.digest:
+            found = "digest", event.digest, named.digest(state.limits)
+        return None if found is None else Difference(number, suggestion.id, *found)
+
+    def more_to_offer(self, number: int) -> Difference | None:
+        """Return what is suggested where nothing was, None where nothing is."""
+        again = self.ask(len(self.state.observations), self.state.pending)
+        if again is None:
+            return None
+        return Difference(number, "none", "suggestion", Stop.POOL.value, dict(again.parameters))
+
+    def ask(
+        self, known: int, pending: tuple[str, ...], instead_of: Suggestion | None = None
+    ) -> Suggestion | None:
+        """Return what is decided with the first *known* observations; None where nothing is."""
+        told = self.state.observations[:known]
+        waiting = [self.state.suggestions[name] for name in pending]
+        if instead_of is not None and instead_of.model == FALLBACK:
+            space, seed = self._words.space, self._seed
+            found = space_filling(space, seed, told, waiting, "nobody decided")
+            return replace(found[0], note=instead_of.note) if found else None
+        self._tell(told)
+        found = self._agent.ask(1, waiting)
+        return found[0] if found else None
+
+    def _then(self, suggestion: Suggestion) -> tuple[int, tuple[str, ...]]:
+        """Return what was known, and pending, when *suggestion* was made."""
+        known, pending = self._begun
+        if suggestion.known == known < len(self.state.observations):
+            return known, pending
+        return len(self.state.observations), self.state.pending
+
+    def _tell(self, observations: tuple[Observation, ...]) -> None:
+        if self._told != observations[: len(self._told)]:
+            self._forget()
+        news = observations[len(self._told) :]
+        if news:
+            self._agent.tell(news)
+        self._told = observations
+
+    def _forget(self) -> None:
+        changes = {} if self._chosen is None else {"agent": self._chosen}
+        campaign = self._resolved.campaign.model_copy(update=changes)
+        self._agent = agent_of(campaign, self._words, self._seed)
+        self._told = ()
 
 
 def first_difference(recorded: Any, recomputed: Any, way: str = "") -> tuple[str, Any, Any] | None:
@@ -147,13 +219,14 @@ def read_agent(file: Path) -> Chosen:
 def rerun(recorded: Recording, agent: Chosen, directory: Path, listener: Listener) -> Recording:
     """Run the campaign *recorded* again under *agent* in *directory*: same bench, same seed.
 
-    Nobody is asked. Raises ConfigurationError for a live bench, which can't be had again.
+    Nobody is asked. Raises ConfigurationError for a live bench, which can't be had again: see
+    ``redecide``.
     """
     resolved = recorded.resolved
     if resolved.beamline.twin is None:
         raise ConfigurationError(
             f"{recorded.directory}: ran on the live beamline {resolved.beamline.name!r}, which "
-            "can't be replayed under another agent; only simulated and recorded benches can"
+            "can't be had again under another agent; what it would have suggested can be"
         )
     changes = {"agent": agent, "autonomy": Autonomy.AUTONOMOUS, "seed": recorded.started.seed}
     campaign = resolved.campaign.model_copy(update=changes)
@@ -161,3 +234,55 @@ def rerun(recorded: Recording, agent: Chosen, directory: Path, listener: Listene
     with open_session(again, directory, listener) as session:
         session.loop.run()
     return recording(directory)
+
+
+@dataclass(frozen=True, slots=True)
+class Redecision:
+    """What another agent would have suggested where *done* was, knowing what was known then."""
+
+    decision: int
+    """Counted from 1."""
+    done: Suggestion
+    instead: Suggestion | None
+    """None where it had nothing to suggest."""
+    distance: float | None
+    """Between the two, as the root mean square over the columns of the unit cube (0 to 1)."""
+    measured: Mapping[str, Measured]
+    """What was then measured at the point that was done; the other is unknown."""
+
+
+def redecide(
+    recorded: Recording, agent: Chosen, watch: Callable[[int], None] = lambda _decisions: None
+) -> list[Redecision]:
+    """Return what *agent* would have suggested at each decision of *recorded*.
+
+    It is told what was really measured, at the points that were really tried: what its own
+    suggestions would have given nobody knows.
+    """
+    again = Again(recorded, agent)
+    outcomes = _outcomes(recorded.state)
+    decisions: list[Redecision] = []
+    for record in recorded.records:
+        if isinstance(record.event, SuggestionMade):
+            done = record.event.suggestion
+            instead = again.ask(len(again.state.observations), again.state.pending)
+            apart = None if instead is None else _distance(again.space, done, instead)
+            values = outcomes.get(done.id, {})
+            decisions.append(Redecision(len(decisions) + 1, done, instead, apart, values))
+            watch(len(decisions))
+        again.follow(record)
+    return decisions
+
+
+def _outcomes(state: CampaignState) -> dict[str, Mapping[str, Measured]]:
+    """Return what was measured, by the id of the suggestion."""
+    return {
+        state.begun[one.experiment]: one.values
+        for one in state.observations
+        if one.experiment in state.begun and one.usable
+    }
+
+
+def _distance(space: Space, one: Suggestion, other: Suggestion) -> float:
+    places = space.encode([one.parameters, other.parameters])
+    return float(np.sqrt(np.mean(np.square(places[0] - places[1]))))

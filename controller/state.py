@@ -1,37 +1,12 @@
-"""The campaign as its events tell it: a pure fold, no clock, no I/O, no randomness."""
+"""All that is known of a campaign: what its events come to (see ``controller.folding``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from dataclasses import dataclass, field
 from typing import Any
 
-from agents.protocols import Observation, Suggestion
-from controller.events import (
-    CampaignResumed,
-    CampaignStarted,
-    CampaignStopped,
-    Event,
-    ExperimentAbandoned,
-    ExperimentFinished,
-    ExperimentStarted,
-    FinalPlanRan,
-    ObservationMade,
-    SuggestionCleared,
-    SuggestionMade,
-)
-from controller.terms import Terms
-from instruments.effects import Effect
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The experiment in flight."""
-
-    experiment_id: str
-    suggestion_id: str
-    attempt: int
-    effect: Effect
-    finished: ExperimentFinished | None = None
+from agents.protocols import Measured, Observation, Suggestion
+from controller.standing import Running, Upkept, due
+from controller.terms import Terms, UpkeepTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +27,23 @@ class CampaignState:
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Suggestions that may not run, and why, until the agent is told (by an observation)."""
     running: Running | None = None
+    abandoned: Mapping[str, Running] = field(default_factory=dict)
+    """Experiments that were given up without an outcome, by id; a person may know more."""
+    begun: Mapping[str, str] = field(default_factory=dict)
+    """The suggestion of each experiment that was ever started, by the experiment's id."""
     experiments: int = 0
     observations: tuple[Observation, ...] = ()
+    retracted: tuple[str, ...] = ()
+    """Experiments whose observations were taken back."""
+    unfit: str = ""
+    """Why nothing can be measured before the measuring conditions hold again."""
+    unfit_since: float = 0.0
+    upkept: Mapping[str, Upkept] = field(default_factory=dict)
+    upkeep_runs: int = 0
+    calibration: Mapping[str, Measured] = field(default_factory=dict)
+    """The latest values of upkeep, which later measurements are reduced with."""
+    used: Mapping[str, float] = field(default_factory=dict)
+    """How much of each stock was used up."""
     bench: Mapping[str, Any] = field(default_factory=dict)
     bench_time: float = 0.0
     stop_reason: str = ""
@@ -66,9 +56,20 @@ class CampaignState:
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """The ids of suggestions whose outcome isn't known yet, oldest first."""
-        in_flight = (self.running.suggestion_id,) if self.running else ()
-        return in_flight + self.cleared + self.waiting
+        """The ids of suggestions whose outcome isn't known yet, oldest first.
+
+        Where values are used only once, those of retracted experiments too: what they used up
+        doesn't come back.
+        """
+        in_flight = tuple(one.suggestion_id for one in self.in_flight)
+        spent = tuple(self.begun[name] for name in self.retracted if name in self.begun)
+        return (spent if self.terms.once else ()) + in_flight + self.cleared + self.waiting
+
+    @property
+    def in_flight(self) -> tuple[Running, ...]:
+        """The experiments that have begun and whose outcome isn't known."""
+        running = () if self.running is None else (self.running,)
+        return (*running, *self.abandoned.values())
 
     @property
     def final_number(self) -> int:
@@ -80,110 +81,47 @@ class CampaignState:
         target = self.terms.target
         return target is not None and any(map(target.reached, self.observations))
 
+    def short_of(self, consumes: Mapping[str, float]) -> tuple[str, ...]:
+        """Return the stocks of which less is left than *consumes* says."""
+        slack = 1.0 + 1e-9
+        return tuple(
+            name
+            for name, amount in consumes.items()
+            if name in self.terms.stock
+            and self.used.get(name, 0.0) + amount > self.terms.stock[name] * slack
+        )
 
-def apply(state: CampaignState, event: Event, stamp: float) -> CampaignState:
-    """Return *state* after *event*, which was journalled at campaign time *stamp* (s)."""
-    return replace(_apply(event, state, stamp), latest=stamp)
+    def upkeep_due(self) -> UpkeepTerms | None:
+        """Return the upkeep that is due before the next experiment, None when there is none."""
+        latest = self.observations[-1] if self.observations else None
+        baseline = Upkept(stamp=self.started)
+        for one in self.terms.upkeep:
+            first = one.name not in self.upkept
+            if first and one.at_start:
+                return one
+            if due(one, self.upkept.get(one.name, baseline), self.upkept_now(), latest):
+                return one
+        return None
 
+    @property
+    def upkept_in_vain(self) -> tuple[str, ...]:
+        """The names of upkeep that failed as often as it is tried, when it ran last."""
+        return tuple(name for name, last in self.upkept.items() if last.tried_in_vain)
 
-@singledispatch
-def _apply(event: Any, state: CampaignState, stamp: float) -> CampaignState:
-    raise TypeError(f"{type(event).__name__} is not an event that a campaign knows at {stamp}")
+    def upkept_now(self, failures: int = 0) -> Upkept:
+        """Return what is noted of upkeep that runs now, after so many *failures* in a row."""
+        seen = self.observations[-1].experiment if self.observations else ""
+        return Upkept(self.experiments, self.latest, seen, failures)
 
-
-@_apply.register
-def _(event: CampaignStarted, state: CampaignState, stamp: float) -> CampaignState:
-    return replace(
-        state,
-        campaign_id=event.campaign_id,
-        seed=event.seed,
-        limits=event.limits,
-        started=stamp,
-    )
-
-
-@_apply.register
-def _(event: SuggestionMade, state: CampaignState, stamp: float) -> CampaignState:
-    suggestion = event.suggestion
-    return replace(
-        state,
-        suggestions={**state.suggestions, suggestion.id: suggestion},
-        waiting=(*state.waiting, suggestion.id),
-    )
-
-
-@_apply.register
-def _(event: SuggestionCleared, state: CampaignState, stamp: float) -> CampaignState:
-    waiting = tuple(name for name in state.waiting if name != event.suggestion_id)
-    if event.allowed:
-        return replace(state, waiting=waiting, cleared=(*state.cleared, event.suggestion_id))
-    refused = {**state.refused, event.suggestion_id: event.reasons}
-    return replace(state, waiting=waiting, refused=refused)
-
-
-@_apply.register
-def _(event: ExperimentStarted, state: CampaignState, stamp: float) -> CampaignState:
-    running = Running(event.experiment_id, event.suggestion_id, event.attempt, event.effect)
-    return replace(
-        state,
-        cleared=tuple(name for name in state.cleared if name != event.suggestion_id),
-        running=running,
-        experiments=state.experiments + (event.attempt == 1),
-        final_done=False,
-    )
-
-
-@_apply.register
-def _(event: ExperimentFinished, state: CampaignState, stamp: float) -> CampaignState:
-    if state.running is None:
-        raise ValueError(f"experiment {event.experiment_id} finished without having started")
-    running = replace(state.running, finished=event)
-    return replace(state, running=running, bench=event.bench, bench_time=stamp)
-
-
-@_apply.register
-def _(event: ExperimentAbandoned, state: CampaignState, stamp: float) -> CampaignState:
-    return replace(state, running=None, stop_reason=event.reason)
-
-
-@_apply.register
-def _(event: ObservationMade, state: CampaignState, stamp: float) -> CampaignState:
-    observation = event.observation
-    running = state.running
-    if running is not None and running.experiment_id == observation.experiment:
-        running = None
-    return replace(
-        state,
-        running=running,
-        refused={k: v for k, v in state.refused.items() if k != observation.experiment},
-        observations=(*state.observations, observation),
-    )
-
-
-@_apply.register
-def _(event: FinalPlanRan, state: CampaignState, stamp: float) -> CampaignState:
-    return replace(
-        state,
-        final_plans=state.final_plans + 1,
-        final_done=True,
-        final_failure="" if event.succeeded else event.reason or "no reason given",
-        bench=event.bench,
-        bench_time=stamp,
-    )
-
-
-@_apply.register
-def _(event: CampaignResumed, state: CampaignState, stamp: float) -> CampaignState:
-    return replace(
-        state,
-        resumptions=state.resumptions + 1,
-        final_done=state.final_done and not state.final_failure,
-    )
-
-
-@_apply.register
-def _(event: CampaignStopped, state: CampaignState, stamp: float) -> CampaignState:
-    return replace(state, stop_reason=event.reason)
+    def reused(self, suggestion: Suggestion) -> tuple[str, ...]:
+        """Return which values of *suggestion* may be used once and were, in words."""
+        others = [o.parameters for o in self.observations]
+        others += [self.suggestions[n].parameters for n in self.pending if n != suggestion.id]
+        return tuple(
+            f"{name} = {suggestion.parameters[name]}: used already"
+            for name in self.terms.once
+            if any(point.get(name) == suggestion.parameters[name] for point in others)
+        )
 
 
 def best_observation(state: CampaignState) -> Observation | None:

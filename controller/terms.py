@@ -1,14 +1,22 @@
 """What a campaign was started with, as far as deciding what to do next needs it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import NormalDist
 
 from agents.protocols import Objective, Observation
 from controller.campaign import Autonomy, Campaign
+from controller.days import Upkeep
+from controller.units import seconds
 
 FAILURES_IN_A_ROW = 3
 """So many failed experiments, one after the other, say that the bench is ill, not the points."""
+
+LOSSES_IN_A_ROW = 5
+"""So many lost attempts at one experiment, without a restart of the campaign between them."""
+TRIES = 2
+"""Upkeep that fails is tried so often, then left until it is due again."""
 
 
 class Stop(StrEnum):
@@ -22,6 +30,12 @@ class Stop(StrEnum):
     FAILURES = f"{FAILURES_IN_A_ROW} experiments failed one after the other"
     ADVISED = "advise: suggestions were made, nothing is run"
     DECLINED = "declined by a person"
+    STOCK = "stock: not enough is left for the next experiment"
+    LOST = (
+        f"an experiment was lost {LOSSES_IN_A_ROW} times, one after the other: see to the bench, "
+        "then say with `heliostat resolve` that it was not done"
+    )
+    UPKEEP = f"required upkeep failed {TRIES} times, one after the other"
     UNDECIDED = "an experiment not to be repeated was interrupted: a person must say if it was done"
 
 
@@ -46,6 +60,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class UpkeepTerms:
+    """When upkeep is due: at the start, after so many experiments, after so long, or by a score."""
+
+    name: str
+    at_start: bool = True
+    experiments: int | None = None
+    time_s: float | None = None
+    metric: str = ""
+    above: float = 0.0
+    """Due when the last measurement's quality score *metric* is above this."""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What the campaign was started with, as far as deciding what to do next needs it."""
 
@@ -55,6 +83,10 @@ class Terms:
     target: Target | None = None
     advise: bool = False
     final_plan: str | None = None
+    upkeep: tuple[UpkeepTerms, ...] = ()
+    stock: Mapping[str, float] = field(default_factory=dict)
+    once: tuple[str, ...] = ()
+    """Parameters none of whose values may be used a second time."""
 
 
 def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
@@ -71,4 +103,24 @@ def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
         target=target,
         advise=campaign.autonomy is Autonomy.ADVISE,
         final_plan=None if campaign.finally_ is None else campaign.finally_.name,
+        upkeep=tuple(map(_upkeep_terms, campaign.upkeep)),
+        stock=dict(campaign.stock or {}),
+        once=tuple(
+            name
+            for name, range_ in (campaign.space or {}).items()
+            if getattr(range_, "once", False)
+        ),
+    )
+
+
+def _upkeep_terms(upkeep: Upkeep) -> UpkeepTerms:
+    every, when = upkeep.every, upkeep.when
+    return UpkeepTerms(
+        name=upkeep.name,
+        at_start=upkeep.at_start,
+        experiments=None if every is None else every.experiments,
+        time_s=None if every is None or every.time is None else seconds(every.time),
+        metric="" if when is None else when.metric,
+        above=0.0 if when is None else when.above,
+        required=upkeep.required,
     )

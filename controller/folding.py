@@ -1,0 +1,302 @@
+"""The campaign as its events tell it: a pure fold, no clock, no I/O, no randomness."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+from agents.protocols import Observation, Quality
+from controller.campaign import Campaign
+from controller.events import (
+    CampaignResumed,
+    CampaignRevised,
+    CampaignStarted,
+    CampaignStopped,
+    ConditionsHeld,
+    Event,
+    ExperimentAbandoned,
+    ExperimentFinished,
+    ExperimentLost,
+    ExperimentResolved,
+    ExperimentStarted,
+    FinalPlanRan,
+    ObservationAmended,
+    ObservationMade,
+    ObservationRetracted,
+    ObservationTold,
+    SuggestionCleared,
+    SuggestionMade,
+    UpkeepRan,
+)
+from controller.standing import Running, Upkept
+from controller.state import CampaignState
+from controller.terms import Stop, terms_of
+
+
+def apply(state: CampaignState, event: Event, stamp: float) -> CampaignState:
+    """Return *state* after *event*, which was journalled at campaign time *stamp* (s)."""
+    return replace(_apply(event, state, stamp), latest=stamp)
+
+
+@singledispatch
+def _apply(event: Any, _state: CampaignState, stamp: float) -> CampaignState:
+    raise TypeError(f"{type(event).__name__} is not an event that a campaign knows at {stamp}")
+
+
+@_apply.register
+def _(event: CampaignStarted, state: CampaignState, stamp: float) -> CampaignState:
+    return replace(
+        state,
+        campaign_id=event.campaign_id,
+        seed=event.seed,
+        limits=event.limits,
+        started=stamp,
+    )
+
+
+@_apply.register
+def _(event: SuggestionMade, state: CampaignState, _stamp: float) -> CampaignState:
+    suggestion = event.suggestion
+    return replace(
+        state,
+        suggestions={**state.suggestions, suggestion.id: suggestion},
+        waiting=(*state.waiting, suggestion.id),
+    )
+
+
+@_apply.register
+def _(event: SuggestionCleared, state: CampaignState, _stamp: float) -> CampaignState:
+    waiting = tuple(name for name in state.waiting if name != event.suggestion_id)
+    if event.allowed:
+        return replace(state, waiting=waiting, cleared=(*state.cleared, event.suggestion_id))
+    refused = {**state.refused, event.suggestion_id: event.reasons}
+    return replace(state, waiting=waiting, refused=refused)
+
+
+@_apply.register
+def _(event: ExperimentStarted, state: CampaignState, _stamp: float) -> CampaignState:
+    before = _in_flight(state, event.experiment_id)
+    experiments = state.experiments + (before is None)
+    running = Running(
+        event.experiment_id,
+        event.suggestion_id,
+        event.attempt,
+        event.effect,
+        number=experiments if before is None else before.number,
+        losses=0 if before is None else before.losses,
+    )
+    return replace(
+        state,
+        cleared=tuple(name for name in state.cleared if name != event.suggestion_id),
+        running=running,
+        abandoned=_without(state.abandoned, event.experiment_id),
+        begun={**state.begun, event.experiment_id: event.suggestion_id},
+        experiments=experiments,
+        used=_added(state.used, event.consumes),
+        final_done=False,
+    )
+
+
+@_apply.register
+def _(event: ExperimentFinished, state: CampaignState, stamp: float) -> CampaignState:
+    if state.running is None:
+        raise ValueError(f"experiment {event.experiment_id} finished without having started")
+    running = replace(state.running, finished=event, losses=0)
+    state = replace(state, running=running, bench=event.bench, bench_time=stamp)
+    return _unfit(state, event.unfit, stamp)
+
+
+@_apply.register
+def _(event: ExperimentLost, state: CampaignState, _stamp: float) -> CampaignState:
+    if state.running is None:
+        raise ValueError(f"experiment {event.experiment_id} was lost without having started")
+    running = replace(state.running, lost=True, losses=state.running.losses + 1)
+    return replace(state, running=running)
+
+
+@_apply.register
+def _(event: ExperimentAbandoned, state: CampaignState, _stamp: float) -> CampaignState:
+    given_up = _in_flight(state, event.experiment_id)
+    if given_up is None:
+        raise ValueError(f"experiment {event.experiment_id} was given up without having started")
+    left = replace(given_up, resolution=None)
+    running = state.running
+    return replace(
+        state,
+        running=None if running and running.experiment_id == event.experiment_id else running,
+        abandoned={**state.abandoned, event.experiment_id: left},
+        stop_reason=event.reason,
+    )
+
+
+@_apply.register
+def _(event: ExperimentResolved, state: CampaignState, _stamp: float) -> CampaignState:
+    one = _in_flight(state, event.experiment_id)
+    if one is None:
+        raise ValueError(f"experiment {event.experiment_id} is not one that waits for a word")
+    resolved = replace(one, resolution=event, losses=0)
+    if state.running is not None and state.running.experiment_id == event.experiment_id:
+        return replace(state, running=resolved, stop_reason="")
+    abandoned = {**state.abandoned, event.experiment_id: resolved}
+    return replace(state, abandoned=abandoned, stop_reason="")
+
+
+@_apply.register
+def _(_event: ConditionsHeld, state: CampaignState, _stamp: float) -> CampaignState:
+    return replace(state, unfit="")
+
+
+@_apply.register
+def _(event: UpkeepRan, state: CampaignState, stamp: float) -> CampaignState:
+    state = replace(
+        state,
+        upkeep_runs=state.upkeep_runs + 1,
+        final_done=False,
+        bench=event.bench,
+        bench_time=stamp,
+        latest=stamp,
+    )
+    if event.unfit:
+        return _unfit(state, event.unfit, stamp)
+    before = state.upkept.get(event.name, Upkept()).failures
+    now = state.upkept_now(0 if event.succeeded else before + 1)
+    return replace(
+        state,
+        upkept={**state.upkept, event.name: now},
+        calibration={**state.calibration, **event.values},
+    )
+
+
+@_apply.register
+def _(event: ObservationMade, state: CampaignState, _stamp: float) -> CampaignState:
+    return _observed(state, event.observation)
+
+
+@_apply.register
+def _(event: ObservationTold, state: CampaignState, _stamp: float) -> CampaignState:
+    known = event.observation.experiment in state.abandoned
+    reason = "" if known and state.stop_reason == Stop.UNDECIDED else state.stop_reason
+    return _observed(replace(state, stop_reason=reason), event.observation)
+
+
+@_apply.register
+def _(event: ObservationAmended, state: CampaignState, _stamp: float) -> CampaignState:
+    return _corrected(
+        state,
+        (
+            _amended(one, event) if one.experiment == event.experiment_id else one
+            for one in state.observations
+        ),
+    )
+
+
+@_apply.register
+def _(event: ObservationRetracted, state: CampaignState, _stamp: float) -> CampaignState:
+    state = replace(state, retracted=(*state.retracted, event.experiment_id))
+    return _corrected(
+        state, (one for one in state.observations if one.experiment != event.experiment_id)
+    )
+
+
+@_apply.register
+def _(event: FinalPlanRan, state: CampaignState, stamp: float) -> CampaignState:
+    return replace(
+        state,
+        final_plans=state.final_plans + 1,
+        final_done=True,
+        final_failure="" if event.succeeded else event.reason or "no reason given",
+        bench=event.bench,
+        bench_time=stamp,
+    )
+
+
+@_apply.register
+def _(_event: CampaignResumed, state: CampaignState, _stamp: float) -> CampaignState:
+    running = state.running
+    return replace(
+        state,
+        running=None if running is None else replace(running, losses=0),
+        resumptions=state.resumptions + 1,
+        final_done=state.final_done and not state.final_failure,
+    )
+
+
+@_apply.register
+def _(event: CampaignRevised, state: CampaignState, _stamp: float) -> CampaignState:
+    campaign = Campaign.model_validate(event.campaign["campaign"])
+    wanted = tuple(one.objective() for one in campaign.objectives) or state.terms.objectives
+    undecided = state.stop_reason == Stop.UNDECIDED
+    again = {name: _again(one, event) for name, one in state.abandoned.items()}
+    return replace(
+        state,
+        terms=terms_of(campaign, wanted),
+        seed=campaign.seed,
+        limits=event.limits,
+        abandoned=again,
+        upkept={name: replace(one, failures=0) for name, one in state.upkept.items()},
+        stop_reason=state.stop_reason if undecided else "",
+    )
+
+
+@_apply.register
+def _(event: CampaignStopped, state: CampaignState, _stamp: float) -> CampaignState:
+    return replace(state, stop_reason=event.reason)
+
+
+def _again(one: Running, event: CampaignRevised) -> Running:
+    """Return the abandoned experiment *one*, to be done again if that needs nobody's word."""
+    if not one.repeatable or one.resolution is not None:
+        return one
+    word = ExperimentResolved(
+        experiment_id=one.experiment_id,
+        outcome="not_done",
+        person=event.person,
+        reason=event.reason,
+    )
+    return replace(one, resolution=word, losses=0)
+
+
+def _in_flight(state: CampaignState, experiment_id: str) -> Running | None:
+    return next((one for one in state.in_flight if one.experiment_id == experiment_id), None)
+
+
+def _without(many: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in many.items() if key != name}
+
+
+def _added(many: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    return {**many, **{name: many.get(name, 0.0) + amount for name, amount in more.items()}}
+
+
+def _unfit(state: CampaignState, why: str, stamp: float) -> CampaignState:
+    return replace(state, unfit=why, unfit_since=stamp) if why else state
+
+
+def _observed(state: CampaignState, observation: Observation) -> CampaignState:
+    running = state.running
+    if running is not None and running.experiment_id == observation.experiment:
+        running = None
+    return replace(
+        state,
+        running=running,
+        abandoned=_without(state.abandoned, observation.experiment),
+        refused=_without(state.refused, observation.experiment),
+        observations=(*state.observations, observation),
+    )
+
+
+def _amended(observation: Observation, event: ObservationAmended) -> Observation:
+    """Return *observation* with the values that a person has given it, which are believed."""
+    quality = Quality(
+        reasons=(f"amended by {event.person}: {event.reason}",),
+        scores=observation.quality.scores,
+    )
+    values = {**observation.values, **event.values}
+    return replace(observation, values=values, quality=quality, feasible=True)
+
+
+def _corrected(state: CampaignState, observations: Iterable[Observation]) -> CampaignState:
+    """Return *state* with other *observations*; it goes on where they were why it had stopped."""
+    state = replace(state, observations=tuple(observations))
+    reached = state.stop_reason == Stop.GOAL and not state.goal_reached()
+    return replace(state, stop_reason="") if reached else state
