@@ -161,6 +161,8 @@ class Incoming:
             return False, self._reply(request, kept)
         if step == "inquiry":
             return False, Reply(route, Envelope(step="unknown", id=request))
+        if envelope.before is not None and envelope.before < now:
+            return False, None  # given up; whoever asks again under this id is new
         self._open[request] = _Kept(route)
         return True, None
 

@@ -4,6 +4,8 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import zmq
 
@@ -14,6 +16,9 @@ from controller.bus.wire import MAX_FRAME_BYTES
 LINGER_MS = 500
 """How long a closing socket tries to hand over what it still holds."""
 _MAX_PATH_BYTES = 107  # of a Unix socket: sockaddr_un.sun_path, less its closing zero
+
+_BATCH = 256  # frames taken in before anything else is looked at
+_T = TypeVar("_T")
 
 Keys = ServerKeys | ClientKeys
 
@@ -74,6 +79,27 @@ class Station:
             self._admission()
         self.context.term()
         os.close(self._bell)
+
+
+def drained(queue: "SimpleQueue[_T]") -> list[_T]:
+    """Return what is in *queue*, without waiting."""
+    taken: list[_T] = []
+    while True:
+        try:
+            taken.append(queue.get_nowait())
+        except Empty:
+            return taken
+
+
+def received(socket: "zmq.Socket[bytes]") -> list[list[bytes]]:
+    """Return the frames that have arrived at *socket*, some hundred at most, without waiting."""
+    taken: list[list[bytes]] = []
+    while len(taken) < _BATCH:
+        try:
+            taken.append(socket.recv_multipart(zmq.NOBLOCK))
+        except zmq.Again:
+            break
+    return taken
 
 
 def _require_usable(address: str, keys: Keys | None, kind: type[Keys]) -> None:

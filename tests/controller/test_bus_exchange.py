@@ -203,6 +203,15 @@ def test_a_request_that_was_withdrawn_is_not_sent_again() -> None:
     assert not outgoing.receive(Envelope(step="answer", id="a", body=b"y"), 1.0)
 
 
+def test_a_request_that_was_given_up_is_not_begun_but_may_be_asked_again() -> None:
+    incoming = Incoming()
+    late = Envelope(step="request", id="a", body=b"q", before=5.0)
+
+    assert incoming.receive(b"x", late, 6.0) == (False, None)
+    assert incoming.receive(b"x", Envelope(step="request", id="a", body=b"q"), 7.0) == (True, None)
+    assert incoming.receive(b"x", late, 8.0)[1] == incoming.acknowledge("a")
+
+
 def test_an_answer_that_did_not_arrive_is_kept_for_ten_minutes_however_many_follow() -> None:
     incoming = Incoming()
     _answered(incoming, "first", 0.0, arrived=False)
