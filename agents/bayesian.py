@@ -18,7 +18,7 @@ from agents.listed import Ranked, best_listed
 from agents.options import BayesianOptions
 from agents.protocols import Alternative, Objective, Observation, Parameters, Prediction, Suggestion
 from agents.sobol import next_points
-from agents.space import Key, Space
+from agents.space import Space
 from agents.surrogate import FitError, one_thread
 
 NAME = "bayesian/2"
@@ -89,6 +89,8 @@ class BayesianAgent:
 
     def _next(self, waiting: Sequence[Suggestion]) -> Suggestion | None:
         """Return one more suggestion beside those *waiting*; None when the space has no more."""
+        if self._history.spent(waiting).exhausted:
+            return None
         first = self._first_points()
         if len(self._history) + len(waiting) < first:
             return self._spread(waiting, "sobol", f"One of the first {first} space-filling points.")
@@ -155,18 +157,22 @@ class BayesianAgent:
         acting = main.with_failures(self._history.failed())
         elsewhere = [suggestion.parameters for suggestion in waiting]
         elsewhere += self._history.blind(main.objective.name)
-        taken = self._history.taken(waiting)
         if self._space.listed is not None:
-            model, ranked = LISTED, best_listed(acting, elsewhere, taken)
+            taken, spent = self._history.taken(waiting), self._history.spent(waiting)
+            model, ranked = LISTED, best_listed(acting, elsewhere, taken, spent)
         else:
             stream = stream_of(self._seed, len(self._history), waiting)
-            model, ranked = SEARCHED, self._searched(acting, elsewhere, taken, stream)
+            model, ranked = SEARCHED, self._searched(acting, elsewhere, waiting, stream)
         if not ranked:
             return self._spread(waiting, "sobol", "The model found no untried point.")
         return self._explained(ranked, model, beliefs, waiting)
 
     def _searched(
-        self, acting: Belief, elsewhere: Sequence[Parameters], taken: set[Key], stream: int
+        self,
+        acting: Belief,
+        elsewhere: Sequence[Parameters],
+        waiting: Sequence[Suggestion],
+        stream: int,
     ) -> list[Ranked]:
         """Return the points of greatest expected improvement that were found."""
         from linear_operator.utils.errors import NotPSDError
@@ -177,7 +183,8 @@ class BayesianAgent:
         places = self._space.encode(elsewhere)
         try:
             acquisition = Acquisition(acting, places, stream, self._options.samples)
-            target = Target(self._space, acquisition, acquisition.function, frozenset(taken))
+            taken, spent = self._history.taken(waiting), self._history.spent(waiting)
+            target = Target(self._space, acquisition, acquisition.function, frozenset(taken), spent)
             good = self._best_measured(acting)
             return best_searched(target, good, self._options.restarts, stream)
         except NotPSDError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from agents.digest import canonical, plain
+from agents.once import Spent
 from agents.protocols import Measured, Observation, Parameters, Suggestion
 from agents.space import Space
 
@@ -54,6 +55,11 @@ class History:
         points = [observation.parameters for observation in self.observations]
         points += [suggestion.parameters for suggestion in pending]
         return {self.space.key(point) for point in points}
+
+    def spent(self, pending: Sequence[Suggestion]) -> Spent:
+        """Return what was used up of values that may be used once, *pending* points included."""
+        points = [observation.parameters for observation in self.observations]
+        return Spent.of(self.space, [*points, *(suggestion.parameters for suggestion in pending)])
 
 
 def stream_of(seed: int, known: int, pending: Sequence[Suggestion]) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.belief import Belief
+from agents.once import Spent
 from agents.protocols import Parameters
 from agents.space import Key
 
@@ -32,14 +33,21 @@ class Ranked:
     value: float
 
 
-def best_listed(belief: Belief, elsewhere: Sequence[Parameters], taken: set[Key]) -> list[Ranked]:
+def best_listed(
+    belief: Belief, elsewhere: Sequence[Parameters], taken: set[Key], spent: Spent
+) -> list[Ranked]:
     """Return the most promising points that the space lists and that aren't *taken*, best first.
 
-    *elsewhere* are points that will be known, or gave nothing: little is to be learned there.
+    Nor do they use what is *spent*. *elsewhere* are points that will be known, or gave nothing:
+    little is to be learned there.
     """
     space = belief.space
     points = space.listed or ()
-    free = [row for row, point in enumerate(points) if space.key(point) not in taken]
+    free = [
+        row
+        for row, point in enumerate(points)
+        if space.key(point) not in taken and spent.free(point)
+    ]
     if not free:
         return []
     values = optimism(belief, space.encode(elsewhere), space.encoded_list[free])

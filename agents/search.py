@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from agents.acquisition import jitter_is_fine
 from agents.listed import SHOWN, Ranked
-from agents.parameters import Categorical, Continuous
+from agents.once import Spent
+from agents.parameters import Categorical, Continuous, Parameter
 from agents.protocols import Parameters, Value
 from agents.space import Key, Space
 
@@ -57,6 +58,7 @@ class Target:
     score: Score
     function: AcquisitionFunction
     taken: frozenset[Key]
+    spent: Spent
 
 
 def best_searched(
@@ -68,12 +70,12 @@ def best_searched(
     same points.
     """
     space = target.space
-    found = _ranked(target, starting_points(space, good, seed))
+    found = _ranked(target, target.spent.renewed(starting_points(space, good, seed)))
     for turn in range(ROUNDS):
         before = found[0].value if found else -np.inf
         starts = _apart(space, found, restarts if turn == 0 else AGAIN)
         found = _ranked(target, [*_climbed(target, starts), *_points(found)])
-        found = _ranked(target, [*_varied(space, _points(found)[:AGAIN]), *_points(found)])
+        found = _ranked(target, [*_varied(target, _points(found)[:AGAIN]), *_points(found)])
         if not _has_levels(space) or not found or found[0].value <= before + ENOUGH:
             break
     return _apart(space, found, SHOWN)
@@ -100,7 +102,9 @@ def _ranked(target: Target, points: Iterable[Parameters]) -> list[Ranked]:
     kept = {
         space.key(point): point
         for point in points
-        if space.key(point) not in target.taken and not space.check(point)
+        if space.key(point) not in target.taken
+        and target.spent.free(point)
+        and not space.check(point)
     }
     if not kept:
         return []
@@ -215,16 +219,23 @@ def _has_levels(space: Space) -> bool:
     return any(not isinstance(parameter, Continuous) for parameter in space.parameters)
 
 
-def _varied(space: Space, points: Sequence[Parameters]) -> list[Parameters]:
+def _varied(target: Target, points: Sequence[Parameters]) -> list[Parameters]:
     """Return *points* with one discrete or categorical parameter changed at a time."""
+    space = target.space
     varied: list[Parameters] = []
     for point in points:
         for parameter in space.parameters:
             varied.extend(
                 space.repaired({**point, parameter.name: level})
-                for level in _levels(parameter.levels, point[parameter.name])
+                for level in _levels(_offered(target, parameter), point[parameter.name])
             )
     return varied
+
+
+def _offered(target: Target, parameter: Parameter) -> Sequence[Value] | None:
+    """Return the levels of *parameter* that are left; None where it has none."""
+    once = parameter.name in target.spent.used
+    return target.spent.left(parameter.name) if once else parameter.levels
 
 
 def _levels(levels: Sequence[Value] | None, now: Value) -> list[Value]:

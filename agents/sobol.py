@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agents.history import History
+from agents.once import Spent
 from agents.options import SobolOptions
 from agents.protocols import Objective, Observation, Suggestion, Value
 from agents.space import Space
@@ -17,9 +18,36 @@ def next_points(
 
     Fewer where the space has no more.
     """
+    if history.space.once:
+        return _next_unspent(history, count, pending, seed)
     taken = history.taken(pending)
     points = history.space.sample(len(history) + len(pending) + count, seed)
     return [point for point in points if history.space.key(point) not in taken][:count]
+
+
+def _next_unspent(
+    history: History, count: int, pending: Sequence[Suggestion], seed: int
+) -> list[dict[str, Value]]:
+    """Return the next *count* points of the sequence of *seed*, with values that are left.
+
+    One after the other: what one uses the next one can't. Where all points can be listed, the
+    first ones that are left.
+    """
+    space, spent = history.space, history.spent(pending)
+    known = len(history) + len(pending)
+    many = known + count if space.listed is None else len(space.listed)
+    points = space.sample(many, seed)
+    if space.listed is None:
+        points = points[known:] or points
+    found: list[dict[str, Value]] = []
+    for point in points:
+        used = Spent.of(space, found).used
+        now = Spent(space, {name: spent.used[name] | used[name] for name in used})
+        renewed = now.renewed([point]) if space.listed is None else [point]
+        found += [dict(one) for one in renewed if now.free(one)]
+        if len(found) >= count:
+            break
+    return found[:count]
 
 
 class SobolAgent:

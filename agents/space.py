@@ -48,9 +48,11 @@ class Space(Box):
     constraints: tuple[LinearConstraint, ...] = ()
     forbidden: tuple[ForbiddenRegion, ...] = ()
     pool: tuple[Parameters, ...] | None = None
+    once: tuple[str, ...] = ()
+    """Parameters none of whose values may be used a second time (see ``agents.once``)."""
 
     def __post_init__(self) -> None:
-        for field in ("parameters", "constraints", "forbidden"):
+        for field in ("parameters", "constraints", "forbidden", "once"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
         self._check_names()
         if self.pool is None:
@@ -209,6 +211,13 @@ class Space(Box):
         if repeated:
             raise SpaceError(f"space: parameter names repeat: {', '.join(sorted(repeated))}")
         conditions = [condition for region in self.forbidden for condition in region.conditions]
+        for name in self.once:
+            if isinstance(self._by_name.get(name), (Continuous, type(None))):
+                levels = [p.name for p in self.parameters if not isinstance(p, Continuous)]
+                raise SpaceError(
+                    f"parameter {name!r}: can't be used once; parameters with values that can be "
+                    f"counted: {', '.join(levels) or 'none'}"
+                )
         for constraint in (*self.constraints, *conditions):
             for name in constraint.coefficients:
                 if isinstance(self._by_name.get(name), (Categorical, type(None))):

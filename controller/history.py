@@ -4,9 +4,10 @@ from functools import reduce
 from pathlib import Path
 
 from controller.errors import JournalBroken
-from controller.events import CampaignStarted
+from controller.events import CampaignRevised, CampaignStarted
 from controller.folding import apply
 from controller.journal import Record
+from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.terms import Terms
 
@@ -21,6 +22,16 @@ def started_of(records: list[Record], directory: Path) -> CampaignStarted:
     if not isinstance(records[0].event, CampaignStarted):
         raise JournalBroken(f"{directory}: its journal doesn't begin with a campaign's start")
     return records[0].event
+
+
+def resolved_of(records: list[Record], directory: Path) -> ResolvedCampaign:
+    """Return the campaign in force: as it began, or as it was last revised.
+
+    Raises JournalBroken when the first event isn't a campaign's start.
+    """
+    started = started_of(records, directory)
+    revised = [r.event.campaign for r in records if isinstance(r.event, CampaignRevised)]
+    return ResolvedCampaign.model_validate(revised[-1] if revised else started.campaign)
 
 
 def fold(records: list[Record], terms: Terms) -> CampaignState:

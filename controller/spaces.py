@@ -124,7 +124,9 @@ def space_of(campaign: Campaign, table: Table | None = None) -> Space:
         columns = tuple(column_parameter(column) for column in table.parameters)
         return Space(columns, constraints, regions, tuple(table.pool))
     ranges = campaign.space or {}
-    return Space(tuple(_parameter(n, r) for n, r in ranges.items()), constraints, regions)
+    parameters = tuple(_parameter(name, range_) for name, range_ in ranges.items())
+    once = tuple(name for name, range_ in ranges.items() if getattr(range_, "once", False))
+    return Space(parameters, constraints, regions, once=once)
 
 
 def objectives_of(campaign: Campaign, table: Table | None = None) -> tuple[Objective, ...]:

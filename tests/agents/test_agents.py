@@ -49,7 +49,13 @@ SPACES = {
         (Continuous("x", 0, 1), Categorical("k", ("a", "bb"))),
         pool=tuple({"x": i / 19 + 1e-17, "k": k} for i in range(20) for k in ("a", "bb")),
     ),
+    "spots": Space((Continuous("x", 0, 1), Integer("spot", 1, 14)), once=("spot",)),
+    "spots of a grid": Space(
+        (Discrete("d", (1.0, 2.0, 5.0)), Categorical("well", tuple("abcdefghijklmn"))),
+        once=("well",),
+    ),
 }
+ONCE = {"spots": "spot", "spots of a grid": "well"}
 EVERY = pytest.mark.parametrize(
     ("agent", "space"), [(agent, space) for agent in AGENTS for space in SPACES]
 )
@@ -175,6 +181,33 @@ def test_a_pool_is_used_up_without_repeats_and_then_nothing_is_suggested(agent):
 
     assert len({SPACES["pool"].key(s.parameters) for s in first}) == size
     assert asked.ask(3) == []
+
+
+@EACH
+@pytest.mark.parametrize("space", ONCE)
+def test_what_may_be_used_once_is_never_used_again_and_ends_the_suggestions(agent, space):
+    asked, used = built(agent, space), []
+
+    while suggestions := asked.ask(2):
+        used += [suggestion.parameters[ONCE[space]] for suggestion in suggestions]
+        asked.tell([observed(s.parameters, len(used) + i) for i, s in enumerate(suggestions)])
+
+    assert len(used) == len(set(used)) == 14
+    assert asked.ask(1) == []
+
+
+@EACH
+@pytest.mark.parametrize("space", ONCE)
+def test_what_is_pending_or_failed_has_used_its_spot_as_well(agent, space):
+    asked = built(agent, space)
+    pending = asked.ask(6)
+    failed = asked.ask(5, pending)
+    asked.tell([Observation(f"e{i}", s.parameters, feasible=False) for i, s in enumerate(failed)])
+
+    last = asked.ask(9, pending)
+
+    used = [s.parameters[ONCE[space]] for s in (*pending, *failed, *last)]
+    assert len(used) == len(set(used)) == 14
 
 
 @EACH

@@ -1,0 +1,238 @@
+"""People's words on results: tell, amend, retract, and resolve what nobody else can decide.
+
+Taken by the process that runs the campaign, if one does; else written into the journal here.
+"""
+
+import getpass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from agents.space import Space
+from controller.benches import words_of
+from controller.corrections import reason_against
+from controller.documents import FOLDER as DOCUMENTS
+from controller.documents import read_file
+from controller.errors import CampaignInUse, ConfigurationError, JournalBroken
+from controller.events import (
+    Event,
+    ExperimentResolved,
+    ObservationAmended,
+    ObservationRetracted,
+)
+from controller.history import fold, resolved_of
+from controller.journal import Journal, locked, read, require_campaign
+from controller.processes.launch import FILE, FOLDER, Launch
+from controller.resolving import ResolvedCampaign
+from controller.state import CampaignState
+from controller.telling import (
+    Row,
+    Told,
+    campaigned,
+    events_of,
+    experiment_of,
+    measured_of,
+    pair_of,
+    rows_of,
+)
+from controller.terms import terms_of
+
+OK = 0
+TIMEOUT_S = 60.0
+"""How long the process that runs a campaign may take to journal what it is sent (real seconds)."""
+
+Make = Callable[[CampaignState], Sequence[Event]]
+"""Returns a person's events for a campaign in this state; raises ConfigurationError."""
+
+
+class Outcome(StrEnum):
+    """What a person says of an experiment whose end nobody saw."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+    DISCARD = "discard"
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What `heliostat tell` is given: a table, or one point (or experiment) and its values."""
+
+    csv: Path | None = None
+    at: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    experiment: str = ""
+
+
+def tell(directory: Path, results: Results, reason: str, person: str | None = None) -> int:
+    """Take in what was measured elsewhere, or came later; return the exit code."""
+    if (results.csv is None) == (not results.values):
+        raise ConfigurationError("tell: give either --csv FILE, or --value name=mean±sigma")
+    if results.csv is not None and (results.at or results.experiment):
+        raise ConfigurationError("tell: --at and --experiment stand in the table with --csv")
+    who, space = _person(person), _space(directory)
+
+    def make(state: CampaignState) -> Sequence[Event]:
+        campaign = campaigned(state, space)
+        if results.csv is not None:
+            told = Told(rows_of(results.csv, campaign), str(results.csv), who, reason)
+        else:
+            values = dict(map(measured_of, results.values))
+            row = Row(None, results.experiment, dict(map(pair_of, results.at)), values)
+            told = Told([row], "tell", who, reason)
+        return events_of(told, campaign)
+
+    return _say(directory, reason, make)
+
+
+def amend(
+    directory: Path, experiment: str, values: Sequence[str], reason: str, person: str | None = None
+) -> int:
+    """Correct values of an experiment; return the exit code."""
+    given = dict(map(measured_of, values))
+    if not given:
+        raise ConfigurationError("amend: give at least one --value name=mean±sigma")
+
+    def make(state: CampaignState) -> Sequence[Event]:
+        known = campaigned(state, _space(directory)).values
+        wrong = [name for name in given if name not in known]
+        if wrong:
+            raise ConfigurationError(f"amend: no value {wrong[0]!r}; known: {', '.join(known)}")
+        name = experiment_of(state, experiment)
+        return [
+            ObservationAmended(
+                experiment_id=name, values=given, person=_person(person), reason=reason
+            )
+        ]
+
+    return _say(directory, reason, make)
+
+
+def retract(directory: Path, experiment: str, reason: str, person: str | None = None) -> int:
+    """Take the observation of an experiment back; return the exit code."""
+
+    def make(state: CampaignState) -> Sequence[Event]:
+        name = experiment_of(state, experiment)
+        return [ObservationRetracted(experiment_id=name, person=_person(person), reason=reason)]
+
+    return _say(directory, reason, make)
+
+
+def resolve(
+    directory: Path, experiment: str, outcome: Outcome, reason: str, person: str | None = None
+) -> int:
+    """Say what became of an experiment that was cut off; return the exit code."""
+
+    def make(state: CampaignState) -> Sequence[Event]:
+        name = experiment_of(state, experiment)
+        runs = finished_runs(directory, name) if outcome is Outcome.DONE else ()
+        word = ExperimentResolved.model_validate(
+            {
+                "experiment_id": name,
+                "outcome": outcome.value.replace("-", "_"),
+                "person": _person(person),
+                "reason": reason,
+                "runs": runs,
+            }
+        )
+        return [word]
+
+    return _say(directory, reason, make)
+
+
+def finished_runs(directory: Path, experiment: str) -> tuple[str, ...]:
+    """Return the uids of the runs of *experiment* on disk that ended well, oldest first."""
+    found = []
+    for path in sorted((directory / DOCUMENTS).glob("*.jsonl")):
+        try:
+            documents = read_file(path)
+        except JournalBroken:  # cut off or damaged: no finished run of anything
+            continue
+        if not documents or documents[-1][0] != "stop":
+            continue
+        start, stop = documents[0][1], documents[-1][1]
+        if start.get("experiment_id") == experiment and stop.get("exit_status") == "success":
+            found.append(str(start["uid"]))
+    return tuple(found)
+
+
+def _space(directory: Path) -> Space:
+    return words_of(resolved_of(read(directory), directory)).space
+
+
+def _person(person: str | None) -> str:
+    return person or getpass.getuser()
+
+
+def _say(directory: Path, reason: str, make: Make) -> int:
+    """Have the events of *make* journalled, by whoever runs the campaign or here."""
+    if not reason.strip():
+        raise ConfigurationError("--reason: say why, in a few words; it stands in the journal")
+    require_campaign(directory)
+    try:
+        with locked(directory):
+            sequences = _write(directory, make)
+    except CampaignInUse:
+        sequences = _send(directory, make)
+    for sequence in sequences:
+        typer.echo(f"{directory}: journalled as record {sequence}")
+    return OK
+
+
+def _write(directory: Path, make: Make) -> list[int]:
+    """Append the events to the journal of a campaign that nobody runs; all are checked before."""
+    journal = Journal.open(directory)
+    try:
+        records = list(journal.records())
+        resolved = resolved_of(records, directory)
+        state = fold(records, terms_of(resolved.campaign, words_of(resolved).objectives))
+        events = make(state)
+        for event in events:
+            _require(state, event)
+        stamp = _now(resolved, state)
+        return [journal.append(stamp, event).sequence for event in events]
+    finally:
+        journal.close()
+
+
+def _require(state: CampaignState, event: Event) -> None:
+    reason = reason_against(state, event)
+    if reason:
+        raise ConfigurationError(reason)
+
+
+def _now(resolved: ResolvedCampaign, state: CampaignState) -> float:
+    """Return the campaign's time: a twin's stands still while nobody runs it."""
+    return state.latest if resolved.beamline.twin is not None else max(state.latest, time.time())
+
+
+def _send(directory: Path, make: Make) -> list[int]:
+    """Send the events to the process that runs the campaign in *directory*."""
+    path = directory / FOLDER / FILE
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{directory}: a process runs this campaign that nothing can be sent to (--inline); "
+            "end it with Ctrl-C, say it, and go on with `heliostat resume`"
+        )
+    from controller.bus.delivery import Caller
+    from controller.bus.messages import Failed, Take, Taken
+
+    records = read(directory)
+    resolved = resolved_of(records, directory)
+    events = make(fold(records, terms_of(resolved.campaign, words_of(resolved).objectives)))
+    caller = Caller(Launch.read(path).address("controller"), "person")
+    sequences = []
+    try:
+        for event in events:
+            answer = caller.call(Take(event=event), TIMEOUT_S)
+            if isinstance(answer, Taken):
+                sequences.append(answer.sequence)
+            else:
+                why = answer.reason if isinstance(answer, Failed) else f"answered {answer.kind}"
+                raise ConfigurationError(f"{why} ({len(sequences)} of {len(events)} were taken)")
+    finally:
+        caller.close()
+    return sequences
