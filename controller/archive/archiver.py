@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from jsonschema import ValidationError  # type: ignore[import-untyped]
 
 from controller.archive.records import Records
 from controller.archive.runs import LoggedRun, cut_off, documents_of, logged_runs
@@ -29,7 +30,18 @@ MARK = "heliostat"
 CHUNK = 500
 """Rows of events in one request."""
 
-UNWRITABLE = (httpx.HTTPStatusError, ControllerError, ValueError, KeyError, TypeError, RuntimeError)
+ANSWER_S = 10.0
+"""Whoever doesn't answer within so many real seconds is away."""
+
+UNWRITABLE = (
+    httpx.HTTPStatusError,
+    ControllerError,
+    ValidationError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+)
 """What a run raises that the catalog doesn't take; the others are archived all the same."""
 
 _log = logging.getLogger("heliostat.archive")
@@ -58,6 +70,7 @@ def connected(catalog: Catalog) -> Iterator[Any]:
 
     local = catalog.key is not None
     try:
+        httpx.get(catalog.uri, timeout=ANSWER_S, trust_env=not local)  # Tiled itself is patient
         client = from_uri(
             catalog.uri,
             api_key=catalog.key,
@@ -150,6 +163,8 @@ class Archiver:
     ) -> Pass:
         try:
             self._write(uid, mark, documents())
+        except Unreachable:
+            raise
         except UNWRITABLE as error:
             self._failed[uid] = (int(mark.get("size", 0)), str(error))
             _log.warning("run %s is not archived: %s", uid, error)

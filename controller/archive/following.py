@@ -71,7 +71,7 @@ class Follower:
         self._pace = pace
         self._seen: object = None
         self._quiet = 0
-        self._away = 0
+        self.away = 0
         self._told = float("-inf")
         self._open: tuple[ExitStack, Archiver] | None = None
 
@@ -99,27 +99,27 @@ class Follower:
         return self._one(story=True, in_time=in_time)
 
     def _wait(self) -> float:
-        if self._away:
-            return float(min(2**self._away, self._pace.back_off_s))
+        if self.away:
+            return float(min(2**self.away, self._pace.back_off_s))
         return self._pace.idle_s if self._quiet > 10 else self._pace.look_s
 
     def _one(self, *, story: bool, in_time: Callable[[], bool] = lambda: True) -> Pass:
         found = (_state_of(self._directory), story)
         self._quiet = self._quiet + 1 if found == self._seen else 0
-        if found == self._seen and not self._away:
+        if found == self._seen and not self.away:
             return Pass()
         try:
             done = self._pass(story, in_time)
         except Unreachable as error:
             self.close()
-            self._away += 1
+            self.away += 1
             _log.warning("the catalog is away (%s); next try in %g s", error, self._wait())
             return Pass(complete=False)
         except JournalError as error:
             self.close()
             _log.warning("not archived for now: %s", error)
             return Pass(complete=False)
-        self._seen, self._away = found, 0
+        self._seen, self.away = found, 0
         if story:
             self._told = time.monotonic()
         return done

@@ -26,6 +26,8 @@ DATA = "data"
 HOST = "127.0.0.1"
 READY_S = 60.0
 """So long the server may take to start, on a machine that is busy (real seconds)."""
+PARTING_S = 2
+"""So long clients may finish what they have asked for when the server ends."""
 LOOK_S = 0.02
 
 
@@ -38,13 +40,13 @@ class Catalog:
 
 
 @contextmanager
-def served(directory: Path, port: int = 0) -> Iterator[Catalog]:
+def served(directory: Path, port: int = 0, key: str = "") -> Iterator[Catalog]:
     """Serve the catalog of the campaign in *directory* while the with block lasts.
 
-    *port* 0 takes any that is free. Raises ConfigurationError when *port* is taken,
+    *port* 0 takes any that is free; *key* (letters and digits) is a new one if empty. Raises ConfigurationError when *port* is taken,
     ControllerError when the server doesn't start.
     """
-    key = secrets.token_hex(32)
+    key = key or secrets.token_hex(32)
     with _listening(port) as listener:
         server = _server(directory / FOLDER, key)
         thread = threading.Thread(target=server.run, args=([listener],), name="tiled", daemon=True)
@@ -95,7 +97,14 @@ def _server(folder: Path, key: str) -> Any:
         serialization_registry=formats,
     )
     return uvicorn.Server(
-        uvicorn.Config(app, loop="asyncio", log_config=None, access_log=False, ws="none")
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=PARTING_S,
+        )
     )
 
 
