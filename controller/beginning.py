@@ -1,20 +1,24 @@
 """How a campaign begins, and what follows from its file alone, in one process and in many."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from agents.protocols import Reducer
 from agents.space import Space
+from controller.bench import Routine
 from controller.benches import Words, envelope_of
 from controller.campaign import Campaign
 from controller.errors import ConfigurationError
 from controller.events import CampaignStarted
 from controller.journal import Journal
+from controller.planning import settle_call, upkeep_calls
 from controller.reducers import build_reducer
 from controller.resolving import ResolvedCampaign
 from controller.seam import derived_id
 from controller.state import CampaignState
 from controller.versions import versions
+from controller.watching import Watch
 
 OUTCOME_KEY = "bench-outcome-{}"
 """The data key of a recorded bench's outcome."""
@@ -49,6 +53,16 @@ def about(resolved: ResolvedCampaign, state: CampaignState) -> dict[str, Any]:
         "beamline": resolved.beamline.name,
         "seed": state.seed,
     }
+
+
+def routine_of(campaign: Campaign, devices: Mapping[str, Any]) -> Routine:
+    """Return what *campaign* does beside its experiments, and when it may measure.
+
+    Its conditions are on signals of *devices*; raises ConfigurationError for one that isn't there.
+    """
+    when = campaign.measure_when
+    watch = None if when is None else Watch(when.conditions(), devices)
+    return Routine(upkeep_calls(campaign), settle_call(campaign), watch)
 
 
 def reducer_of(resolved: ResolvedCampaign, words: Words) -> Reducer:

@@ -16,6 +16,7 @@ from controller.beamline import Beamline
 from controller.campaign import Campaign
 from controller.checking import Installed
 from controller.errors import ConfigurationError, Problem
+from controller.loading import load_devices, station_from
 from controller.reducers import REDUCERS
 from controller.resolving import ResolvedCampaign
 from controller.safety.envelope import Envelope, envelope_of_space
@@ -28,7 +29,7 @@ from instruments.stations import XasStation
 from simulators.copper.options import CopperOptions
 from simulators.copper.twin import CopperTwin
 from simulators.errors import TableError
-from simulators.mock_bench import CopperBench, MockBench, TableBench
+from simulators.mock_bench import CopperBench, MockBench, SelfAnswering, TableBench
 from simulators.recorded import read_table
 from simulators.recorded_table import RecordedTable
 
@@ -57,7 +58,7 @@ def installed() -> Installed:
         plans=PLANS,
         agents=OPTIONS,
         reducers=REDUCERS,
-        twins={"copper": CopperOptions, "recorded": None},
+        twins={"copper": CopperOptions, "recorded": None, "mock": None},
         read_table=_table,
         now=datetime.now(UTC),
     )
@@ -108,20 +109,26 @@ def envelope_of(resolved: ResolvedCampaign, space: Space) -> Envelope:
     return envelope_of_space(resolved.beamline.name, space)
 
 
-def station_of(beamline: Beamline, words: Words) -> Any:
-    """Return the devices of *beamline*, not connected; with a recorded table its one device."""
+def station_of(beamline: Beamline, words: Words, file: Path = Path()) -> Any:
+    """Return the devices of *beamline*, not connected; with a recorded table its one device.
+
+    What the beamline *file* names is seen from its folder.
+    """
     if words.table is not None:
         return _recorded_station(beamline.prefix, words)
-    return XasStation.build(beamline.prefix)
+    base = XasStation.build(beamline.prefix) if beamline.station == "xas" else None
+    return station_from(load_devices(beamline, file), base)
 
 
-def bench_of(beamline: Beamline, words: Words, seed: int) -> StationBench:
-    """Return the station of *beamline* with what simulates it, if the file names a twin."""
-    station = station_of(beamline, words)
+def bench_of(beamline: Beamline, words: Words, seed: int, file: Path = Path()) -> StationBench:
+    """Return the station of *beamline* with what simulates it, if the *file* names a twin."""
+    station = station_of(beamline, words, file)
     if words.table is not None:
         return StationBench(station, TableBench(station, words.table, seed))
     if beamline.twin is None:
         return StationBench(station)
+    if beamline.twin.name == "mock":
+        return StationBench(station, SelfAnswering())
     twin = CopperTwin(seed, CopperOptions.model_validate(beamline.twin.options))
     return StationBench(station, CopperBench(station, twin), twin)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ophyd_async.core import NotConnectedError
 from controller.actions import next_action
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
-from controller.beginning import about, reducer_of, require_new, started, until
+from controller.beginning import about, reducer_of, require_new, routine_of, started, until
 from controller.bench import EngineBench, Identity, Precheck, World
 from controller.benches import (
     StationBench,
@@ -142,9 +143,12 @@ def _build(
     gate = Gate(envelope, Audit(chain, clock))
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
     stack.callback(engine.close)
-    bench = bench_of(resolved.beamline, words, state.seed)
+    bench = bench_of(resolved.beamline, words, state.seed, Path(resolved.campaign.beamline))
+    routine = routine_of(resolved.campaign, bench.station.devices())
     try:
         engine.call(_connect(bench, gate, state))
+        if routine.watch is not None:
+            engine.call(routine.watch.connect())
     except NotConnectedError as error:
         raise EngineError(
             f"beamline {resolved.beamline.name!r}: could not connect: {error}; are its IOCs up, "
@@ -164,12 +168,13 @@ def _build(
         journal=journal,
         agent=agent_of(resolved.campaign, words, state.seed),
         reducer=reducer_of(resolved, words),
-        bench=EngineBench(engine, bench.station, calls, _world(bench), identity),
+        bench=EngineBench(engine, bench.station, calls, _world(bench), identity, routine),
         clearance=clearance_of(
             resolved.campaign,
             Precheck(words.space, calls, gate, until(resolved.campaign)),
             plan.approve,
         ),
+        rebuild=partial(agent_of, resolved.campaign, words, state.seed),
     )
     return Session(Loop(parts, state, plan.listener), resolved, words, plan.directory, bench.twin)
 

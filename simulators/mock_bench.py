@@ -253,3 +253,28 @@ class TableBench:
         for name, signal in self._device.outcome.items():
             set_mock_value(signal, outcome[name])
         return False
+
+
+class SelfAnswering:
+    """Devices in mock mode that answer for themselves, by their ``default_mock_class``.
+
+    What they do is theirs alone: nothing is watched, and nothing can be taken up again later.
+    """
+
+    def attach(self, listener: Listener) -> None:
+        """Listen to nothing."""
+        del listener
+
+    def start(self) -> None:
+        """Nothing moves by itself."""
+
+    def stop(self) -> None:
+        """Nothing moves by itself."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return that there is nothing to know, but that it is simulated."""
+        return {"mock": True}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stay as it is."""
+        del state
