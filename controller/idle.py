@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from controller.campaign import Autonomy
 from controller.events import (
     CampaignResumed,
     CampaignRevised,
+    CampaignStarted,
     ConditionsHeld,
     ExperimentFinished,
     ExperimentLost,
@@ -17,6 +19,7 @@ from controller.events import (
     UpkeepRan,
 )
 from controller.journal import Record
+from controller.wording import duration
 
 BUSY = (ConditionsHeld, UpkeepRan, FinalPlanRan)
 """What the bench did, or waited for, between two experiments: the time before isn't deciding."""
@@ -26,15 +29,16 @@ CUT = (CampaignResumed, CampaignRevised, ExperimentLost, ExperimentResolved)
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Seconds of campaign time between experiments, and in them, over ``gaps`` gaps.
+    """Seconds of campaign time between experiments, and in them.
 
-    ``deciding_s``: reducing, asking and clearing; ``people_s``: waiting for a person's approval.
+    ``deciding_s``: reducing, asking and clearing, over ``gaps`` gaps; ``people_s``: clearing where
+    a person has to approve.
     """
 
-    deciding_s: float
-    people_s: float
-    measuring_s: float
-    gaps: int
+    deciding_s: float = 0.0
+    people_s: float = 0.0
+    measuring_s: float = 0.0
+    gaps: int = 0
 
     @property
     def fraction(self) -> float | None:
@@ -46,14 +50,23 @@ class Idle:
             return None
         return self.deciding_s / (self.deciding_s + self.measuring_s)
 
+    def __str__(self) -> str:
+        if self.gaps and self.fraction is None:
+            return "not applicable on a virtual clock"
+        if self.fraction is None:
+            return "there was no next experiment to wait for"
+        people = f"; approvals took {duration(self.people_s)} besides" if self.people_s > 0 else ""
+        each = duration(self.deciding_s / self.gaps)
+        return f"{self.fraction:.2%} of its time, {each} between two experiments{people}"
 
-def idle_of(records: Iterable[Record], autonomy: Autonomy = Autonomy.AUTONOMOUS) -> Idle:
+
+def idle_of(records: Iterable[Record]) -> Idle:
     """Return the idle time in *records*: from each experiment's end to the next one's beginning.
 
     What comes before the first and after the last experiment isn't counted, nor gaps in which the
-    campaign was interrupted. A person is waited for where *autonomy* says that one is asked.
+    campaign was interrupted.
     """
-    fold = _Fold(asks_people=autonomy is Autonomy.APPROVE_EACH)
+    fold = _Fold()
     for record in records:
         fold.take(record)
     return Idle(fold.deciding, fold.people, fold.measuring, fold.gaps)
@@ -61,11 +74,11 @@ def idle_of(records: Iterable[Record], autonomy: Autonomy = Autonomy.AUTONOMOUS)
 
 @dataclass(slots=True)
 class _Fold:
-    asks_people: bool
     deciding: float = 0.0
     people: float = 0.0
     measuring: float = 0.0
     gaps: int = 0
+    _approves: bool = False
     _stamp: float = 0.0
     _began: float | None = None
     _gap: float | None = None
@@ -76,6 +89,8 @@ class _Fold:
         """Take in one record after the other."""
         event, passed = record.event, record.stamp - self._stamp
         self._stamp = record.stamp
+        if isinstance(event, (CampaignStarted, CampaignRevised)):
+            self._approves = _asks_people(event.campaign)
         if isinstance(event, ExperimentStarted):
             self._end_gap(passed)
             self._began = record.stamp
@@ -84,7 +99,7 @@ class _Fold:
             self._began, self._gap, self._approval = None, 0.0, 0.0
         elif isinstance(event, CUT):
             self._began = self._gap = None
-        elif isinstance(event, SuggestionCleared) and self.asks_people:
+        elif isinstance(event, SuggestionCleared) and self._approves:
             self._approval += passed
         elif self._gap is not None and not isinstance(event, BUSY):
             self._gap += passed
@@ -95,3 +110,8 @@ class _Fold:
             self.people += self._approval
             self.gaps += 1
         self._gap = None
+
+
+def _asks_people(resolved: dict[str, Any]) -> bool:
+    campaign = resolved.get("campaign")
+    return isinstance(campaign, dict) and campaign.get("autonomy") == Autonomy.APPROVE_EACH

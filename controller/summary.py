@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.digest import plain
 from agents.protocols import Observation
+from controller.idle import Idle
 from controller.state import CampaignState, best_observation
 
 
@@ -21,9 +22,17 @@ class Ranks:
 
 
 def summary_of(
-    state: CampaignState, name: str, directory: str, ranks: Ranks | None = None
+    state: CampaignState,
+    name: str,
+    directory: str,
+    ranks: Ranks | None = None,
+    idle: Idle | None = None,
 ) -> dict[str, Any]:
-    """Return the summary of *state* as JSON-able values; times in seconds of campaign time."""
+    """Return the summary of *state* as JSON-able values; times in seconds of campaign time.
+
+    ``bench_idle_fraction`` is the share of the bench's time that deciding took by *idle*; None
+    where it isn't known, or nothing can be said (on a virtual clock deciding takes no time).
+    """
     best = best_observation(state)
     summary: dict[str, Any] = {
         "campaign": name,
@@ -33,10 +42,16 @@ def summary_of(
         "goal_reached": state.goal_reached(),
         "experiments_to_goal": experiments_to_goal(state),
         "virtual_seconds": round(state.latest - state.started, 3),
+        "bench_idle_fraction": _share(idle),
         "stopped_because": state.stop_reason,
         "seed": state.seed,
     }
     return summary if ranks is None else summary | _ranked(state, best, ranks)
+
+
+def _share(idle: Idle | None) -> float | None:
+    fraction = None if idle is None else idle.fraction
+    return None if fraction is None else round(fraction, 6)
 
 
 def experiments_to_goal(state: CampaignState) -> int | None:

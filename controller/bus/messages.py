@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.protocols import Observation, Reduced, Suggestion
+from agents.protocols import Measured, Observation, Reduced, Suggestion
 from controller.events import Event
 
 
@@ -50,13 +50,15 @@ class Judge(_Message):
 class Write(_Message):
     """Write *value* to the signal of dotted path *signal*; Done when the device has taken it.
 
-    ``once`` forbids to do it again when nobody knows whether it was done.
+    ``once`` forbids to do it again when nobody knows whether it was done. Without ``wait`` it is
+    Done as soon as the value has arrived at the server, however long the device is busy with it.
     """
 
     kind: Literal["write"] = "write"
     signal: str
     value: Any
     once: bool = False
+    wait: bool = True
 
 
 class Arm(_Message):
@@ -231,7 +233,7 @@ class Reduce(_Message):
 
     kind: Literal["reduce"] = "reduce"
     run: str
-    upkeep: dict[str, Any] = Field(default_factory=dict)
+    upkeep: dict[str, Measured] = Field(default_factory=dict)
 
 
 class ReducedRun(_Message):
@@ -239,6 +241,20 @@ class ReducedRun(_Message):
 
     kind: Literal["reduced_run"] = "reduced_run"
     reduced: Reduced
+
+
+class Calibrate(_Message):
+    """What does *run*, a run of upkeep, say for the runs after it? Answered by Calibrated."""
+
+    kind: Literal["calibrate"] = "calibrate"
+    run: str
+
+
+class Calibrated(_Message):
+    """What a run of upkeep says, by name; empty for nothing."""
+
+    kind: Literal["calibrated"] = "calibrated"
+    values: dict[str, Measured]
 
 
 # --- to the controller --------------------------------------------------------------------------
@@ -334,6 +350,8 @@ Message = Annotated[
     | Suggested
     | Reduce
     | ReducedRun
+    | Calibrate
+    | Calibrated
     | Take
     | Taken
     | EndCampaign

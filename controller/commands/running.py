@@ -20,7 +20,9 @@ from controller.benches import Words, installed, words_of
 from controller.campaign import Budget, Campaign, Chosen
 from controller.checking import load
 from controller.errors import ConfigurationError
+from controller.idle import idle_of
 from controller.interrupts import heeded
+from controller.journal import read
 from controller.progress import Display, display
 from controller.resolving import ResolvedCampaign, recorded_campaign
 from controller.state import CampaignState, best_observation
@@ -212,16 +214,20 @@ def finish(ended: Ended, began: float, ending: Ending) -> int:
 
 def _outcome(ended: Ended, began: float) -> Outcome:
     state = ended.state
-    found = summary_of(state, ended.name, str(ended.directory), ended.ranks)
+    idle = idle_of(read(ended.directory))
+    found = summary_of(state, ended.name, str(ended.directory), ended.ranks, idle)
     summary = in_order(found, round(time.monotonic() - began, 3))
     ill = state.stop_reason in AILING or bool(state.final_failure)
-    return Outcome(summary, "\n".join(_account(ended, summary)), ill)
+    account = [*_account(ended, summary)]
+    if idle.fraction is not None:
+        account.append(f"bench idle while the next experiment was decided: {idle}")
+    return Outcome(summary, "\n".join(account), ill)
 
 
 def in_order(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Return *summary* with wall *seconds* and versions, its keys in the documented order."""
     before = ("campaign", "directory", "experiments", "best", "goal_reached", "experiments_to_goal")
-    after = ("virtual_seconds", "stopped_because", "seed")
+    after = ("virtual_seconds", "bench_idle_fraction", "stopped_because", "seed")
     ranked = {key: value for key, value in summary.items() if key not in (*before, *after)}
     return {
         **{key: summary[key] for key in before},

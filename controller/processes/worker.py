@@ -9,17 +9,19 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from agents.protocols import Agent, Observation, Reducer
+from agents.protocols import Agent, Calibrating, Documents, Measured, Observation, Reducer
 from controller.beginning import reducer_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import (
     Ask,
     Begin,
+    Calibrate,
+    Calibrated,
     Done,
     Failed,
     Message,
@@ -72,13 +74,26 @@ class Worker:
                 return self._tell(observations, known)
             case Ask():
                 return self._ask(message)
-            case Reduce(run=run):
-                return ReducedRun(
-                    reduced=self._reducer.reduce(read_run(self._campaign.directory, run))
-                )
+            case Reduce(run=run, upkeep=calibration):
+                return ReducedRun(reduced=self._under(calibration).reduce(self._documents(run)))
+            case Calibrate(run=run):
+                return Calibrated(values=self._calibration_by(run))
             case _:
                 reason = f"a worker doesn't know {message.kind!r}"
                 return Failed(error="Unknown", reason=reason, refused=True)
+
+    def _documents(self, run: str) -> Documents:
+        return read_run(self._campaign.directory, run)
+
+    def _under(self, calibration: Mapping[str, Measured]) -> Reducer:
+        if calibration and isinstance(self._reducer, Calibrating):
+            return self._reducer.under(calibration)
+        return self._reducer
+
+    def _calibration_by(self, run: str) -> dict[str, Measured]:
+        if not isinstance(self._reducer, Calibrating):
+            return {}
+        return dict(self._reducer.calibrate(self._documents(run)))
 
     def _begin(self, observations: tuple[Observation, ...]) -> Message:
         self._agent, self._known = self._campaign.agent(), 0
@@ -133,7 +148,7 @@ class Desk:
             self._waiting.append(self._arrived.get())
             self._sort_in()
         for place, (message, _) in enumerate(self._waiting):
-            if isinstance(message, Reduce):
+            if isinstance(message, Reduce | Calibrate):
                 taken = self._waiting[place]
                 del self._waiting[place]
                 return taken

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from typing import Self
 
 from agents.protocols import Observation, Suggestion
 from agents.space import Space
@@ -68,6 +67,7 @@ class RemoteAgent:
         self._restart = restart
         self._patience = patience or Patience()
         self._told: tuple[Observation, ...] = ()
+        self._telling: list[Future[Message]] = []
         self._foreseen: Asking | None = None
         self._measuring_since: float | None = None
         self._lasted_s = 0.0
@@ -79,15 +79,13 @@ class RemoteAgent:
         """The agent's name in the campaign file."""
         return self._decider.name
 
-    def anew(self) -> Self:
-        """Forget all that was told, the worker too, and return this agent as it was at first.
-
-        For corrections: it is told everything again, as it is now.
-        """
-        self._told = ()
+    def begin(self, observations: Sequence[Observation]) -> None:
+        """Forget what was told, and take in *observations* instead: a person has corrected them."""
+        for telling in self._telling:
+            telling.cancel()
+        self._told = tuple(observations)
         self._drop_foreseen()
         self._begin()
-        return self
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Take in *observations*; the worker is told without waiting for it."""
@@ -95,7 +93,9 @@ class RemoteAgent:
             self._lasted_s = time.monotonic() - self._measuring_since
             self._measuring_since = None
         self._told += tuple(observations)
-        self._caller.post(Tell(observations=tuple(observations), known=len(self._told)))
+        tell = Tell(observations=tuple(observations), known=len(self._told))
+        self._telling = [telling for telling in self._telling if not telling.done()]
+        self._telling.append(self._caller.post(tell))
 
     def foresee(self, pending: Sequence[Suggestion]) -> None:
         """Have the next suggestion computed while those *pending* are measured; returns at once."""
@@ -132,7 +132,8 @@ class RemoteAgent:
     def close(self) -> None:
         """Ask no longer."""
         self._drop_foreseen()
-        self._begun.cancel()
+        for waiting in (self._begun, *self._telling):
+            waiting.cancel()
 
     def _asking(self, count: int, pending: Sequence[Suggestion]) -> Asking:
         ask = Ask(count=count, pending=tuple(pending), known=len(self._told))

@@ -1,7 +1,8 @@
 """One question to the worker, and what becomes of it when the worker was born after it was put."""
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 
 from agents.protocols import Observation
 from controller.bus.delivery import Caller
@@ -29,36 +30,35 @@ class Asking:
         self._caller = caller
         self._told = told
         self._recoveries = 0
+        # What was given up must not tell a worker old things afterwards: one thing at a time.
+        self._lock = threading.RLock()
         self._send(ask, self._answered)
 
     def give_up(self) -> None:
         """Ask no longer; what is said later isn't heard."""
-        self.answer.cancel()
-        self._sent.cancel()
+        with self._lock:
+            self.answer.cancel()
+            self._sent.cancel()
 
     def _send(self, message: Message, then: "Callable[[Future[Message]], None]") -> None:
-        self._sent = self._caller.post(message)
-        self._sent.add_done_callback(then)
-        if self.answer.cancelled():
-            self._sent.cancel()
+        with self._lock:
+            self._sent = self._caller.post(message)
+            self._sent.add_done_callback(then)
 
     def _answered(self, sent: "Future[Message]") -> None:
         """Hear the answer to the question (in the caller's thread)."""
-        if sent.cancelled():
-            self.answer.cancel()
-            return
-        error = sent.exception()
-        if error is None and self._is_behind(sent.result()):
-            self._recoveries += 1
-            self._send(Begin(observations=self._told), self._begun)
-            return
-        try:
-            if error is None:
-                self.answer.set_result(sent.result())
-            else:
+        with self._lock:
+            if sent.cancelled() or self.answer.done():
+                self.answer.cancel()
+                return
+            error = sent.exception()
+            if error is not None:
                 self.answer.set_exception(error)
-        except InvalidStateError:  # given up at this very moment
-            return
+            elif self._is_behind(sent.result()):
+                self._recoveries += 1
+                self._send(Begin(observations=self._told), self._begun)
+            else:
+                self.answer.set_result(sent.result())
 
     def _is_behind(self, message: Message) -> bool:
         behind = isinstance(message, Failed) and message.error == BEHIND
@@ -66,7 +66,10 @@ class Asking:
 
     def _begun(self, sent: "Future[Message]") -> None:
         """Ask again, the worker having been told everything (or failed: it says so once more)."""
-        if sent.cancelled() or self.answer.done():
-            self.answer.cancel()
-            return
-        self._send(self.ask, self._answered)
+        with self._lock:
+            if sent.cancelled() or self.answer.done():
+                self.answer.cancel()
+            elif (error := sent.exception()) is not None:
+                self.answer.set_exception(error)
+            else:
+                self._send(self.ask, self._answered)

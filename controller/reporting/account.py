@@ -7,6 +7,8 @@ from statistics import NormalDist
 
 from agents.protocols import Goal, Objective, Observation, Prediction
 from agents.space import Categorical, Continuous, Discrete, Integer
+from controller.idle import idle_of
+from controller.remote.fallback import MODEL as WITHOUT_WORKER
 from controller.reporting.calibration import checks_of, coverage
 from controller.reporting.story import Story, with_units
 from controller.state import best_observation
@@ -180,7 +182,11 @@ def _wrong(story: Story) -> Iterator[str]:
     repeats = sum(max(decision.attempts - 1, 0) for decision in story.decisions)
     if repeats:
         found.append(f"{repeats} repeated after an interruption")
-    fallbacks = sum("fallback" in decision.suggestion.model for decision in story.decisions)
+    models = [decision.suggestion.model for decision in story.decisions]
+    unheard = models.count(WITHOUT_WORKER)
+    if unheard:
+        found.append(f"{unheard} space-filling because the worker gave no usable decision in time")
+    fallbacks = sum("fallback" in model for model in models) - unheard
     if fallbacks:
         found.append(f"{fallbacks} space-filling because no model could be fitted")
     yield f"{'; '.join(found)}." if found else "Nothing that the journal knows of."
@@ -202,6 +208,10 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
     yield from ((key, _text(value)) for key, value in resolved.metadata.items())
     yield "agent", f"{resolved.campaign.agent.name} {_options(resolved.campaign.agent.options)}"
     yield "seed", str(started.seed)
+    yield "bench idle", f"{idle_of(recording.records)} (while the next experiment was decided)"
+    ahead = sum(bool(decision.suggestion.pending) for decision in story.decisions)
+    if ahead:
+        yield "decided ahead", f"{_plural(ahead, 'experiment')}, while the one before was measured"
     yield "autonomy", resolved.campaign.autonomy.value.replace("_", " ")
     began = datetime.fromtimestamp(story.state.started, UTC)
     yield (

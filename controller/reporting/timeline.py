@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.chain import Chain
+from controller.idle import idle_of
 from controller.reporting.figures import (
     BLUE,
     GREEN,
@@ -144,6 +145,13 @@ def _caption(story: Story, signals: Sequence[Writes]) -> str:
     refused = sum(len(writes.refused) for writes in signals)
     more = " Below, what the gate let pass to the signals that changed most." if signals else ""
     no = f" It refused {refused} writes (red)." if refused else ""
-    clock = story.recording.resolved.beamline.twin is not None
-    virtual = " on the virtual clock: deciding takes no time there" if clock else ""
-    return f"{span} of campaign time{virtual}.{more}{no}"
+    return f"{span} of campaign time{_idle(story)}.{more}{no}"
+
+
+def _idle(story: Story) -> str:
+    """Return how long the bench waited for decisions, as the end of a sentence."""
+    idle = idle_of(story.recording.records)
+    if idle.fraction is not None:
+        return f"; the bench stood idle for {idle} while the next one was decided"
+    virtual = story.recording.resolved.beamline.twin is not None
+    return " on the virtual clock: deciding takes no time there" if virtual else ""

@@ -32,6 +32,7 @@ KEYS = [
     "experiments_to_goal",
     "seconds",
     "virtual_seconds",
+    "bench_idle_fraction",
     "stopped_because",
     "seed",
     "versions",

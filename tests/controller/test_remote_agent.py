@@ -392,20 +392,19 @@ def test_a_reduction_without_an_answer_is_tried_three_times_and_then_rejected(st
 
 
 def test_a_reduction_is_asked_for_by_its_run_and_what_upkeep_found(stage):
-    reducer = RemoteReducer(
-        stage.caller, "xanes", stage.worker.restarts.append, LONG, lambda: {"shift": 1.5}
-    )
+    shift = {"shift": Measured(1.5, 0.1)}
+    reducer = RemoteReducer(stage.caller, "xanes", stage.worker.restarts.append, LONG)
     wanted = Reduced({"a": Measured(1.0, 0.1)}, Quality(Verdict.SUSPECT, ("hm",)))
     found: list[Any] = []
     reducing = threading.Thread(
-        target=lambda: found.append(reducer.reduce([("start", {"uid": "run-1"})]))
+        target=lambda: found.append(reducer.under(shift).reduce([("start", {"uid": "run-1"})]))
     )
     reducing.start()
     question, answer = stage.worker.next_question()
     answer(ReducedRun(reduced=wanted))
     reducing.join(LONG)
 
-    assert question == Reduce(run="run-1", upkeep={"shift": 1.5})
+    assert question == Reduce(run="run-1", upkeep=shift)
     assert found == [wanted]
 
 

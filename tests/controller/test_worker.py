@@ -95,7 +95,8 @@ def test_what_is_corrected_is_told_anew(shared, barrels):
     agent.tell(told)
     agent.ask(1)
 
-    agent.anew().tell(told[2:])
+    agent.begin(())
+    agent.tell(told[2:])
 
     assert agent.ask(1) == itself(barrels, told[2:])
 
