@@ -1,0 +1,170 @@
+"""The gate's own connections to the hardware: one for each signal that may be written.
+
+Nothing stands before these but the gate, in whose process alone they are. A put is done only
+when the server has answered it and the connection still lives: what aioca calls success isn't
+enough (a put whose server died in the middle ends with an exception that counts as false).
+"""
+
+from typing import Any, Protocol
+
+from aioca import FORMAT_CTRL, CANothing, caget, cainfo, caput
+from epicscorelibs.ca import dbr
+from ophyd_async.core import Command, NotConnectedError, Signal
+from ophyd_async.epics.core import CaSignalBackend
+
+from controller.errors import EngineError
+from controller.safety.connectors import EXECUTE
+
+ANSWER_S = 5.0
+"""How long a server may take to answer a question (real seconds)."""
+CONNECTED = 2
+"""What Channel Access calls a channel's state when there is a server."""
+
+
+class Actuator(Protocol):
+    """One connection that can write. All raise EngineError where the device doesn't do it."""
+
+    async def connect(self, timeout_s: float) -> None:
+        """Connect unless that is done; *timeout_s* in real seconds."""
+        ...
+
+    async def put(self, value: Any, *, wait: bool) -> None:
+        """Write *value*: until the device has done with it, or (not *wait*) until it is there."""
+        ...
+
+    async def read(self, like: Any) -> Any:
+        """Return the setpoint as the device has it, as text where *like* is text."""
+        ...
+
+
+class PvActuator:
+    """A PV by name, over Channel Access, whatever its type."""
+
+    def __init__(self, pv: str) -> None:
+        self.pv = pv
+        self._text_type: Any = None
+
+    async def connect(self, timeout_s: float) -> None:
+        """Connect unless that is done."""
+        if self._text_type is not None:
+            return
+        try:
+            found: Any = await caget(self.pv, format=FORMAT_CTRL, timeout=timeout_s)
+        except CANothing as error:
+            raise EngineError(f"{self.pv}: not connected ({error})") from error
+        characters = found.datatype == dbr.DBR_CHAR and found.element_count > 1
+        self._text_type = dbr.DBR_CHAR_STR if characters else dbr.DBR_STRING
+
+    async def put(self, value: Any, *, wait: bool) -> None:
+        """Write *value*."""
+        await put_to(self.pv, value, self._type_of(value), wait=wait)
+
+    async def read(self, like: Any) -> Any:
+        """Return what the PV holds."""
+        return await get_from(self.pv, self._type_of(like))
+
+    def _type_of(self, value: Any) -> Any:
+        return self._text_type if isinstance(value, str) else None
+
+
+class SignalActuator:
+    """A signal of an ophyd-async device, connected here without the gate before it."""
+
+    def __init__(self, leaf: Signal[Any]) -> None:
+        self._leaf = leaf
+
+    async def connect(self, timeout_s: float) -> None:
+        """Connect unless that is done."""
+        await _connect(self._leaf, timeout_s)
+
+    async def put(self, value: Any, *, wait: bool) -> None:
+        """Write *value*."""
+        backend = self._leaf._connector.backend
+        if not isinstance(backend, CaSignalBackend):
+            await backend.put(value)
+            return
+        waits = backend.options.wait
+        waits = waits(value) if callable(waits) else waits
+        kind = backend.converter.write_dbr
+        if value is None:  # what SignalX writes: the value that was there at first
+            sent: Any = backend.initial_values[backend.write_pv]
+        else:
+            sent = backend.converter.write_value(value)
+        await put_to(backend.write_pv, sent, kind, wait=wait and waits)
+
+    async def read(self, like: Any) -> Any:
+        """Return the setpoint."""
+        backend = self._leaf._connector.backend
+        try:
+            return await backend.get_setpoint()
+        except CANothing as error:
+            raise EngineError(f"{self._leaf.source}: can't be read ({error})") from error
+
+
+class CommandActuator:
+    """A command of an ophyd-async device."""
+
+    def __init__(self, leaf: Command[..., Any]) -> None:
+        self._leaf = leaf
+
+    async def connect(self, timeout_s: float) -> None:
+        """Connect unless that is done."""
+        await _connect(self._leaf, timeout_s)
+
+    async def put(self, value: Any, *, wait: bool) -> None:
+        """Execute the command; it waits as the device does."""
+        try:
+            await self._leaf._connector.backend.execute()
+        except CANothing as error:
+            raise EngineError(f"{self._leaf.source}: not executed ({error})") from error
+
+    async def read(self, like: Any) -> Any:
+        """Return that it was executed: a command has no other setpoint."""
+        return EXECUTE
+
+
+class ElsewhereActuator:
+    """What acts in the process that asks alone (a soft or derived signal): judged, done there."""
+
+    async def connect(self, timeout_s: float) -> None:
+        """Do nothing: there is nothing to connect."""
+
+    async def put(self, value: Any, *, wait: bool) -> None:
+        """Do nothing: whoever asked does it."""
+
+    async def read(self, like: Any) -> Any:
+        """Return what was asked for: it can't be read from here."""
+        return like
+
+
+async def _connect(leaf: Any, timeout_s: float) -> None:
+    try:
+        await leaf.connect(timeout=timeout_s)
+    except NotConnectedError as error:
+        raise EngineError(f"{leaf.source}: not connected ({error})") from error
+
+
+async def put_to(pv: str, value: Any, kind: Any, *, wait: bool) -> None:
+    """Write *value* to *pv* as *kind*; raises EngineError unless the server is known to have it."""
+    try:
+        await caput(pv, value, datatype=kind, wait=wait, timeout=None)
+        if wait:
+            state = (await cainfo(pv, wait=False, timeout=ANSWER_S)).state
+        else:  # answers come in the order of asking: this one says that the put is there
+            await caget(pv, count=1, timeout=ANSWER_S)
+            state = CONNECTED
+    except CANothing as error:
+        raise EngineError(
+            f"{pv}: the connection was lost in mid-put ({error}); nobody knows whether it was done"
+        ) from error
+    if state != CONNECTED:
+        raise EngineError(f"{pv}: the connection was lost as it was put; see whether it was done")
+
+
+async def get_from(pv: str, kind: Any) -> Any:
+    """Return the value of *pv* as *kind*; raises EngineError when there is no answer."""
+    try:
+        found: Any = await caget(pv, datatype=kind, timeout=ANSWER_S)
+    except CANothing as error:
+        raise EngineError(f"{pv}: can't be read ({error})") from error
+    return +found

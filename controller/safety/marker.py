@@ -1,0 +1,53 @@
+"""The armed marker: on disk as long as the bench may have been left in a state to be made safe."""
+
+import os
+from pathlib import Path
+
+from controller.errors import JournalUnwritable
+
+MARKER_FILE = "gate.armed"
+
+
+class Marker:
+    """A file that is there from the first arming to an orderly end, whatever dies meanwhile."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / MARKER_FILE
+        self.found = self._path.exists()
+        """Whether an earlier gate left it: it died without having made the bench safe."""
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there."""
+        return self._path.exists()
+
+    def put(self) -> None:
+        """Make the file, and return once it is on disk; raises JournalUnwritable."""
+        try:
+            descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o644)
+            try:
+                os.write(descriptor, f"{os.getpid()}\n".encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._sync_folder()
+        except OSError as error:
+            raise JournalUnwritable(
+                f"{self._path}: can't be written ({error}); nothing was armed: make room, or mend "
+                "the permissions of its folder"
+            ) from error
+
+    def remove(self) -> None:
+        """Take the file away; what can't be taken away stays, and the next gate makes safe."""
+        try:
+            self._path.unlink(missing_ok=True)
+            self._sync_folder()
+        except OSError:
+            return
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

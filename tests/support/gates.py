@@ -1,0 +1,184 @@
+"""Real processes for tests of the gate: a soft IOC, a gate with its campaign, who speaks to it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.beginning import started
+from controller.benches import envelope_of, words_of
+from controller.bus.delivery import Answerer, Caller
+from controller.bus.messages import Arm, Done, Message, Up
+from controller.chain import Chain
+from controller.journal import Journal
+from controller.processes.launch import Launch
+from controller.resolving import ResolvedCampaign
+from controller.safety.envelope import Envelope
+from simulators.ioc.environment import epics_environment
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+
+
+def until(true: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Return what *true* returns, once it is true."""
+    deadline = time.monotonic() + patience_s
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what}"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class IocProcess:
+    """The bench's IOC; dies and comes back at the same place."""
+
+    epics: Mapping[str, str]
+    process: "subprocess.Popen[str] | None" = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.bench_ioc"],
+            cwd=ROOT,
+            env={**os.environ, **self.epics},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = None
+
+
+def free_ports() -> int:
+    """Return the first of two ports that are free."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+@contextmanager
+def bench_ioc() -> Iterator[IocProcess]:
+    """Yield a running IOC on ports of its own."""
+    ioc = IocProcess(epics_environment(free_ports()))
+    ioc.start()
+    try:
+        yield ioc
+    finally:
+        ioc.kill()
+
+
+@dataclass
+class GateProcess:
+    """A gate of a campaign in a directory, and its supervisor's ears."""
+
+    launch: Launch
+    envelope: Envelope
+    ups: list[int] = field(default_factory=list)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def address(self) -> str:
+        return self.launch.address("gate")
+
+    def start(self) -> None:
+        """Start the process, and return when it is up."""
+        path = self.launch.write()
+        with (self.launch.directory / "gate.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "controller.processes", "gate", str(path)],
+                cwd=ROOT,
+                env={**os.environ, **self.launch.epics},
+                stdout=log,
+                stderr=log,
+            )
+        until(lambda: self._lives() and self.process.pid in self.ups, "the gate to be up")
+
+    def _lives(self) -> bool:
+        assert self.process is not None
+        log = self.launch.directory / "gate.log"
+        assert self.process.poll() is None, f"the gate ended: {log.read_text()}"
+        return True
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Send *number* and return how the process ended."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return what the gate recorded."""
+        import json
+
+        chain = Chain.follow(self.launch.directory / "gate.sqlite", "writes")
+        try:
+            return [json.loads(link.payload) for link in chain.links()]
+        finally:
+            chain.close()
+
+    @property
+    def armed(self) -> Path:
+        return self.launch.directory / "gate.armed"
+
+    def hear(self, message: Message, answer: Callable[[Message], None], _request: str) -> None:
+        if isinstance(message, Up):
+            self.ups.append(message.pid)
+        answer(Done())
+
+
+@contextmanager
+def gate_process(
+    directory: Path, resolved: ResolvedCampaign, epics: Mapping[str, str]
+) -> Iterator[GateProcess]:
+    """Yield a running gate for the campaign *resolved*, begun in *directory*; not armed."""
+    words = words_of(resolved)
+    directory.mkdir(parents=True, exist_ok=True)
+    journal = Journal.open(directory)
+    if not len(journal):
+        journal.append(time.time(), started(resolved, words.space, time.time()))
+    journal.close()
+    with tempfile.TemporaryDirectory(prefix="hgt") as runtime:
+        launch = Launch(
+            directory=directory, runtime=Path(runtime), epics=dict(epics), supervisor=os.getpid()
+        )
+        gate = GateProcess(launch, envelope_of(resolved, words.space))
+        ears = Answerer(launch.address("supervisor"), gate.hear)
+        try:
+            gate.start()
+            yield gate
+        finally:
+            if gate.process is not None and gate.process.poll() is None:
+                gate.kill()
+            ears.close()
+
+
+@contextmanager
+def speaking(gate: GateProcess, *, armed: bool = True) -> Iterator[Caller]:
+    """Yield who speaks to *gate*, which is armed before."""
+    caller = Caller(gate.address, "test")
+    try:
+        if armed:
+            assert caller.call(Arm(digest=gate.envelope.digest()), PATIENCE_S) == Done()
+        yield caller
+    finally:
+        caller.close()
