@@ -116,6 +116,10 @@ class Engine:
         """Go on with a paused plan."""
         self._patience.go_on()
 
+    def forget(self) -> None:
+        """Drop what was wished of a plan that has not begun or is over."""
+        self._patience.forget()
+
     @property
     def paused(self) -> bool:
         """Whether a plan has paused."""
@@ -265,6 +269,11 @@ def _during(
         watch.begin(end)
     try:
         return (yield from plan)
+    except Exception as error:
+        if error:
+            raise
+        # Futures take a false exception (aioca's CANothing is one) for none at all.
+        raise EngineError(f"{type(error).__name__}: {error}") from error
     finally:
         if watch is not None:
             watch.end()

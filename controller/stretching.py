@@ -1,0 +1,37 @@
+"""Time-outs of devices on a clock that runs faster than real time.
+
+Devices count in seconds of their loop; the network and other processes answer in real ones.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from controller.safety.connectors import leaves
+from instruments.arrival import Arrival
+
+NETWORK_S = 10.0
+"""How long (real seconds) an answer over the network may take."""
+
+
+def stretch(path: str, device: Any, speed: float) -> None:
+    """Give the signals of *device* time in proportion to *speed*, and its moves a little more.
+
+    What a device says about its own arrival is campaign time already, and gets NETWORK_S of real
+    time on top of it. At speed 1 nothing is changed.
+    """
+    if speed == 1.0:
+        return
+    for _, leaf in leaves(path, device):
+        if leaf._timeout is not None:
+            leaf._timeout *= speed
+    for part in (device, *(child for _, child in device.children())):
+        _stretch_part(part, NETWORK_S * (speed - 1.0))
+
+
+def _stretch_part(part: Any, more_s: float) -> None:
+    arrival = getattr(part, "ARRIVAL", None)
+    if isinstance(arrival, Arrival) and more_s > 0:
+        part.ARRIVAL = replace(arrival, timeout_s=arrival.timeout_s + more_s)
+    timeout_s = getattr(part, "TIMEOUT_S", None)
+    if isinstance(timeout_s, float) and more_s > 0:
+        part.TIMEOUT_S = timeout_s + more_s
