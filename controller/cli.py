@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from agents.errors import AgentError
+from controller import cli_data
 from controller.errors import (
     ConfigurationError,
     ControllerError,
@@ -41,6 +42,14 @@ app = typer.Typer(
 Directory = Annotated[Path, typer.Argument(help="Directory of a campaign (holds journal.sqlite).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 WithReport = Annotated[bool, typer.Option(help="Build the HTML report at the end.")]
+OtherBeamline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="live|FILE",
+        help="live: the campaign's beamline without its twin, PVs served elsewhere; or another "
+        "beamline file.",
+    ),
+]
 Inline = Annotated[
     bool, typer.Option("--inline", help="All in one process, a twin on a virtual clock.")
 ]
@@ -73,6 +82,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
         Path | None,
         typer.Option(help="The campaign's own directory; default: runs/NAME-DATE-TIME."),
     ] = None,
+    beamline: OtherBeamline = None,
     inline: Inline = False,
     speed: Speed = None,
     json: AsJson = False,
@@ -88,7 +98,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     """
     from controller.commands import running
 
-    wishes = running.Wishes(agent, experiments, seed)
+    wishes = running.Wishes(agent, experiments, seed, beamline)
     wanted = running.wanted(file, recorded, wishes)
     ending = running.Ending(json, report)
     if inline or recorded is not None:
@@ -146,11 +156,47 @@ def verify(directory: Directory) -> None:
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="The campaign file (YAML).")]) -> None:
-    """Check a campaign and all it refers to, without running; exit 2 and every problem."""
+def check(
+    file: Annotated[Path, typer.Argument(help="The campaign file (YAML).")],
+    live: Annotated[
+        bool, typer.Option("--live", help="Read every PV too: value, units, limits, severity.")
+    ] = False,
+    beamline: OtherBeamline = None,
+    json: AsJson = False,
+) -> None:
+    """Check a campaign and all it refers to, without running; exit 2 and every problem.
+
+    With --live: nothing is written, every signal's PV is read and shown beside its rule; exit 1
+    when one doesn't answer.
+    """
     from controller.commands import examining
 
-    raise typer.Exit(examining.check_file(file))
+    if not live:
+        raise typer.Exit(examining.check_file(file))
+    from controller.benches import installed
+    from controller.checking import load
+    from controller.commands import checking_live
+
+    choice = beamline or checking_live.LIVE
+    resolved = load(file, installed())
+    raise typer.Exit(checking_live.check_live(resolved, beamline=choice, as_json=json))
+
+
+@app.command()
+def twin(
+    file: Annotated[Path, typer.Argument(help="A beamline or campaign file (YAML).")],
+    speed: Annotated[
+        float, typer.Option(min=0.001, max=1000, help="Its seconds in one of yours.")
+    ] = 1.0,
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65534, help="Default: Channel Access's own.")
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Print the PVs, serve nothing.")] = False,
+) -> None:
+    """Serve a beamline's twin over Channel Access, for any EPICS client, until Ctrl-C."""
+    from controller.commands import serving
+
+    raise typer.Exit(serving.serve(file, speed, port, listing))
 
 
 @app.command()
@@ -197,6 +243,9 @@ def schema(
     from controller.commands import examining
 
     examining.print_schema(kind)
+
+
+cli_data.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from agents.catalogue import read_options
 from agents.protocols import Suggestion
 from controller.actions import next_action
 from controller.approval import Approver
+from controller.beamline_choice import with_beamline
 from controller.benches import Words, installed, words_of
 from controller.campaign import Budget, Campaign, Chosen
 from controller.checking import load
@@ -48,6 +49,7 @@ class Wishes:
     agent: str | None = None
     experiments: int | None = None
     seed: int | None = None
+    beamline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def wanted(file: Path | None, recorded: Path | None, wishes: Wishes) -> Resolved
         read_options(wishes.agent, {})
     if file is not None:
         resolved = load(file, installed())
+        if wishes.beamline is not None:
+            resolved = with_beamline(resolved, wishes.beamline)
         return resolved.model_copy(update={"campaign": _changed(resolved.campaign, wishes)})
     return _on_table(recorded or Path(), wishes)
 
