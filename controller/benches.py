@@ -3,6 +3,7 @@
 The one place that names a simulator.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,7 +116,7 @@ def station_of(beamline: Beamline, words: Words, file: Path = Path()) -> Any:
     What the beamline *file* names is seen from its folder.
     """
     if words.table is not None:
-        return _recorded_station(beamline.prefix, words)
+        return _recorded_station(beamline.prefix or _prefix(beamline.name), words)
     base = XasStation.build(beamline.prefix) if beamline.station == "xas" else None
     return station_from(load_devices(beamline, file), base)
 
@@ -138,6 +139,11 @@ def fresh_epics() -> dict[str, str]:
     from simulators.ioc.environment import epics_environment, free_port
 
     return epics_environment(free_port())
+
+
+def _prefix(name: str) -> str:
+    """Return how the PVs of the recorded table *name* begin, where its beamline doesn't say."""
+    return re.sub(r"\W+", "_", name).upper() + ":"
 
 
 def _recorded_station(prefix: str, words: Words) -> RecordedStation:
