@@ -9,6 +9,7 @@ from controller import checks
 from controller.beamline import Beamline
 from controller.campaign import Campaign
 from controller.cases import Case, Installed
+from controller.days_checks import check_days
 from controller.device_checks import check_devices
 from controller.errors import ConfigurationError, Problem
 from controller.metadata_checks import check_metadata
@@ -137,4 +138,5 @@ _TOPICS: tuple[Callable[[Case], Any], ...] = (
     checks.check_bench,
     check_devices,
     checks.check_expressions,
+    check_days,
 )

@@ -232,6 +232,8 @@ def _(event: CampaignRevised, state: CampaignState, _stamp: float) -> CampaignSt
         terms=terms_of(campaign, wanted),
         seed=campaign.seed,
         limits=event.limits,
+        waiting=(*state.cleared, *state.waiting),
+        cleared=(),
         abandoned=again,
         upkept={name: replace(one, failures=0) for name, one in state.upkept.items()},
         stop_reason=state.stop_reason if undecided else "",

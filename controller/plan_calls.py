@@ -34,6 +34,11 @@ class PlanCall(FilePart):
         description="what the plan does to the world, for generic plans and your own, which count "
         "as irreversible unless it is said: read_only, repeatable, reconcilable or irreversible",
     )
+    consumes: dict[Name, Annotated[float, Field(strict=True, gt=0)]] | None = Field(
+        default=None,
+        description="what each attempt at an experiment uses up of the campaign's `stock`; "
+        "`plan` only",
+    )
     longest: Annotated[str, AfterValidator(duration)] | None = Field(
         default=None,
         description="the longest time that a plan of your own or a generic one takes, such as "

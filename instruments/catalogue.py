@@ -1,6 +1,6 @@
 """Every plan by name: its arguments with their units, its effect, how long it may take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ COOLING_S = 3 * 3600.0
 """Longest cooling of the furnace from its highest temperature, which no ramp can hasten."""
 
 
+def consumes_nothing(_recipe: Any) -> Mapping[str, float]:
+    """Return what a plan uses up that uses nothing up."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class PlanSpec:
     """What the controller must know of a plan to run it, to stop it and to repeat it.
@@ -51,6 +56,11 @@ class PlanSpec:
     It moves nothing. When the instrument knows that the experiment was done, it records what
     that gave in one run; it makes no run when the instrument doesn't know."""
 
+    consumes: Callable[[Any], Mapping[str, float]] = consumes_nothing
+    """What an experiment with given arguments uses up, by the name of the stock."""
+    consumes_again: bool = True
+    """Whether each attempt uses it up, not only the first."""
+
     def signal(self, argument: str) -> str:
         """Return the dotted path of the signal that *argument* is written to, empty for none."""
         if self.signal_prefix and argument not in self.arguments.model_fields:
@@ -62,6 +72,11 @@ def _treatment_s(recipe: OxidationRecipe) -> float:
     return (
         recipe.regeneration_s + recipe.purge_s + 60.0 * recipe.dwell + recipe.exposure + COOLING_S
     )
+
+
+def _gas_l(recipe: OxidationRecipe) -> dict[str, float]:
+    """Return the gas (L) that flows through the cell, at the outside: as long as it may take."""
+    return {"gas_l": recipe.total_flow * (_treatment_s(recipe) - COOLING_S) / 60.0 / 1000.0}
 
 
 def _scan_s(recipe: StepScanRecipe) -> float:
@@ -78,6 +93,7 @@ PLANS: dict[str, PlanSpec] = {
             OxidationRecipe,
             oxidise_and_measure,
             _treatment_s,
+            consumes=_gas_l,
         ),
         PlanSpec(
             "xanes_step_scan",
