@@ -39,7 +39,7 @@ class Answerer:
         self.address = self._station.address
         self._incoming = Incoming()
         self._answers: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"bus-{address}", daemon=True)
         self._thread.start()

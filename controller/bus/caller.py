@@ -48,7 +48,7 @@ class Caller:
         self._outgoing = Outgoing()
         self._futures: dict[str, list[Future[Message]]] = {}
         self._orders: SimpleQueue[_Post | None] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"bus-{name}", daemon=True)
         self._thread.start()

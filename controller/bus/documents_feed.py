@@ -49,7 +49,7 @@ class DocumentFeed:
         self._waiting: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._large: deque[tuple[zmq.MessageTracker, int]] = deque()
         self._dropped = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="document-feed", daemon=True)
         self._thread.start()

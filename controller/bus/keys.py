@@ -16,6 +16,8 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from controller.bus.errors import AddressRefused
 
+_DOMAIN = b"heliostat"
+
 
 @dataclass(frozen=True, slots=True)
 class ServerKeys:
@@ -67,9 +69,12 @@ def admit(
         raise AddressRefused(f"{keys.clients}: is no folder with the public keys of clients")
     _be(socket, keys.secret)
     socket.curve_server = True
+    socket.zap_domain = _DOMAIN
+    # without this, everybody is let in when the thread that asks for keys has died
+    socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
-    authenticator.configure_curve(domain="*", location=os.fspath(keys.clients))
+    authenticator.configure_curve(domain=_DOMAIN.decode(), location=os.fspath(keys.clients))
     return authenticator.stop
 
 

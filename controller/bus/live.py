@@ -50,7 +50,7 @@ class Publisher:
         self.address = self._station.address
         self._source = uuid.uuid4().hex
         self._sent: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._closed = False
 
     def send(self, topic: str, value: Mapping[str, Any]) -> None:
@@ -103,7 +103,7 @@ class Subscriber:
         except BaseException:
             self._station.close()
             raise
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"live-{address}", daemon=True)
         self._thread.start()

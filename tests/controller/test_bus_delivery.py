@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
@@ -342,6 +343,33 @@ def test_what_is_no_frame_is_dropped_and_said(
 
     assert len([record for record in caplog.records if "dropped" in record.message]) == len(HOSTILE)
     assert caller.call(WritesHead(), PATIENCE_S, id="a") == Head(head="a")
+    caller.close()
+    answerer.close()
+
+
+def test_thousands_of_changed_frames_leave_who_answers_unharmed(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = random.Random(5)
+    handled: list[Message] = []
+
+    def handle(message: Message, answer: Callable[[Message], None], request: str) -> None:
+        handled.append(message)
+        answer(Done())
+
+    caplog.set_level(logging.CRITICAL)
+    frame = Envelope(step="request", id="a" * 20, body=pack_message(Up(role="x", pid=1))).pack()
+    answerer, caller = Answerer(address, handle), Caller(address, "test")
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.connect(address)
+        for _ in range(5000):
+            changed = bytearray(frame)
+            for _ in range(chance.randrange(1, 4)):
+                changed[chance.randrange(len(changed))] = chance.randrange(256)
+            stranger.send(bytes(changed))
+        assert caller.call(WritesHead(), PATIENCE_S) == Done()
+
+    assert {type(message) for message in handled} <= {Up, WritesHead}
     caller.close()
     answerer.close()
 

@@ -97,6 +97,17 @@ def test_a_client_without_keys_is_not_heard(server: Server) -> None:
     assert len(server.handled) == 1
 
 
+def test_nobody_new_is_heard_when_nobody_can_look_at_keys(server: Server) -> None:
+    admission = server.answerer._station._admission
+    assert admission is not None
+    admission()
+
+    with pytest.raises(BusTimeout):
+        ask(server, server.friend, 1.0)
+
+    assert server.handled == []
+
+
 def test_keys_are_for_their_owner_alone_and_are_not_replaced(tmp_path: Path) -> None:
     public, secret = make_keys(tmp_path / "keys", "gate")
 
