@@ -15,6 +15,7 @@ from controller.journal import Journal
 from controller.planning import settle_call, upkeep_calls
 from controller.reducers import build_reducer
 from controller.resolving import ResolvedCampaign
+from controller.revising import digests_of
 from controller.seam import derived_id
 from controller.state import CampaignState
 from controller.versions import versions
@@ -42,6 +43,7 @@ def started(resolved: ResolvedCampaign, space: Space, now: float) -> CampaignSta
         seed=campaign.seed,
         limits=envelope_of(resolved, space).digest(),
         versions=versions(),
+        digests=digests_of(resolved),
     )
 
 

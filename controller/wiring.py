@@ -29,7 +29,7 @@ from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError
 from controller.events import CampaignResumed
-from controller.history import fold, started_of
+from controller.history import fold, resolved_of, started_of
 from controller.journal import Journal, locked, require_campaign
 from controller.loop import Listener, Loop, Parts
 from controller.planning import planned_calls
@@ -39,6 +39,7 @@ from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.gate import Gate
 from controller.seam import Ids, seam
 from controller.state import CampaignState
+from controller.stock import consumption
 from controller.summary import Ranks
 from controller.terms import terms_of
 from controller.versions import changed, versions
@@ -97,7 +98,7 @@ def resume_session(
         records = list(journal.records())
         require_whole(directory, records)
         started = started_of(records, directory)
-        resolved = ResolvedCampaign.model_validate(started.campaign)
+        resolved = resolved_of(records, directory)
         require_somebody(resolved.campaign, approve)
         plan = _Plan(resolved, words_of(resolved), directory, listener, approve)
         state = fold(records, terms_of(plan.resolved.campaign, plan.words.objectives))
@@ -175,6 +176,7 @@ def _build(
             plan.approve,
         ),
         rebuild=partial(agent_of, resolved.campaign, words, state.seed),
+        consumes=consumption(resolved.campaign, calls[0]),
     )
     return Session(Loop(parts, state, plan.listener), resolved, words, plan.directory, bench.twin)
 
