@@ -1,0 +1,106 @@
+"""Every signal of a station with the PVs that read and write it; nothing is connected for that."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ophyd_async.core import Command, SignalW
+
+from controller.errors import WriteRefused
+from controller.safety.connectors import leaves
+from controller.startup import is_async
+
+CHANNEL_ACCESS = "ca://"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSignal:
+    """A signal at its dotted *path*: the PV that is read, and the one that is written, if any.
+
+    Both are empty for one that isn't on Channel Access; *elsewhere* says then where it is.
+    """
+
+    path: str
+    pv: str = ""
+    written: str = ""
+    elsewhere: str = ""
+
+    @property
+    def pvs(self) -> tuple[str, ...]:
+        """Its PVs, each once."""
+        return tuple(dict.fromkeys(pv for pv in (self.pv, self.written) if pv))
+
+
+def signals_of(devices: Mapping[str, Any]) -> list[LiveSignal]:
+    """Return the signals of *devices* (of ophyd-async or classic), by name and in their order."""
+    found: list[LiveSignal] = []
+    for path, device in devices.items():
+        walk = _async_signals if is_async(device) else _classic_signals
+        found += walk(path, device)
+    return found
+
+
+def _async_signals(path: str, device: Any) -> Iterator[LiveSignal]:
+    for name, leaf in leaves(path, device):
+        backend = leaf._connector._init_backend
+        if isinstance(leaf, Command):
+            source = backend.source("")
+            read, written = source, source
+        else:
+            read = backend.source(name, True)
+            written = backend.source(name, False) if isinstance(leaf, SignalW) else ""
+        if not read.startswith(CHANNEL_ACCESS):
+            yield LiveSignal(name, elsewhere=read)
+            continue
+        pv, writes = (text.removeprefix(CHANNEL_ACCESS) for text in (read, written))
+        yield LiveSignal(name, pv or writes, writes)
+
+
+def _classic_signals(path: str, device: Any) -> Iterator[LiveSignal]:
+    from ophyd import do_not_wait_for_lazy_connection
+    from ophyd.signal import EpicsSignal, EpicsSignalBase
+
+    parts = getattr(device, "component_names", None)
+    if parts is not None:
+        with do_not_wait_for_lazy_connection(device):
+            children = [(f"{path}.{name}", getattr(device, name)) for name in parts]
+        for name, child in children:
+            yield from _classic_signals(name, child)
+    elif isinstance(device, EpicsSignal):
+        yield LiveSignal(path, device.pvname, device.setpoint_pvname)
+    elif isinstance(device, EpicsSignalBase):
+        yield LiveSignal(path, device.pvname)
+    else:
+        yield LiveSignal(path, elsewhere=f"{type(device).__name__} (no EPICS)")
+
+
+@contextmanager
+def nothing_is_written() -> Iterator[None]:
+    """Let classic devices that are made in a block read, and refuse whatever is put to them.
+
+    Their PVs are refused the put, whoever asks: a startup file, a device that sets itself up.
+    """
+    import ophyd
+
+    original = ophyd.cl
+    layer = dict(vars(original))
+    ask = layer["get_pv"]
+
+    def get_pv(pvname: str, *args: Any, **kwargs: Any) -> Any:
+        pv = ask(pvname, *args, **kwargs)
+        pv.put = lambda *_, **__: _refuse(pvname)
+        return pv
+
+    layer["get_pv"] = get_pv
+    layer["caput"] = lambda pvname, *_, **__: _refuse(pvname)
+    ophyd.cl = SimpleNamespace(**layer)
+    try:
+        yield
+    finally:
+        ophyd.cl = original
+
+
+def _refuse(pvname: str) -> None:
+    raise WriteRefused(f"{pvname}: nothing is written while a beamline is looked at")
