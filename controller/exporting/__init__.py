@@ -1,0 +1,1 @@
+"""Gives a campaign away in files that others read: NeXus, RO-Crate, PROV."""
