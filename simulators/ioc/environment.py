@@ -46,7 +46,7 @@ def free_port() -> int:
     while True:
         with _bound(0) as found:
             port = int(found.getsockname()[1])
-        if port % 2 == 0 and _free(port) and _free(port + 1):
+        if _free(port) and _free(port + 1):
             return port
 
 
