@@ -17,7 +17,7 @@ from controller.engine import BenchHooks, Engine, PlanOutcome, Supervision
 from controller.errors import EngineError
 from controller.loop import Ran
 from controller.planning import Calls, PlannedCall
-from controller.safety.gate import Gate
+from controller.safety.envelope import Envelope
 from controller.seam import Ids
 from controller.watching import Watch, waiting
 from instruments.effects import Effect
@@ -255,7 +255,7 @@ class Precheck:
 
     space: Space
     calls: Calls
-    gate: Gate
+    envelope: Envelope
     until: float | None = None
 
     def refuses(self, suggestion: Suggestion) -> tuple[str, ...]:
@@ -287,7 +287,7 @@ class Precheck:
             f"{name} = {values[name]}: {signal}: {reason}"
             for name in suggestion.parameters
             if (signal := spec.signal(name))
-            and (reason := self.gate.reason_against(signal, values[name]))
+            and (reason := self.envelope.reason_against(signal, values[name]))
         ]
 
 

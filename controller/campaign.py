@@ -292,9 +292,19 @@ class Campaign(FilePart):
         min_length=1,
         description="what there is of all that plans consume; the campaign ends before it is short",
     )
+    decision_timeout: Duration = Field(
+        default="60 s",
+        description="how long a decision is waited for (your time) before the worker is started "
+        "anew and a point that fills the space is taken instead; in processes only",
+    )
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(
         default=0, description="the same seed, the same campaign"
     )
+
+    @property
+    def decision_timeout_s(self) -> float:
+        """How long a decision is waited for, in real seconds."""
+        return seconds(self.decision_timeout)
 
     @field_validator("upkeep")
     @classmethod

@@ -173,11 +173,12 @@ def check(
 
     if not live:
         raise typer.Exit(examining.check_file(file))
+    from controller.beamline_choice import LIVE
     from controller.benches import installed
     from controller.checking import load
     from controller.commands import checking_live
 
-    choice = beamline or checking_live.LIVE
+    choice = beamline or LIVE
     resolved = load(file, installed())
     raise typer.Exit(checking_live.check_live(resolved, beamline=choice, as_json=json))
 

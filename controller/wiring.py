@@ -172,7 +172,7 @@ def _build(
         bench=EngineBench(engine, bench.station, calls, _world(bench), identity, routine),
         clearance=clearance_of(
             resolved.campaign,
-            Precheck(words.space, calls, gate, until(resolved.campaign)),
+            Precheck(words.space, calls, envelope, until(resolved.campaign)),
             plan.approve,
         ),
         rebuild=partial(agent_of, resolved.campaign, words, state.seed),
