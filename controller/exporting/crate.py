@@ -78,10 +78,9 @@ def _file(path: Path, what: str) -> dict[str, Any]:
 
 
 def _people(context: Context) -> list[dict[str, Any]]:
-    persons = context.metadata.get("persons") or ()
     return [
-        {"@id": f"#person-{number}", "@type": "Person", "name": str(person)}
-        for number, person in enumerate([persons] if isinstance(persons, str) else persons, start=1)
+        {"@id": f"#person-{number}", "@type": "Person", "name": person}
+        for number, person in enumerate(context.persons, start=1)
     ]
 
 

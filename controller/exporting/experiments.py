@@ -41,6 +41,11 @@ class Context:
     versions: Mapping[str, str]
     names: SpectrumNames = SpectrumNames()
 
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Whose campaign it is."""
+        return _names(self.metadata.get("persons"))
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -107,6 +112,12 @@ def experiments_of(recorded: Recording) -> list[Experiment]:
             runs=_documents(recorded.directory, end.runs),
         )
     return list(found.values())
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)):
+        return tuple(map(str, value))
+    return (str(value),) if value else ()
 
 
 def _documents(directory: Path, runs: Sequence[str]) -> dict[str, Documents]:

@@ -83,10 +83,8 @@ class _Entry:
         group["program_name"] = "heliostat"
         group["program_name"].attrs["version"] = context.versions.get("heliostat", UNKNOWN)
         group["plan"] = experiment.plan
-        persons = context.metadata.get("persons", ())
-        for number, person in enumerate([persons] if isinstance(persons, str) else persons):
-            user = _typed(group.create_group(f"user_{number + 1}"), "NXuser")
-            user["name"] = str(person)
+        for number, person in enumerate(context.persons, start=1):
+            _typed(group.create_group(f"user_{number}"), "NXuser")["name"] = person
         self._json("metadata", documents[0][1] if documents else {})
 
     def _sample(self, start: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from controller.events import (
     SuggestionCleared,
     SuggestionMade,
 )
+from controller.exporting.experiments import context_of
 from controller.exporting.nexus import iso
 from controller.journal import Record
 from controller.recording import Recording
@@ -88,7 +89,7 @@ def account_of(recorded: Recording, files: Mapping[str, tuple[str, Sequence[str]
 
 
 def _campaign(account: Account, recorded: Recording) -> str:
-    started, beamline = recorded.started, recorded.resolved.beamline
+    started = recorded.started
     campaign = account.declare(
         "entity",
         f"h:campaign/{started.campaign_id}",
@@ -102,10 +103,8 @@ def _campaign(account: Account, recorded: Recording) -> str:
         "agent", CONTROLLER, type="prov:SoftwareAgent", label="heliostat", versions=started.versions
     )
     account.relate("wasAttributedTo", entity=campaign, agent=CONTROLLER)
-    metadata = {**beamline.metadata.defaults, **recorded.resolved.campaign.metadata}
-    persons = metadata.get("persons") or ()
-    for person in [persons] if isinstance(persons, str) else persons:
-        account.relate("wasAttributedTo", entity=campaign, agent=_person(account, str(person)))
+    for person in context_of(recorded).persons:
+        account.relate("wasAttributedTo", entity=campaign, agent=_person(account, person))
     return campaign
 
 
