@@ -1,4 +1,4 @@
-"""The signals of a device, whatever library it is of: their paths, and which no gate can hold."""
+"""Which leaves of a device no gate could judge, whatever library it is of."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,22 +17,19 @@ ADVICE = (
 def ungated(path: str, device: Any) -> Iterator[tuple[str, str]]:
     """Yield (path, why) of every leaf of *device* that can be written past a gate.
 
-    EPICS signals of both libraries can't: their puts are the gate's. A signal in memory acts on
-    nothing. Parts of a classic device are looked at by their class, so that nothing connects.
+    EPICS signals of both libraries can't: their puts are the gate's. Nothing connects for this.
     """
     if is_async(device):
-        if not any(leaves(path, device)):
-            yield from _speechless(path, device)
-        return
-    if not is_classic(device):
+        found = list(leaves(path, device))
+    elif is_classic(device):
+        from controller.safety.classic_leaves import classic_leaves, why_not_gated
+
+        found = list(classic_leaves(path, device))
+        yield from ((leaf.path, why) for leaf in found if (why := why_not_gated(leaf)))
+    else:
         yield path, f"a {type(device).__name__} is a device neither of ophyd-async nor of ophyd"
         return
-    parts = list(classes(path, type(device)))
-    for leaf, kind in parts:
-        why = _writes_itself(kind)
-        if why:
-            yield leaf, why
-    if parts != [(path, type(device))] and not any(_is_epics(kind) for _, kind in parts):
+    if not found:
         yield from _speechless(path, device)
 
 
@@ -41,40 +38,5 @@ def _speechless(path: str, device: Any) -> Iterator[tuple[str, str]]:
     kind = type(device)
     for verb in VERBS:
         if callable(getattr(kind, verb, None)):
-            yield (
-                path,
-                f"{kind.__name__} has no EPICS signal: what its {verb}() does goes elsewhere",
-            )
+            yield path, f"{kind.__name__} has no signal: what its {verb}() does goes elsewhere"
             return
-
-
-def classes(path: str, kind: type) -> Iterator[tuple[str, type]]:
-    """Yield (path, class) of every signal in a classic device of class *kind*, lazy ones too."""
-    parts = getattr(kind, "_sig_attrs", None)
-    if parts is None:
-        yield path, kind
-        return
-    for name, part in parts.items():
-        inner = part.cls
-        if isinstance(inner, type):
-            yield from classes(f"{path}.{name}", inner)
-
-
-def _is_epics(kind: type) -> bool:
-    from ophyd.signal import EpicsSignalBase
-
-    return issubclass(kind, EpicsSignalBase)
-
-
-def _writes_itself(kind: type) -> str:
-    """Return why a signal of class *kind* writes past EPICS; empty when it doesn't."""
-    from ophyd.signal import EpicsSignalBase, SignalRO
-
-    if issubclass(kind, (EpicsSignalBase, SignalRO)):
-        return ""
-    for verb in ("put", "set"):
-        owner = next(base for base in kind.__mro__ if verb in vars(base))
-        module = owner.__module__
-        if not module.startswith("ophyd.") or module.startswith("ophyd.sim"):
-            return f"{owner.__name__}.{verb}() ({module}) writes by itself, not to EPICS"
-    return ""

@@ -59,21 +59,17 @@ def _async_signals(path: str, device: Any) -> Iterator[LiveSignal]:
 
 
 def _classic_signals(path: str, device: Any) -> Iterator[LiveSignal]:
-    from ophyd import do_not_wait_for_lazy_connection
     from ophyd.signal import EpicsSignal, EpicsSignalBase
 
-    parts = getattr(device, "component_names", None)
-    if parts is not None:
-        with do_not_wait_for_lazy_connection(device):
-            children = [(f"{path}.{name}", getattr(device, name)) for name in parts]
-        for name, child in children:
-            yield from _classic_signals(name, child)
-    elif isinstance(device, EpicsSignal):
-        yield LiveSignal(path, device.pvname, device.setpoint_pvname)
-    elif isinstance(device, EpicsSignalBase):
-        yield LiveSignal(path, device.pvname)
-    else:
-        yield LiveSignal(path, elsewhere=f"{type(device).__name__} (no EPICS)")
+    from controller.safety.classic_leaves import classic_leaves
+
+    for leaf in classic_leaves(path, device, lazy=True):
+        if isinstance(leaf.signal, EpicsSignal):
+            yield LiveSignal(leaf.path, leaf.signal.pvname, leaf.signal.setpoint_pvname)
+        elif isinstance(leaf.signal, EpicsSignalBase):
+            yield LiveSignal(leaf.path, leaf.signal.pvname)
+        else:
+            yield LiveSignal(leaf.path, elsewhere=f"{leaf.kind.__name__} (no EPICS)")
 
 
 @contextmanager

@@ -172,10 +172,10 @@ def test_a_profile_that_can_write_past_epics_is_refused_leaf_by_leaf(tmp_path):
     problems = problems_of(beamline_file(tmp_path, {"from": str(place)}))
 
     told = "\n".join(problems)
-    assert "pump.speed: SocketSignal.put() (__main__) writes by itself, not to EPICS" in told
+    assert "pump.speed: a soft signal (SocketSignal) that can be written" in told
     assert "axis.setpoint: " in told
     assert "sample_x" not in told
-    assert "pump.note" not in told
+    assert "accepted: give it an EPICS signal, or say `actuates: false`" in told
 
 
 def test_devices_that_are_declared_to_act_on_nothing_are_taken(tmp_path):

@@ -59,19 +59,15 @@ def serve() -> None:
             value=2.0, name="GAIN", units="V", lower_ctrl_limit=0.0, upper_ctrl_limit=10.0
         )
         setpoint = pvproperty(value=25.0, name="T:SP", units="C")
-        readback = pvproperty(value=26.0, name="T:RBV", units="C", read_only=True)
+        readback = pvproperty(
+            value=26.0, name="T:RBV", units="C", read_only=True, alarm_group="broken"
+        )
         mode = pvproperty(
             value="Fast", name="MODE", enum_strings=["Slow", "Fast"], dtype=ChannelType.ENUM
         )
 
         async def begin(self) -> None:
-            """Process all once, and put the readback into alarm."""
-            for record in (self.x, self.gain, self.setpoint, self.mode):
-                await record.write(
-                    record.value,
-                    status=AlarmStatus.NO_ALARM,
-                    severity=AlarmSeverity.NO_ALARM,
-                )
+            """Put the readback into alarm."""
             await self.readback.write(
                 26.0, status=AlarmStatus.READ, severity=AlarmSeverity.INVALID_ALARM
             )

@@ -13,10 +13,9 @@ class SocketSignal(Signal):
 
 
 class Pump(Device):
-    """A pump behind a socket, with a signal in memory that harms nobody."""
+    """A pump behind a socket."""
 
     speed = Component(SocketSignal, value=0.0)
-    note = Component(Signal, value="")
 
 
 class Laser:

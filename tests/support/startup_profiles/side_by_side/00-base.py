@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 """A startup profile as beamlines have them: files in order, one namespace."""
 
 from bluesky import RunEngine
