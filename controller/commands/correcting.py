@@ -15,9 +15,8 @@ import typer
 from agents.space import Space
 from controller.benches import words_of
 from controller.corrections import reason_against
-from controller.documents import FOLDER as DOCUMENTS
-from controller.documents import read_file
-from controller.errors import CampaignInUse, ConfigurationError, JournalBroken
+from controller.documents import finished_runs
+from controller.errors import CampaignInUse, ConfigurationError
 from controller.events import (
     Event,
     ExperimentResolved,
@@ -128,7 +127,7 @@ def resolve(
 
     def make(state: CampaignState) -> Sequence[Event]:
         name = experiment_of(state, experiment)
-        runs = finished_runs(directory, name) if outcome is Outcome.DONE else ()
+        runs = finished_runs(directory, {"experiment_id": name}) if outcome is Outcome.DONE else ()
         word = ExperimentResolved.model_validate(
             {
                 "experiment_id": name,
@@ -141,22 +140,6 @@ def resolve(
         return [word]
 
     return _say(directory, reason, make)
-
-
-def finished_runs(directory: Path, experiment: str) -> tuple[str, ...]:
-    """Return the uids of the runs of *experiment* on disk that ended well, oldest first."""
-    found = []
-    for path in sorted((directory / DOCUMENTS).glob("*.jsonl")):
-        try:
-            documents = read_file(path)
-        except JournalBroken:  # cut off or damaged: no finished run of anything
-            continue
-        if not documents or documents[-1][0] != "stop":
-            continue
-        start, stop = documents[0][1], documents[-1][1]
-        if start.get("experiment_id") == experiment and stop.get("exit_status") == "success":
-            found.append(str(start["uid"]))
-    return tuple(found)
 
 
 def _space(directory: Path) -> Space:
