@@ -271,6 +271,15 @@ class SelfAnswering:
     def stop(self) -> None:
         """Nothing moves by itself."""
 
+    def pass_time(self, seconds: float) -> None:
+        """Stay as it is."""
+        del seconds
+
+    def dump_beam(self, seconds: float) -> bool:
+        """Return that there is no beam here to lose."""
+        del seconds
+        return False
+
     def snapshot(self) -> dict[str, Any]:
         """Return that there is nothing to know, but that it is simulated."""
         return {"mock": True}
