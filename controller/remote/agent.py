@@ -7,14 +7,14 @@ the place of its answer.
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from agents.protocols import Observation, Suggestion
 from agents.space import Space
 from controller.bus.delivery import Caller
 from controller.bus.errors import BusClosed
-from controller.bus.messages import Ask, Begin, Message, Tell
+from controller.bus.messages import Ask, Begin, Message, Suggested, Tell
 from controller.remote.asking import Asking
 from controller.remote.fallback import space_filling
 from controller.remote.vetting import Nonsense, still_good, suggestions_in
@@ -30,7 +30,7 @@ class Patience:
     ``decision_timeout_s`` where there is nothing else to go on with; a worker is started anew
     then, unless it is starting and has not been at it for ``start_timeout_s``. Where a suggestion
     was foreseen, a fresh one is waited for ``least_s`` or ``share`` of the last experiment's
-    duration, whichever is longer.
+    duration, whichever is longer; not at all where the foreseen one took longer to compute.
     """
 
     decision_timeout_s: float = 60.0
@@ -108,10 +108,8 @@ class RemoteAgent:
 
         Which it was shows in ``known`` and ``model`` of the suggestion.
         """
-        foreseen = self._foreseen if count == 1 else None
-        fresh = self._asking(count, pending)
         try:
-            found = self._first_of(fresh, foreseen, pending)
+            found = self._decided(count, pending)
             self._nonsense = 0
         except Nonsense as nonsense:
             found = self._instead(count, pending, f"the worker's answer made no sense ({nonsense})")
@@ -120,7 +118,6 @@ class RemoteAgent:
             found = self._instead(count, pending, str(late))
             self._hurry(str(late))
         finally:
-            fresh.give_up()
             self._drop_foreseen()
         return found
 
@@ -139,40 +136,44 @@ class RemoteAgent:
         ask = Ask(count=count, pending=tuple(pending), known=len(self._told))
         return Asking(self._caller, ask, self._told)
 
-    def _first_of(
-        self, fresh: Asking, foreseen: Asking | None, pending: Sequence[Suggestion]
-    ) -> list[Suggestion]:
+    def _decided(self, count: int, pending: Sequence[Suggestion]) -> list[Suggestion]:
         """Return the fresh suggestions, or the foreseen one where those are late.
 
         Raises Nonsense for a fresh answer that can't be used, TimeoutError when there is none.
         """
-        begun = time.monotonic()
-        limit = self._patience.decision_timeout_s
-        patience = limit if foreseen is None else min(self._patience_s(), limit)
-        wait([fresh.answer], patience)
-        while not fresh.answer.done():
-            if foreseen is not None and foreseen.answer.done():
-                early = self._still_good(foreseen, pending)
-                if early:
-                    return early
-                foreseen = None
-            left = begun + limit - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"the worker gave no decision within {limit:g} s")
-            asked = [a.answer for a in (fresh, foreseen) if a is not None]
-            wait(asked, left, return_when=FIRST_COMPLETED)
-        return self._checked(fresh, pending)
-
-    def _patience_s(self) -> float:
-        return max(self._patience.least_s, self._patience.share * self._lasted_s)
-
-    def _still_good(self, foreseen: Asking, pending: Sequence[Suggestion]) -> list[Suggestion]:
-        """Return what was foreseen, empty where it can't be used any more."""
+        limit_s = self._patience.decision_timeout_s
+        deadline = time.monotonic() + limit_s
+        patience_s = max(self._patience.least_s, self._patience.share * self._lasted_s)
+        foreseen = self._ahead(pending, limit_s) if count == 1 else Suggested(suggestions=())
+        if foreseen.suggestions and foreseen.cpu_s > patience_s:
+            return list(foreseen.suggestions)  # a fresh one takes as long: too long
+        fresh = self._asking(count, pending)
         try:
-            found = suggestions_in(_said(foreseen.answer), foreseen.ask, self._decider.space)
+            left_s = max(0.0, deadline - time.monotonic())
+            wait([fresh.answer], min(patience_s, left_s) if foreseen.suggestions else left_s)
+            if fresh.answer.done():
+                return self._checked(fresh, pending)
+        finally:
+            fresh.give_up()
+        if not foreseen.suggestions:
+            raise TimeoutError(f"the worker gave no decision within {limit_s:g} s")
+        return list(foreseen.suggestions)
+
+    def _ahead(self, pending: Sequence[Suggestion], limit_s: float) -> Suggested:
+        """Return what was foreseen, without suggestions where it can't be used any more.
+
+        It is waited for: the worker does one thing after the other, the fresh ones come later.
+        """
+        nothing, foreseen = Suggested(suggestions=()), self._foreseen
+        if foreseen is None or not wait([foreseen.answer], limit_s).done:
+            return nothing
+        try:
+            answer = _said(foreseen.answer)
+            found = suggestions_in(answer, foreseen.ask, self._decider.space)
         except Nonsense:  # the fresh answer will be, too; that one counts
-            return []
-        return found if still_good(found, self._told, pending, self._decider.space) else []
+            return nothing
+        good = still_good(found, self._told, pending, self._decider.space)
+        return answer if good and isinstance(answer, Suggested) else nothing
 
     def _checked(self, fresh: Asking, pending: Sequence[Suggestion]) -> list[Suggestion]:
         found = suggestions_in(_said(fresh.answer), fresh.ask, self._decider.space)

@@ -111,14 +111,16 @@ def in_thread(agent: RemoteAgent, pending: Any = ()) -> tuple[threading.Thread, 
     return thread, found
 
 
-def foreseeing(stage: Stage, patience: Patience, foreseen: Suggestion) -> RemoteAgent:
+def foreseeing(
+    stage: Stage, patience: Patience, foreseen: Suggestion, cpu_s: float = 0.0
+) -> RemoteAgent:
     """Return an agent whose worker has foreseen *foreseen* while a first experiment ran."""
     agent = stage.agent(patience)
     running = suggestion(0.1, 0, id="running")
     agent.foresee([running])
     ask, answer = stage.worker.next_question()
     assert ask == Ask(count=1, pending=(running,), known=0)
-    answer(Suggested(suggestions=(foreseen,)))
+    answer(Suggested(suggestions=(foreseen,), cpu_s=cpu_s))
     foresight = agent._foreseen
     assert foresight is not None
     foresight.answer.result(LONG)
@@ -189,18 +191,27 @@ def test_a_foreseen_suggestion_that_is_pending_meanwhile_is_not_used(stage):
     assert found == [[suggestion(0.3, 1)]]
 
 
-def test_of_two_that_are_late_the_first_to_come_is_taken(stage):
+def test_a_foreseen_suggestion_that_is_not_ready_is_waited_for(stage):
     agent = stage.agent(AT_ONCE)
     agent.foresee([suggestion(0.1, 0, id="running")])
+    _, foreseen = stage.worker.next_question()
     agent.tell([observed(0.1)])
     asking, found = in_thread(agent)
-    _, foreseen = stage.worker.next_question()
-    stage.worker.next_question()
 
     foreseen(Suggested(suggestions=(suggestion(0.2, 0),)))
     asking.join(LONG)
 
     assert found == [[suggestion(0.2, 0)]]
+
+
+def test_where_deciding_takes_longer_than_it_is_waited_for_it_is_not_even_asked_again(stage):
+    agent = foreseeing(stage, replace(PATIENT, least_s=0.5), suggestion(0.2, 0), cpu_s=0.6)
+
+    assert agent.ask(1) == [suggestion(0.2, 0)]
+
+    agent.foresee([suggestion(0.2, 1, id="running")])
+    question, _ = stage.worker.next_question()
+    assert [s.id for s in question.pending] == ["running"]
 
 
 def test_a_worker_that_is_behind_is_told_everything_in_order_and_asked_again(stage):
