@@ -1,5 +1,6 @@
 """Plans for any station: what they move and read, and that every plan keeps its promises."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated as A
 
@@ -25,14 +26,19 @@ from controller.documents import DocumentWriter, read_run
 from controller.engine import BenchHooks, Engine
 from controller.loading import station_from
 from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard, none_ungated
+from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.gate import Gate
 from controller.seam import Ids, seam
+from controller.units import compatible
 from instruments.catalogue import PLANS, own_plan
 from instruments.effects import Effect
 from instruments.errors import PlanError
-from instruments.generic_recipes import CountRecipe, LineRecipe, ReadRecipe
+from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
+from instruments.grids import EnergyGrid
+from instruments.recipes import OxidationRecipe, RecordedRecipe, StepScanRecipe
+from instruments.recorded import RecordedBench, RecordedStation
+from instruments.stations import XasStation
 
 
 class Stage(StandardReadable, EpicsDevice):
@@ -280,3 +286,49 @@ def test_a_generic_plan_yields_bare_messages_in_one_run_and_unstages_all_that_it
     assert staged == [m.obj for m in messages if m.command == "unstage"][::-1]
     assert commands.count("create") == commands.count("save") == (2 if name == "scan_1d" else 1)
     assert all("timeout" in m.kwargs for m in messages if m.command == "wait")
+
+
+GRID = EnergyGrid(regions=((8970.0, 8990.0, 10.0),))
+ALL = {
+    **EXAMPLES,
+    "oxidise_and_measure": OxidationRecipe(temperature=200.0, o2=1.0, h2=0.0, dwell=1.0, grid=GRID),
+    "xanes_step_scan": StepScanRecipe(grid=GRID),
+    "measure_recorded": RecordedRecipe(composition=0.5),
+}
+"""Arguments of the plans that can't do without."""
+
+
+@pytest.fixture
+def stations(bench):
+    xas = XasStation.build("T:")
+    recorded = RecordedStation(RecordedBench("R:", {"composition": float}, ("y",), name="bench"))
+    return {"xas": xas, "recorded_table": recorded, ANY: bench.station}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_plan_keeps_the_promises_of_its_entry(name, stations):
+    spec = PLANS[name]
+    recipe = ALL[name] if name in ALL else spec.arguments()
+
+    plan = spec.run(stations[spec.station], recipe)
+
+    assert isinstance(next(plan), Msg)
+    plan.close()
+    assert spec.name == name
+    assert isinstance(spec.effect, Effect)
+    assert 0 < spec.duration_s(recipe) < 30 * 86400
+    assert spec.arguments.model_validate_json(recipe.model_dump_json()) == recipe
+    json.dumps(recipe.metadata())
+    assert all(compatible(unit, unit) for unit in spec.arguments.units().values())
+    assert all(amount >= 0 for amount in spec.consumes(recipe).values())
+
+
+@pytest.mark.parametrize("name", [name for name, spec in PLANS.items() if spec.station == "xas"])
+def test_what_a_plan_says_it_writes_is_a_signal_of_its_station(name, stations):
+    known = {
+        path
+        for device, tree in stations["xas"].devices().items()
+        for path, _ in leaves(device, tree)
+    }
+
+    assert set(PLANS[name].arguments.signals().values()) <= known
