@@ -44,8 +44,11 @@ def _against_changing(state: CampaignState, name: str) -> str:
 
 
 def _against_resolving(state: CampaignState, name: str) -> str:
-    if any(name == one.experiment_id for one in state.in_flight):
-        return ""
+    for one in state.in_flight:
+        if name == one.experiment_id and one.finished is not None and not one.finished.unfit:
+            return f"experiment {name}: has ended, and what it gave is on disk; it will be reduced"
+        if name == one.experiment_id:
+            return ""
     if name in _observed(state):
         return f"experiment {name}: its outcome is known; see `heliostat amend` and `retract`"
     waiting = [one.experiment_id for one in state.in_flight]
