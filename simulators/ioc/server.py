@@ -152,14 +152,11 @@ class Ioc:
         """The dotted path of the leaf behind every PV name."""
         return {name: port.path for port in self._ports for name in port.names}
 
-    def may_write(self, path: str) -> bool:
-        """Whether clients may write to the PV at *path*."""
-        return self._by_path[path].channel.put is not None
-
     @property
-    def up(self) -> bool:
-        """Whether it answers."""
-        return self._task is not None and not self._task.done()
+    def clients(self) -> tuple[socket.socket, ...]:
+        """The sockets of everybody who is connected."""
+        circuits = () if self._server is None else tuple(self._server.circuits)
+        return tuple(c.client.writer.get_extra_info("socket") for c in circuits)
 
     async def start(self) -> None:
         """Listen; raises NotServed when the port is taken."""
