@@ -111,7 +111,7 @@ DeviceName = Annotated[str, AfterValidator(_identifier)]
 
 
 class DeviceEntries(RootModel[dict[DeviceName, DeviceEntry]]):
-    """Devices by name, each with its class."""
+    """Devices by name, each a ``DeviceEntry``."""
 
     model_config = ConfigDict(frozen=True)
 

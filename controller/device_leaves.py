@@ -20,16 +20,17 @@ def ungated(path: str, device: Any) -> Iterator[tuple[str, str]]:
     EPICS signals of both libraries can't: their puts are the gate's. Nothing connects for this.
     """
     if is_async(device):
-        found = list(leaves(path, device))
+        silent = not any(leaves(path, device))
     elif is_classic(device):
         from controller.safety.classic_leaves import classic_leaves, why_not_gated
 
         found = list(classic_leaves(path, device))
+        silent = not found
         yield from ((leaf.path, why) for leaf in found if (why := why_not_gated(leaf)))
     else:
         yield path, f"a {type(device).__name__} is a device neither of ophyd-async nor of ophyd"
         return
-    if not found:
+    if silent:
         yield from _speechless(path, device)
 
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,10 +47,15 @@ def code_of(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def nothing_connects() -> Iterator[None]:
-    """Let ophyd-async devices not connect while they are made (``init_devices`` names them)."""
+    """Let ophyd-async devices not connect while they are made (``init_devices`` names them).
+
+    A RunEngine that the code makes for itself is left to it: its event loop isn't bluesky's
+    default one afterwards.
+    """
+    from bluesky.run_engine import get_bluesky_event_loop, set_bluesky_event_loop
     from ophyd_async.core import Device
 
-    original = Device.connect
+    original, loop = Device.connect, get_bluesky_event_loop()
 
     async def later(*_: Any, **__: Any) -> None:
         """Don't connect yet."""
@@ -59,6 +65,7 @@ def nothing_connects() -> Iterator[None]:
         yield
     finally:
         Device.connect = original  # type: ignore[method-assign]
+        set_bluesky_event_loop(loop)
 
 
 def devices_from(text: str, folder: Path) -> dict[str, Any]:
@@ -173,12 +180,29 @@ def _lies_in(module: ModuleType, folder: Path) -> bool:
     return any(place is not None and Path(place).is_relative_to(folder) for place in places)
 
 
+class _Shell:
+    """What startup files may ask of IPython: their namespace; whatever is for people is nothing."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.user_ns = namespace
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
+
+
 def _executed(place: Path) -> dict[str, Any]:
     """Return the namespace in which the file or the folder's files ran, as IPython's startup."""
     files = sorted(place.glob("*.py")) if place.is_dir() else [place]
     if not files or not files[0].is_file():
         raise StartupFailed(f"there is no Python file at {place}", ACCEPTED)
+    magic = sorted(path.name for path in place.glob("*.ipy"))
+    if magic:
+        message = f"{', '.join(magic)}: has IPython's own syntax, which isn't Python"
+        raise StartupFailed(message, "the same as .py, with get_ipython().run_line_magic(…)")
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+    namespace["get_ipython"] = partial(_Shell, namespace)
     for file in files:
         namespace["__file__"] = str(file)
         try:

@@ -152,6 +152,8 @@ PLANS: dict[str, PlanSpec] = {
 
 OWN_S = 3600.0
 """How long a plan of the user's own may take, where the campaign doesn't say ``longest``."""
+UNKNOWN_RUNS = -1
+"""No count of finished runs says that a plan of the user's own was done to its end."""
 
 
 def own_plan(name: str, function: Callable[..., Any]) -> PlanSpec:
@@ -166,4 +168,5 @@ def own_plan(name: str, function: Callable[..., Any]) -> PlanSpec:
         recipe_of(name, function),
         runner_of(function),
         lambda _recipe: OWN_S,
+        runs=UNKNOWN_RUNS,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bluesky.run_engine import get_bluesky_event_loop
 
 from controller.beamline import Beamline
 from controller.device_checks import device_problems
@@ -172,7 +173,8 @@ def test_a_profile_that_can_write_past_epics_is_refused_leaf_by_leaf(tmp_path):
     problems = problems_of(beamline_file(tmp_path, {"from": str(place)}))
 
     told = "\n".join(problems)
-    assert "pump.speed: a soft signal (SocketSignal) that can be written" in told
+    assert "devices: pump.speed: " in told
+    assert "SocketSignal" in told
     assert "axis.setpoint: " in told
     assert "sample_x" not in told
     assert "accepted: give it an EPICS signal, or say `actuates: false`" in told
@@ -184,6 +186,24 @@ def test_devices_that_are_declared_to_act_on_nothing_are_taken(tmp_path):
     devices = load(beamline_file(tmp_path, {"from": str(place), "passive": ["pump", "axis"]}))
 
     assert set(devices) == {"sample_x", "pump", "axis"}
+
+
+def test_a_profile_in_ipythons_own_syntax_is_refused_not_half_run(tmp_path):
+    (tmp_path / "startup").mkdir()
+    (tmp_path / "startup" / "00-base.py").write_text("raise SystemExit('was run')")
+    (tmp_path / "startup" / "10-magic.ipy").write_text("%matplotlib")
+
+    (problem,) = problems_of(beamline_file(tmp_path, {"from": "startup/"}))
+
+    assert "10-magic.ipy: has IPython's own syntax" in problem
+
+
+def test_a_run_engine_that_a_profile_makes_does_not_become_ours(tmp_path):
+    before = get_bluesky_event_loop()
+
+    load(beamline_file(tmp_path, {"from": f"{PROFILES / 'side_by_side'}/"}))
+
+    assert get_bluesky_event_loop() is before
 
 
 def test_a_profile_that_fails_is_told_with_its_last_line_and_its_place(tmp_path):
