@@ -21,6 +21,11 @@ class XanesOptions(BaseModel):
     method: str = Field(
         default="auto", description="auto (networks, trained once and kept) or linear"
     )
+    foil: str | None = Field(
+        default=None,
+        description="label of the reference that upkeep measures as a foil: energies are then "
+        "counted from it",
+    )
     energy: str = Field(default="spectrometer-energies", description="data key, eV")
     i0: str = Field(default="spectrometer-i0", description="data key, incident counts")
     signal: str = Field(default="spectrometer-fluorescence", description="data key, counts")
@@ -58,4 +63,8 @@ def _xanes(options: XanesOptions) -> Reducer:
 
     absorption = Absorption(load_references(Path(options.references)), options.method)
     keys = SpectrumKeys(options.energy, options.i0, options.signal)
+    if options.foil is not None:
+        from models.spectra.foil import FoilXanesReducer
+
+        return FoilXanesReducer(absorption, keys, options.names, options.foil)
     return XanesReducer(absorption, keys, options.names)

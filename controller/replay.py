@@ -93,8 +93,10 @@ class Again:
     def __init__(self, recorded: Recording, chosen: Chosen | None = None) -> None:
         """Decide by the agent *chosen*, or by that of the campaign."""
         self._chosen = chosen
-        self._resolved, self._words = recorded.resolved, recorded.words
-        self.state = CampaignState(terms_of(recorded.resolved.campaign, recorded.words.objectives))
+        self._resolved = recorded.began
+        same = self._resolved == recorded.resolved
+        self._words = recorded.words if same else words_of(self._resolved)
+        self.state = CampaignState(terms_of(self._resolved.campaign, self._words.objectives))
         self._seed = recorded.started.seed
         self._told: tuple[Observation, ...] = ()
         self._begun: tuple[int, tuple[str, ...]] = (-1, ())
