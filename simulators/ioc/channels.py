@@ -117,6 +117,9 @@ class _Bytes(Served, ChannelByte):
             return np.frombuffer(value, dtype=np.uint8)
         return np.atleast_1d(np.asarray(value, dtype=np.uint8))
 
+    def encoded(self, value: Any) -> Any:
+        return np.asarray(value, dtype=np.uint8).tobytes()
+
 
 class _String(Served, ChannelString):
     def decoded(self, value: Any) -> Any:
@@ -211,7 +214,7 @@ def _array(path: str, datatype: Any, value: Any, record: Record) -> Any:
             more = {"precision": record.precision} if name.startswith("float") else {}
             values: Any = np.asarray(value, dtype=dtype)
             if kind is _Bytes:
-                return kind(value=values.tobytes(), max_length=length)
+                return kind(value=values.tobytes(), max_length=length, strip_null_terminator=False)
             return kind(value=values, max_length=length, **_numeric(record), **more)
     raise NotServed(f"{path}: Channel Access has no type for {datatype}; nothing is served")
 

@@ -76,6 +76,28 @@ class _Server(Context):  # type: ignore[misc]
             raise ca.CaprotoKeyError(f"{name} is disconnected")
         return super().__getitem__(name)
 
+    async def _bind_tcp_sockets_with_consistent_port_number(
+        self, _make: object
+    ) -> tuple[int, dict[str, socket.socket]]:
+        """Bind this very port: where it is taken, clients would find somebody else."""
+        bound = {}
+        for interface in self.interfaces:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            bound[interface] = sock
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setblocking(False)
+            try:
+                sock.bind((interface, self.ca_server_port))
+                sock.listen()
+            except OSError as error:
+                for one in bound.values():
+                    one.close()
+                raise NotServed(
+                    f"port {self.ca_server_port} of {interface} is taken by another process; "
+                    "give another one"
+                ) from error
+        return self.ca_server_port, bound
+
     async def server_accept_loop(self, sock: socket.socket) -> None:
         """Accept clients on *sock* until cancelled; unlike caproto's own, it stops then."""
         async with await asyncio.start_server(self._accept, sock=sock) as server:
@@ -171,13 +193,12 @@ class Ioc:
         listening = asyncio.create_task(server.listening.wait())
         patience = START_S * self._timing.speed
         await asyncio.wait({task, listening}, timeout=patience, return_when="FIRST_COMPLETED")
-        if task.done() or not listening.done() or server.port != self.place.port:
+        if not listening.done():
             listening.cancel()
-            await _ended(task)
-            raise NotServed(
-                f"port {self.place.port} of {self.place.interface} is taken by another process; "
-                "give another one"
-            )
+            if not task.done():
+                await _ended(task)
+                raise NotServed("the Channel Access server doesn't come up")
+            task.result()
         self._task, self._server = task, server
 
     async def stop(self) -> None:
