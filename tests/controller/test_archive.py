@@ -20,7 +20,7 @@ from controller.archive.archiver import MARK, connected
 from controller.archive.following import KEY, Follower, Pace
 from controller.archive.server import served
 from controller.archive.story import story_uid
-from controller.documents import read_file, read_run
+from controller.documents import read_file
 from controller.processes.launch import Launch
 from tests.support.campaigns import ROOT, barrel_campaign, copper_campaign, modelled
 from tests.support.catalogs import archived, run_in, sent_to
@@ -324,10 +324,12 @@ class Ending:
         self.process.wait()
 
 
-def test_documents_are_read_only_by_the_archive(copper, catalog):
-    before = {path: path.stat().st_mtime_ns for path in copper.rglob("*") if path.is_file()}
+def test_the_archive_changes_nothing_of_the_campaign(copper, catalog):
+    before = {path: path.read_bytes() for path in copper.rglob("*") if path.is_file()}
 
     archived(catalog, copper)
 
-    assert {p: p.stat().st_mtime_ns for p in copper.rglob("*") if p.is_file()} == before
-    assert read_run(copper, runs_of(copper)[0][0][1]["uid"])
+    assert {path: path.read_bytes() for path in before} == before
+    assert set(copper.rglob("*")) - set(before) - {copper / "documents"} <= {
+        copper / f"{journal.FILE}-{suffix}" for suffix in ("wal", "shm")
+    }
