@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from pydantic import ValidationError
+
+from agents.errors import AgentError
 from agents.protocols import Agent, Calibrating, Documents, Measured, Observation, Reducer
 from controller.beginning import reducer_of
 from controller.bus.delivery import Answerer, Caller
@@ -65,7 +68,8 @@ class Worker:
     def carry_out(self, message: Message) -> Message:
         """Return the answer to *message*.
 
-        Raises what agent and reducer raise for good reasons (ModelError, ControllerError).
+        Raises what agent and reducer raise for good reasons: AgentError, ModelError,
+        ControllerError.
         """
         match message:
             case Begin(observations=observations):
@@ -181,16 +185,24 @@ def serve(worker: Worker, desk: Desk) -> None:
             step = next(steps, None)
             ready = step is None
             if step is not None:
-                step()
+                _rehearse(step)
             continue
         message, answer = taken
         try:
             answer(worker.carry_out(message))
-        except (ModelError, ControllerError) as error:
+        except (AgentError, ModelError, ControllerError) as error:
             answer(Failed(error=type(error).__name__, reason=str(error)))
         except Exception as error:  # a fault of ours: who asked is told, and this process ends
             answer(Failed(error=type(error).__name__, reason=str(error)))
             raise
+
+
+def _rehearse(step: Step) -> None:
+    """Carry out *step*; where it can't be, nothing is lost but time."""
+    try:
+        step()
+    except (AgentError, ModelError, ControllerError, ValidationError) as error:
+        _log.warning("worker: not rehearsed: %s", error)
 
 
 def main(launch_path: Path) -> int:
