@@ -43,8 +43,8 @@ class Catalog:
 def served(directory: Path, port: int = 0, key: str = "") -> Iterator[Catalog]:
     """Serve the catalog of the campaign in *directory* while the with block lasts.
 
-    *port* 0 takes any that is free; *key* (letters and digits) is a new one if empty. Raises ConfigurationError when *port* is taken,
-    ControllerError when the server doesn't start.
+    *port* 0 takes any that is free; *key* (letters and digits) is a new one if empty. Raises
+    ConfigurationError when *port* is taken, ControllerError when the server doesn't start.
     """
     key = key or secrets.token_hex(32)
     with _listening(port) as listener:

@@ -16,6 +16,7 @@ from controller.events import (
     ExperimentStarted,
     FinalPlanRan,
     ObservationMade,
+    ObservationTold,
     SuggestionCleared,
     SuggestionMade,
 )
@@ -132,9 +133,10 @@ def _streams(records: Sequence[Record], units: dict[str, str]) -> list[_Stream]:
             streams["verdicts"].rows.append((stamp, _verdict(event)))
         elif isinstance(event, ExperimentStarted):
             suggested[event.experiment_id] = event.suggestion_id
-        elif isinstance(event, ObservationMade):
+        elif isinstance(event, (ObservationMade, ObservationTold)):
             of = event.observation
             row = _observation(of, suggested.get(of.experiment, of.experiment))
+            row["told_by"] = getattr(event, "person", "")
             streams["observations"].rows.append((stamp, row))
         streams["records"].rows.append((stamp, _record(record)))
     return [stream for stream in streams.values() if stream.rows]

@@ -10,7 +10,6 @@ from controller.documents import read_run
 from controller.events import (
     ExperimentFinished,
     ExperimentStarted,
-    ObservationMade,
     SuggestionMade,
 )
 from controller.recording import Recording
@@ -57,6 +56,8 @@ class Experiment:
     suggestion: Suggestion | None
     finished: ExperimentFinished
     observation: Observation | None
+    """As it stands at the end: with every correction, None when it was taken back."""
+    retracted: bool = False
     runs: Mapping[str, Documents] = field(default_factory=dict)
 
     @property
@@ -93,9 +94,8 @@ def experiments_of(recorded: Recording) -> list[Experiment]:
     """
     events = [record.event for record in recorded.records]
     suggestions = {e.suggestion.id: e.suggestion for e in events if isinstance(e, SuggestionMade)}
-    observations = {
-        e.observation.experiment: e.observation for e in events if isinstance(e, ObservationMade)
-    }
+    state = recorded.state
+    observations = {o.experiment: o for o in state.observations}
     finished = {e.experiment_id: e for e in events if isinstance(e, ExperimentFinished)}
     found: dict[str, Experiment] = {}
     for started in (e for e in events if isinstance(e, ExperimentStarted)):
@@ -109,6 +109,7 @@ def experiments_of(recorded: Recording) -> list[Experiment]:
             suggestion=suggestions.get(started.suggestion_id),
             finished=end,
             observation=observations.get(started.experiment_id),
+            retracted=started.experiment_id in state.retracted,
             runs=_documents(recorded.directory, end.runs),
         )
     return list(found.values())

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from agents.digest import plain
+from agents.protocols import Observation
 from controller.exporting.experiments import Context, Experiment, SpectrumNames
 from models.spectra.spectrum import FloatArray
 from models.values import Documents
@@ -146,9 +147,13 @@ class _Entry:
         process["program"] = "heliostat"
         process["version"] = self._context.versions.get("heliostat", UNKNOWN)
         process["reducer"] = self._context.reducer
-        seen = experiment.observation
-        if seen is None:
-            return
+        process["retracted"] = experiment.retracted
+        if experiment.finished.unfit:
+            process["unfit"] = experiment.finished.unfit
+        if experiment.observation is not None:
+            self._values(process, experiment.observation)
+
+    def _values(self, process: h5py.Group, seen: Observation) -> None:
         process["quality"] = str(seen.quality.verdict)
         process["reasons"] = _json(seen.quality.reasons)
         process["feasible"] = bool(seen.feasible)

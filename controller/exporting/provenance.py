@@ -5,61 +5,32 @@ it the points not taken, what was judged of it, the experiment, its runs, what t
 what people did.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from agents.digest import plain
 from agents.protocols import Suggestion
 from controller.campaign import Autonomy
 from controller.events import (
     ExperimentFinished,
     ExperimentStarted,
+    ObservationAmended,
     ObservationMade,
+    ObservationTold,
     SuggestionCleared,
     SuggestionMade,
+    UpkeepRan,
 )
 from controller.exporting.experiments import context_of
 from controller.exporting.nexus import iso
+from controller.exporting.prov_document import Account
+from controller.folding import apply
 from controller.journal import Record
 from controller.recording import Recording
+from controller.state import CampaignState
+from controller.terms import terms_of
 
-PREFIXES = {"h": "urn:heliostat:", "xsd": "http://www.w3.org/2001/XMLSchema#"}
 CONTROLLER, PRECHECK, OPERATOR = "h:software/controller", "h:software/precheck", "h:person/operator"
-
-
-class Account:
-    """A PROV document under way."""
-
-    def __init__(self) -> None:
-        self._parts: dict[str, dict[str, dict[str, Any]]] = {"prefix": dict(PREFIXES)}  # type: ignore[arg-type]
-
-    def declare(self, kind: str, name: str, **attributes: Any) -> str:
-        """Declare the entity, activity or agent *name*, once, and return its name."""
-        self._parts.setdefault(kind, {}).setdefault(
-            name, {_attribute(key): _value(value) for key, value in attributes.items()}
-        )
-        return name
-
-    def relate(self, relation: str, **ends: str) -> None:
-        """Say that *relation* holds between declared things (``activity="…", entity="…"``)."""
-        rows = self._parts.setdefault(relation, {})
-        rows[f"_:{relation}{len(rows) + 1}"] = {f"prov:{end}": name for end, name in ends.items()}
-
-    def written(self) -> str:
-        """Return the document as JSON text."""
-        return json.dumps(self._parts, indent=1, ensure_ascii=False) + "\n"
-
-
-def _attribute(key: str) -> str:
-    prov = {"type", "label", "startTime", "endTime"}
-    return f"prov:{key}" if key in prov else f"h:{key}"
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, (str, bool, int, float)):
-        return value
-    return json.dumps(plain(value), ensure_ascii=False)
 
 
 def account_of(recorded: Recording, files: Mapping[str, tuple[str, Sequence[str]]]) -> str:
@@ -69,23 +40,52 @@ def account_of(recorded: Recording, files: Mapping[str, tuple[str, Sequence[str]
     """
     account = Account()
     campaign = _campaign(account, recorded)
-    seen: list[str] = []
+    standing = _Standing(
+        CampaignState(terms_of(recorded.resolved.campaign, recorded.words.objectives)),
+        recorded.resolved.campaign.autonomy,
+        _reducer(recorded),
+    )
     for record in recorded.records:
-        event = record.event
-        if isinstance(event, SuggestionMade):
-            _decision(account, record, event.suggestion, seen)
-        elif isinstance(event, SuggestionCleared):
-            _verdict(account, record, event, recorded.resolved.campaign.autonomy)
-        elif isinstance(event, (ExperimentStarted, ExperimentFinished)):
-            _experiment(account, record, event)
-        elif isinstance(event, ObservationMade):
-            seen.append(_observation(account, record, event, _reducer(recorded)))
-        elif getattr(event, "person", ""):
-            _by_person(account, record)
+        _tell(account, record, standing)
+        standing.state = apply(standing.state, record.event, record.stamp)
     for name, (sha256, runs) in files.items():
         _file(account, name, sha256, runs)
         account.relate("hadMember", collection=campaign, entity=f"h:file/{name}")
     return account.written()
+
+
+@dataclass
+class _Standing:
+    """How things stand before a record; *latest* is the entity of each experiment's values."""
+
+    state: CampaignState
+    autonomy: Autonomy
+    reducer: str
+    latest: dict[str, str] = field(default_factory=dict)
+    calibration: str = ""
+
+    def known(self, count: int) -> list[str]:
+        """Return the entities of the first *count* observations that an agent is told now."""
+        seen = (o.experiment for o in self.state.observations[:count])
+        return [self.latest[name] for name in seen if name in self.latest]
+
+
+def _tell(account: Account, record: Record, standing: _Standing) -> None:
+    event = record.event
+    if isinstance(event, SuggestionMade):
+        made = event.suggestion
+        _decision(account, record, made, standing.known(made.known))
+    elif isinstance(event, SuggestionCleared):
+        _verdict(account, record, event, standing.autonomy)
+    elif isinstance(event, (ExperimentStarted, ExperimentFinished)):
+        _experiment(account, record, event)
+    elif isinstance(event, UpkeepRan):
+        standing.calibration = _upkeep(account, record, event) or standing.calibration
+    elif isinstance(event, ObservationMade):
+        name = event.observation.experiment
+        standing.latest[name] = _observation(account, record, event, standing)
+    elif getattr(event, "person", ""):
+        _by_person(account, record, standing.latest)
 
 
 def _campaign(account: Account, recorded: Recording) -> str:
@@ -149,6 +149,11 @@ def _decision(account: Account, record: Record, made: Suggestion, seen: Sequence
         acquisition=made.acquisition,
     )
     account.relate("wasGeneratedBy", entity=suggestion, activity=decision)
+    _alternatives(account, made, decision, suggestion)
+
+
+def _alternatives(account: Account, made: Suggestion, decision: str, suggestion: str) -> None:
+    """Tell of the points that were considered and not taken."""
     for number, other in enumerate(made.alternatives, start=1):
         alternative = account.declare(
             "entity",
@@ -204,8 +209,32 @@ def _experiment(
         account.relate("wasGeneratedBy", entity=entity, activity=name)
 
 
-def _observation(account: Account, record: Record, event: ObservationMade, reducer: str) -> str:
-    made = event.observation
+def _upkeep(account: Account, record: Record, event: UpkeepRan) -> str:
+    """Tell of an upkeep plan; return the entity of the values that are in use from now on."""
+    name = account.declare(
+        "activity",
+        f"h:upkeep/{event.number}",
+        endTime=iso(record.stamp),
+        plan=event.name,
+        succeeded=event.succeeded,
+        reason=event.reason,
+        record=record.hash,
+    )
+    account.relate("wasAssociatedWith", activity=name, agent=CONTROLLER)
+    for run in event.runs:
+        entity = account.declare("entity", f"h:run/{run}", label=run)
+        account.relate("wasGeneratedBy", entity=entity, activity=name)
+    if not event.values:
+        return ""
+    values = account.declare("entity", f"h:calibration/{event.number}", values=event.values)
+    account.relate("wasGeneratedBy", entity=values, activity=name)
+    return values
+
+
+def _observation(
+    account: Account, record: Record, event: ObservationMade, standing: _Standing
+) -> str:
+    made, reducer = event.observation, standing.reducer
     agent = account.declare(
         "agent", f"h:software/reducer-{_slug(reducer)}", type="prov:SoftwareAgent", label=reducer
     )
@@ -215,6 +244,8 @@ def _observation(account: Account, record: Record, event: ObservationMade, reduc
     account.relate("wasAssociatedWith", activity=reduction, agent=agent)
     for run in made.runs:
         account.relate("used", activity=reduction, entity=account.declare("entity", f"h:run/{run}"))
+    if standing.calibration:
+        account.relate("used", activity=reduction, entity=standing.calibration)
     observation = account.declare(
         "entity",
         f"h:observation/{made.experiment}",
@@ -229,7 +260,7 @@ def _observation(account: Account, record: Record, event: ObservationMade, reduc
     return observation
 
 
-def _by_person(account: Account, record: Record) -> None:
+def _by_person(account: Account, record: Record, latest: dict[str, str]) -> None:
     """Tell of a record that a person made: a correction, a resolution, a revision."""
     event: Any = record.event
     act = account.declare(
@@ -250,9 +281,10 @@ def _by_person(account: Account, record: Record) -> None:
         content=event.model_dump(mode="json", exclude={"campaign"}),
     )
     account.relate("wasGeneratedBy", entity=result, activity=act)
-    if about:
-        known = account.declare("entity", f"h:observation/{about}")
-        account.relate("wasDerivedFrom", generatedEntity=result, usedEntity=known)
+    if about in latest:
+        account.relate("wasDerivedFrom", generatedEntity=result, usedEntity=latest[about])
+    if isinstance(event, (ObservationTold, ObservationAmended)):
+        latest[about] = result
 
 
 def _file(account: Account, name: str, sha256: str, runs: Sequence[str]) -> None:

@@ -147,6 +147,8 @@ def test_what_a_person_corrects_is_told_with_who_and_why(tmp_path):
 
     export(directory)
 
+    with h5py.File(files_of(directory)[0]) as file:
+        assert file["entry/process/reduced/toughness"][()] == 1.0
     account = loaded(directory, PROVENANCE)
     (act,) = [a for name, a in account["activity"].items() if name.startswith("h:correction/")]
     assert act["h:reason"] == "load cell"
@@ -177,7 +179,9 @@ def test_a_file_that_was_changed_or_is_not_whole_is_found(copper, tmp_path):
     assert any("monitor/preset is missing" in p for p in problems)
     assert any("without NX_class" in p for p in problems)
     assert any("checksum" in p for p in problems)
-    assert check_nexus(out / CRATE)[0].endswith("not found)") or "HDF5" in check_nexus(out / CRATE)[0]
+    assert (
+        check_nexus(out / CRATE)[0].endswith("not found)") or "HDF5" in check_nexus(out / CRATE)[0]
+    )
 
 
 def test_a_reference_that_leads_nowhere_is_found(copper, tmp_path):
