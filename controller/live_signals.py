@@ -1,14 +1,11 @@
 """Every signal of a station with the PVs that read and write it; nothing is connected for that."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from ophyd_async.core import Command, SignalW
 
-from controller.errors import WriteRefused
 from controller.safety.connectors import leaves
 from controller.startup import is_async
 
@@ -70,33 +67,3 @@ def _classic_signals(path: str, device: Any) -> Iterator[LiveSignal]:
             yield LiveSignal(leaf.path, leaf.signal.pvname)
         else:
             yield LiveSignal(leaf.path, elsewhere=f"{leaf.kind.__name__} (no EPICS)")
-
-
-@contextmanager
-def nothing_is_written() -> Iterator[None]:
-    """Let classic devices that are made in a block read, and refuse whatever is put to them.
-
-    Their PVs are refused the put, whoever asks: a startup file, a device that sets itself up.
-    """
-    import ophyd
-
-    original = ophyd.cl
-    layer = dict(vars(original))
-    ask = layer["get_pv"]
-
-    def get_pv(pvname: str, *args: Any, **kwargs: Any) -> Any:
-        pv = ask(pvname, *args, **kwargs)
-        pv.put = lambda *_, **__: _refuse(pvname)
-        return pv
-
-    layer["get_pv"] = get_pv
-    layer["caput"] = lambda pvname, *_, **__: _refuse(pvname)
-    ophyd.cl = SimpleNamespace(**layer)
-    try:
-        yield
-    finally:
-        ophyd.cl = original
-
-
-def _refuse(pvname: str) -> None:
-    raise WriteRefused(f"{pvname}: nothing is written while a beamline is looked at")

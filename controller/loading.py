@@ -17,6 +17,7 @@ from controller.startup import (
     devices_from,
     is_device,
     nothing_connects,
+    nothing_is_written,
     seen_from,
 )
 from controller.validation import suggestion
@@ -83,7 +84,7 @@ class _Loader:
     def load(self) -> tuple[dict[str, Any], list[Problem]]:
         """Return the devices, and what is wrong with them."""
         described = self.beamline.devices
-        with code_of(self.folder), nothing_connects():
+        with code_of(self.folder), nothing_connects(), nothing_is_written():
             if isinstance(described, DeviceEntries):
                 found, problems = self._of_entries(described)
             elif isinstance(described, DevicesFrom):

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+
+from controller.errors import WriteRefused
 
 ACCEPTED = "module:function, a module, or a .py file or folder of them beside the beamline file"
 
@@ -66,6 +68,36 @@ def nothing_connects() -> Iterator[None]:
     finally:
         Device.connect = original  # type: ignore[method-assign]
         set_bluesky_event_loop(loop)
+
+
+@contextmanager
+def nothing_is_written() -> Iterator[None]:
+    """Let classic devices that are made in a block read, and refuse whatever is put to them.
+
+    Their PVs are refused the put, whoever asks: a startup file, a device that sets itself up.
+    Where the gate's own control layer stands, nothing need be done: it refuses by itself.
+    """
+    import ophyd
+
+    original = ophyd.cl
+    if hasattr(original, "gate_layer"):
+        yield
+        return
+
+    def get_pv(pvname: str, *args: Any, **kwargs: Any) -> Any:
+        pv = original.get_pv(pvname, *args, **kwargs)
+        pv.put = partial(_refuse, pvname)
+        return pv
+
+    ophyd.cl = SimpleNamespace(**{**vars(original), "get_pv": get_pv, "caput": _refuse})
+    try:
+        yield
+    finally:
+        ophyd.cl = original
+
+
+def _refuse(pvname: str, *_: Any, **__: Any) -> None:
+    raise WriteRefused(f"{pvname}: nothing is written while devices are made or looked at")
 
 
 def devices_from(text: str, folder: Path) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from controller.beamline_choice import LIVE, live, with_beamline
 from controller.campaign import Campaign
 from controller.errors import ConfigurationError
 from controller.live_reading import Look, Row, Said, look_at, unit_flags
-from controller.live_signals import nothing_is_written, signals_of
+from controller.live_signals import signals_of
 from controller.resolving import ResolvedCampaign
+from controller.startup import nothing_is_written
 
 ANSWER_S = 5.0
 """How long every PV has to answer, all at once (real seconds)."""

@@ -198,6 +198,15 @@ def test_a_profile_in_ipythons_own_syntax_is_refused_not_half_run(tmp_path):
     assert "10-magic.ipy: has IPython's own syntax" in problem
 
 
+def test_what_startup_code_writes_is_refused_even_where_no_gate_stands(tmp_path):
+    (tmp_path / "eager.py").write_text("import ophyd\nophyd.cl.caput('LOAD:GAIN', 9.0)\n")
+
+    (problem,) = problems_of(beamline_file(tmp_path, {"from": "eager.py"}))
+
+    assert "WriteRefused: LOAD:GAIN: nothing is written while devices are made" in problem
+    assert f"{tmp_path / 'eager.py'}, line 2)" in problem
+
+
 def test_a_run_engine_that_a_profile_makes_does_not_become_ours(tmp_path):
     before = get_bluesky_event_loop()
 

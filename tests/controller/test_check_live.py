@@ -159,7 +159,7 @@ def test_startup_code_that_writes_is_refused_while_the_beamline_is_looked_at(cli
 
     done = look(file, client, "--json")
 
-    assert "LIVE:GAIN: nothing is written while a beamline is looked at" in done.stderr
+    assert "LIVE:GAIN: nothing is written while devices are made or looked at" in done.stderr
     told = json.loads(look(write(tmp_path), client, "--json").stdout)
     assert {row["value"] for row in told["signals"] if row["pv"] == "LIVE:GAIN"} == {2.0}
 
