@@ -12,7 +12,7 @@ from pathlib import Path
 from controller.chain import Chain
 from controller.documents import require_heads
 from controller.errors import JournalBroken
-from controller.events import ExperimentFinished, FinalPlanRan
+from controller.events import ExperimentFinished, FinalPlanRan, UpkeepRan
 from controller.journal import Record
 
 GATE_FILE = "gate.sqlite"
@@ -30,7 +30,8 @@ def require_whole(directory: Path, records: Sequence[Record]) -> None:
     heads = [
         record.event.writes
         for record in records
-        if isinstance(record.event, (ExperimentFinished, FinalPlanRan)) and record.event.writes
+        if isinstance(record.event, (ExperimentFinished, FinalPlanRan, UpkeepRan))
+        and record.event.writes
     ]
     if heads:
         _require_writes(directory / GATE_FILE, heads[-1])

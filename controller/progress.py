@@ -16,7 +16,21 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from controller.events import ExperimentFinished, FinalPlanRan, ObservationMade, SuggestionMade
+from controller.events import (
+    CampaignRevised,
+    ConditionsHeld,
+    ExperimentAbandoned,
+    ExperimentFinished,
+    ExperimentLost,
+    ExperimentResolved,
+    FinalPlanRan,
+    ObservationAmended,
+    ObservationMade,
+    ObservationRetracted,
+    ObservationTold,
+    SuggestionMade,
+    UpkeepRan,
+)
 from controller.journal import Record
 from controller.state import CampaignState, best_observation
 from controller.wording import measured
@@ -152,6 +166,25 @@ def best_of(state: CampaignState) -> str:
 
 def note_of(record: Record) -> str:
     """Return what a person should know at once: a failed plan, a fallback; nothing otherwise."""
+    return _of_the_bench(record) or _of_the_campaign(record) or _of_people(record)
+
+
+def _of_the_bench(record: Record) -> str:
+    match record.event:
+        case ExperimentFinished(unfit=why) if why:
+            return f"note: measured under bad conditions, and it doesn't count: {why}"
+        case ConditionsHeld(waited_s=waited):
+            return f"note: the conditions hold again, after {waited / 60:.0f} min"
+        case ExperimentLost(attempt=attempt, reason=reason):
+            return f"note: attempt {attempt} was lost: {reason}"
+        case ExperimentAbandoned(experiment_id=name, reason=reason):
+            return f"note: experiment {name[:8]} was given up: {reason}"
+        case UpkeepRan(succeeded=False, name=name, reason=reason):
+            return f"note: upkeep {name} failed: {reason}"
+    return ""
+
+
+def _of_the_campaign(record: Record) -> str:
     match record.event:
         case ExperimentFinished(succeeded=False, reason=reason):
             return f"note: an experiment failed: {reason}"
@@ -159,4 +192,19 @@ def note_of(record: Record) -> str:
             return f"the final plan {plan} failed: {reason}; make the bench safe by hand"
         case SuggestionMade(suggestion=suggestion) if "fallback" in suggestion.model:
             return f"note: {suggestion.note}"
+    return ""
+
+
+def _of_people(record: Record) -> str:
+    match record.event:
+        case ObservationTold(observation=told, person=person):
+            return f"note: {person} told of experiment {told.experiment[:8]}"
+        case ObservationAmended(experiment_id=name, person=person, reason=reason):
+            return f"note: {person} amended experiment {name[:8]}: {reason}"
+        case ObservationRetracted(experiment_id=name, person=person, reason=reason):
+            return f"note: {person} retracted experiment {name[:8]}: {reason}"
+        case ExperimentResolved(experiment_id=name, person=person, outcome=outcome):
+            return f"note: {person} said of experiment {name[:8]}: {outcome.replace('_', ' ')}"
+        case CampaignRevised(person=person, reason=reason):
+            return f"note: {person} revised the campaign: {reason}"
     return ""

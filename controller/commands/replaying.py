@@ -14,11 +14,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from controller.benches import ranks_of
+from controller.campaign import Chosen
 from controller.commands.running import free
 from controller.course import Step, course_of
 from controller.progress import display
 from controller.recording import Recording, recording
-from controller.replay import Comparison, compare, read_agent, rerun
+from controller.replay import Comparison, Redecision, compare, read_agent, redecide, rerun
 from controller.summary import summary_of
 from controller.wording import file_name, measured, point
 
@@ -72,9 +73,15 @@ def _tell(comparison: Comparison) -> None:
 
 
 def rerun_under(directory: Path, file: Path, *, as_json: bool) -> int:
-    """Run the campaign in *directory* again under the agent of *file*, and show both."""
+    """Run the campaign in *directory* again under the agent of *file*, and show both.
+
+    A live bench can't be had again: there the agent decides on what was measured, and both
+    suggestions of each decision are shown.
+    """
     chosen = read_agent(file)
     recorded = recording(directory)
+    if recorded.resolved.beamline.twin is None:
+        return redecide_under(recorded, chosen, as_json=as_json)
     place = free(directory / FOLDER, file_name(chosen.name))
     with redirect_stdout(sys.stderr), display(f"{directory.name} under {chosen.name}") as show:
         again = rerun(recorded, chosen, place, show)
@@ -83,6 +90,59 @@ def rerun_under(directory: Path, file: Path, *, as_json: bool) -> int:
     else:
         _side_by_side(recorded, again)
     return OK
+
+
+LIVE = (
+    "This campaign ran on a live beamline, which can't be had again: what the other agent's "
+    "suggestions would have given is unknown. It was told what was measured where it was measured."
+)
+
+
+def redecide_under(recorded: Recording, chosen: Chosen, *, as_json: bool) -> int:
+    """Show what the agent *chosen* would have suggested at each decision of a live campaign."""
+    with redirect_stdout(sys.stderr), _counting(recorded) as watch:
+        decisions = redecide(recorded, chosen, watch)
+    objective = recorded.words.objectives[0]
+    if as_json:
+        rows = [_redecision_as_object(decision, objective.name) for decision in decisions]
+        heading = {"campaign": recorded.resolved.campaign.name, "agent": chosen.name}
+        typer.echo(json.dumps({**heading, "counterfactual": False, "decisions": rows}))
+        return OK
+    typer.echo(LIVE, err=True)
+    unit = f" / {objective.unit}" if objective.unit else ""
+    columns = ("decision", "done", f"{objective.name} measured{unit}", "instead", "expected there")
+    table = Table(*columns, "distance", title=f"decided again by {chosen.name}")
+    for decision in decisions:
+        table.add_row(*_redecision_cells(decision, objective.name))
+    Console(highlight=False).print(table)
+    return OK
+
+
+def _redecision_as_object(decision: Redecision, objective: str) -> dict[str, Any]:
+    instead = decision.instead
+    expected = None if instead is None else instead.predictions.get(objective)
+    found = decision.measured.get(objective)
+    return {
+        "decision": decision.decision,
+        "done": dict(decision.done.parameters),
+        "measured": None if found is None else asdict(found),
+        "instead": None if instead is None else dict(instead.parameters),
+        "expected_instead": None if expected is None else asdict(expected),
+        "distance": decision.distance,
+    }
+
+
+def _redecision_cells(decision: Redecision, objective: str) -> list[str]:
+    instead, found = decision.instead, decision.measured.get(objective)
+    expected = None if instead is None else instead.predictions.get(objective)
+    return [
+        str(decision.decision),
+        point(decision.done.parameters),
+        "–" if found is None else measured(found, ""),
+        "nothing" if instead is None else point(instead.parameters),
+        "–" if expected is None else f"{expected.mean:.4g} ± {expected.epistemic:.2g}",
+        "–" if decision.distance is None else f"{decision.distance:.3f}",
+    ]
 
 
 def _both(recorded: Recording, again: Recording) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from controller.wording import duration, file_name, measured, point, with_sigma
 RUNS = Path("runs")
 EXPERIMENTS = 50
 """How many experiments on a recorded table without a campaign file, if it has as many points."""
-AILING = (Stop.FAILURES.value, Stop.UNDECIDED.value)
+AILING = (Stop.FAILURES.value, Stop.UNDECIDED.value, Stop.LOST.value, Stop.UPKEEP.value)
 """Ends that somebody must look at."""
 OK, FAILED, INTERRUPTED = 0, 1, 130
 

@@ -98,11 +98,20 @@ def tell(recording: Recording) -> Story:
     return Story(
         recording,
         state,
-        decisions_of(recording.records),
+        tuple(_as_corrected(one, state) for one in decisions_of(recording.records)),
         finals_of(recording.records),
         tuple(r.event for r in recording.records if isinstance(r.event, CampaignResumed)),
         ranks_of(recording.words, state),
     )
+
+
+def _as_corrected(decision: Decision, state: CampaignState) -> Decision:
+    """Return *decision* with its observation as people have left it; None where it's retracted."""
+    if decision.observation is None:
+        return decision
+    name = decision.observation.experiment
+    now = next((one for one in state.observations if one.experiment == name), None)
+    return replace(decision, observation=now)
 
 
 def decisions_of(records: Iterable[Record]) -> tuple[Decision, ...]:
