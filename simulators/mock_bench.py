@@ -261,6 +261,8 @@ class SelfAnswering:
     What they do is theirs alone: nothing is watched, and nothing can be taken up again later.
     """
 
+    tick_s = TICK_S
+
     def attach(self, listener: Listener) -> None:
         """Listen to nothing."""
         del listener
