@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from instruments.effects import Effect
+from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.generic_plans import move_and_read, scan_1d
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
 from instruments.own_plans import recipe_of, runner_of
@@ -19,9 +20,11 @@ from instruments.recipes import (
     OxidationRecipe,
     Recipe,
     RecordedRecipe,
+    SpectrumRecipe,
     StepScanRecipe,
 )
 from instruments.recorded import measure_recorded
+from instruments.upkeep_plans import measure_darks
 
 COOLING_S = 3 * 3600.0
 """Longest cooling of the furnace from its highest temperature, which no ramp can hasten."""
@@ -83,6 +86,14 @@ def _scan_s(recipe: StepScanRecipe) -> float:
     return recipe.grid.energies().size * (recipe.exposure + 2.0)
 
 
+DEVICES_S = 120.0
+"""At most, for a shutter to move and a detector to be read."""
+
+
+def _spectrum_s(recipe: SpectrumRecipe) -> float:
+    return recipe.exposure + DEVICES_S
+
+
 PLANS: dict[str, PlanSpec] = {
     spec.name: spec
     for spec in (
@@ -104,6 +115,14 @@ PLANS: dict[str, PlanSpec] = {
             _scan_s,
         ),
         PlanSpec(
+            "xanes_of_foil",
+            "xas",
+            Effect.READ_ONLY,
+            FoilRecipe,
+            xanes_of_foil,
+            FoilRecipe.duration_s,
+        ),
+        PlanSpec(
             "make_safe_and_cool",
             "xas",
             Effect.REPEATABLE,
@@ -112,6 +131,14 @@ PLANS: dict[str, PlanSpec] = {
                 station, recipe.temperature, recipe.total_flow
             ),
             lambda _recipe: COOLING_S,
+        ),
+        PlanSpec(
+            "measure_darks",
+            "xas",
+            Effect.READ_ONLY,
+            SpectrumRecipe,
+            measure_darks,
+            _spectrum_s,
         ),
         PlanSpec(
             "measure_recorded",

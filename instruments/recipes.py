@@ -88,6 +88,21 @@ class StepScanRecipe(Recipe):
     exposure: Annotated[float, Unit("s"), Signal("detector.exposure"), Field(gt=0)] = 1.0
 
 
+class SpectrumRecipe(Recipe):
+    """One spectrum with the whole grid at once; by default around the K edge of copper."""
+
+    grid: EnergyGrid = EnergyGrid(
+        regions=(
+            (8885.0, 8955.0, 5.0),
+            (8955.0, 8975.0, 1.0),
+            (8975.0, 9015.0, 0.4),
+            (9015.0, 9065.0, 1.0),
+            (9065.0, 9340.0, 5.0),
+        )
+    )
+    exposure: Annotated[float, Unit("s"), Signal("spectrometer.exposure"), Field(gt=0)] = 10.0
+
+
 class CoolingRecipe(Recipe):
     """Where to leave the station."""
 
