@@ -55,7 +55,8 @@ def _campaign(directory: Path) -> tuple[Envelope, dict[str, Any]]:
         from controller.safety.naming import name_only
 
         name_only()
-    devices: dict[str, Any] = station_of(resolved.beamline, words).devices()
+    file = Path(resolved.campaign.beamline)
+    devices: dict[str, Any] = station_of(resolved.beamline, words, file).devices()
     return envelope_of(resolved, words.space), devices
 
 
@@ -87,7 +88,11 @@ def _asked_to_end(launch: Launch) -> asyncio.Event:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
-    when_orphaned(lambda: loop.call_soon_threadsafe(ended.set), launch.supervisor)
+
+    def orphaned() -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    when_orphaned(orphaned, launch.supervisor)
     return ended
 
 

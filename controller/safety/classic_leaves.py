@@ -83,8 +83,17 @@ def why_not_gated(leaf: ClassicLeaf) -> str:
         source = signal.derived_from
         return why_not_gated(ClassicLeaf(leaf.path, type(source), source))
     if issubclass(kind, ophyd.Signal):
-        return f"a soft signal ({kind.__name__}) that can be written, which the gate can't judge"
+        return _of_memory(kind)
     return f"{kind.__name__} moves by its own code, which the gate can't judge"
+
+
+def _of_memory(kind: type) -> str:
+    """A signal in memory acts on nothing, unless it writes by code of its own."""
+    for verb in ("put", "set"):
+        owner = next(base for base in kind.__mro__ if verb in vars(base))
+        if not owner.__module__.startswith("ophyd.") or owner.__module__.startswith("ophyd.sim"):
+            return f"{owner.__name__}.{verb}() writes by its own code, which the gate can't judge"
+    return ""
 
 
 def _of_attribute(leaf: ClassicLeaf) -> str:
@@ -92,8 +101,7 @@ def _of_attribute(leaf: ClassicLeaf) -> str:
         return "" if leaf.options.get("write_access") is False else _ATTRIBUTE
     if not leaf.signal.write_access:
         return ""
-    owner, name = type(leaf.signal.base), leaf.signal.attr.rpartition(".")[2]
-    found = getattr_static(owner, name, None)
+    found = getattr_static(type(leaf.signal.base), leaf.signal.attr, None)
     if isinstance(found, property) and found.fset is None:
         return ""
     return _ATTRIBUTE if hasattr(type(found), "__set__") else ""

@@ -42,6 +42,10 @@ def name_only() -> None:
         get_pv=NamedPv,
         thread_class=_dummy_shim.thread_class,
         name="names",
-        release_pvs=_dummy_shim.release_pvs,
+        release_pvs=_release,
         get_dispatcher=_dummy_shim.get_dispatcher,
     )
+
+
+def _release(*_pvs: Any) -> None:
+    """Do nothing: no connection was made."""

@@ -2,13 +2,18 @@
 
     python -m tests.support.bench_ioc
 
-Ports are those of the environment (EPICS_CA_SERVER_PORT). It prints ``ready`` when it listens.
+Ports are those of the environment (EPICS_CA_SERVER_PORT). It prints ``ready`` when it listens. A
+line ``NAME`` on its standard input is answered by what the record holds, as JSON; ``NAME VALUE``
+(JSON) sets it first, as the hardware would.
 """
 
 import asyncio
+import json
 import socket
+import sys
 from typing import Any
 
+import numpy as np
 from caproto import ChannelByte, ChannelDouble, ChannelEnum, ChannelInteger, ChannelString
 from caproto.asyncio.server import Context, VirtualCircuit
 from caproto.ioc_examples.fake_motor_record import FakeMotor
@@ -118,11 +123,34 @@ def records() -> dict[str, Any]:
     return {**{PREFIX + name: channel for name, channel in found.items()}, **motor.pvdb}
 
 
+def held(channel: Any) -> Any:
+    """Return the value of *channel*: the number of a member, a number or a list of them."""
+    value = channel.value
+    if isinstance(channel, ChannelEnum) and isinstance(value, str):
+        return list(channel.enum_strings).index(value)
+    value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+async def answer(pvs: dict[str, Any]) -> None:
+    """Answer the lines on the standard input, until it ends."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        name, _, value = line.strip().partition(" ")
+        channel = pvs[PREFIX + name]
+        if value:
+            await channel.write(json.loads(value))
+        print(json.dumps(held(channel)), flush=True)
+
+
 async def main() -> None:
+    pvs = records()
+    talking: set[asyncio.Task[None]] = set()
+
     async def ready(_layer: Any) -> None:
         print("ready", flush=True)
+        talking.add(asyncio.create_task(answer(pvs)))
 
-    await Server(records(), ["127.0.0.1"]).run(startup_hook=ready)
+    await Server(pvs, ["127.0.0.1"]).run(startup_hook=ready)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Real processes for tests of the gate: a soft IOC, a gate with its campaign, who speaks to it."""
 
+import json
 import os
 import signal
 import socket
@@ -49,17 +50,30 @@ class IocProcess:
             [sys.executable, "-m", "tests.support.bench_ioc"],
             cwd=ROOT,
             env={**os.environ, **self.epics},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 
+    def shown(self, name: str, value: Any = None) -> Any:
+        """Return what record *name* holds; it is set to *value* first, as the hardware would."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(name if value is None else f"{name} {json.dumps(value)}")
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            assert self.process.stdin is not None
             assert self.process.stdout is not None
+            self.process.stdin.close()
             self.process.stdout.close()
             self.process = None
 
@@ -128,8 +142,6 @@ class GateProcess:
 
     def records(self) -> list[dict[str, Any]]:
         """Return what the gate recorded."""
-        import json
-
         chain = Chain.follow(self.launch.directory / "gate.sqlite", "writes")
         try:
             return [json.loads(link.payload) for link in chain.links()]
