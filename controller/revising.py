@@ -64,7 +64,8 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     digests, ran_on = last.digests, last.versions
     now_digests = digests_of(before)
     files = [path for path in now_digests if path != CODE and digests.get(path)]
-    touched = any(digests[path] != now_digests[path] for path in files)
+    there = Path(before.file).is_file()
+    touched = there and any(digests[path] != now_digests[path] for path in files)
     now = load(Path(before.file)) if touched else before
     new = envelope_of(now, words_of(now).space)
     old = envelope_of(before, words_of(before).space)

@@ -4,6 +4,8 @@ import pytest
 
 from agents.protocols import Measured, Observation
 from agents.sobol import SobolAgent
+from controller.bus.delivery import Answerer
+from controller.bus.messages import Failed, Taken
 from controller.commands.correcting import Outcome, Results, amend, resolve, retract, tell
 from controller.errors import ConfigurationError
 from controller.events import (
@@ -15,8 +17,9 @@ from controller.events import (
     ObservationTold,
     SuggestionMade,
 )
-from controller.journal import read
+from controller.journal import locked, read
 from controller.parts import Sent
+from controller.processes.launch import Launch
 from controller.recording import recording
 from controller.replay import compare
 from controller.summary import summary_of
@@ -288,6 +291,44 @@ def test_what_cannot_be_said_is_refused_and_the_journal_left_alone(campaign, do,
         do(campaign)
 
     assert len(read(campaign)) == before
+
+
+@pytest.fixture
+def running(campaign, tmp_path_factory):
+    """A campaign that a process runs, as far as others can tell; what is sent to it is kept."""
+    taken = []
+
+    def handle(message, answer, _request):
+        taken.append(message.event)
+        refused = Failed(error="Refused", reason="is running now", refused=True)
+        answer(Taken(sequence=99) if len(taken) == 1 else refused)
+
+    runtime = tmp_path_factory.mktemp("r")
+    launch = Launch(directory=campaign, runtime=runtime)
+    launch.write()
+    with locked(campaign):
+        answerer = Answerer(launch.address("controller"), handle)
+        yield campaign, taken
+        answerer.close()
+
+
+def test_a_running_campaign_is_sent_what_is_said_and_its_refusal_is_told(running, capsys):
+    campaign, taken = running
+    before = len(read(campaign))
+    first = observed(campaign)[0].experiment
+
+    amend(campaign, first, ["toughness=12.5±0.5"], "calibration was wrong", "P")
+    with pytest.raises(ConfigurationError, match="is running now"):
+        retract(campaign, first, "the sample was broken")
+
+    assert [event.kind for event in taken] == ["observation_amended", "observation_retracted"]
+    assert "record 99" in capsys.readouterr().out
+    assert len(read(campaign)) == before
+
+
+def test_a_campaign_that_runs_in_one_process_can_be_sent_nothing_and_says_so(campaign):
+    with locked(campaign), pytest.raises(ConfigurationError, match="--inline"):
+        retract(campaign, observed(campaign)[0].experiment, "the sample was broken")
 
 
 def test_decisions_after_corrections_are_recomputed_with_what_was_known_at_the_time(tmp_path):

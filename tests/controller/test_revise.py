@@ -1,0 +1,175 @@
+"""A campaign that goes on is the one that was begun, or a person says why not."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from controller.benches import installed
+from controller.checking import load
+from controller.errors import ConfigurationError
+from controller.events import CampaignRevised, ObservationMade, SuggestionMade
+from controller.journal import Journal, read
+from controller.recording import recording
+from controller.replay import compare
+from controller.revising import require_possible, require_unchanged, revised, revision_of
+from controller.terms import Stop
+from controller.wiring import open_session, resume_session
+from tests.support.campaigns import ARGUMENTS, BEAMLINE, ENVELOPE, REDUCER
+
+SPACE = {
+    "temperature": {"type": "continuous", "low": 150, "high": 400, "unit": "degC"},
+    "o2": {"type": "continuous", "low": 0, "high": 10, "unit": "mL/min"},
+    "dwell": {"type": "continuous", "low": 1, "high": 5, "unit": "min"},
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A campaign in files, as a user has it."""
+    campaign = {
+        "name": "short copper",
+        "beamline": "xas.yaml",
+        "safety": "copper.yaml",
+        "space": SPACE,
+        "objectives": [{"name": "cu1", "goal": "maximize", "unit": "1"}],
+        "agent": {"name": "sobol"},
+        "plan": {"name": "oxidise_and_measure", "arguments": ARGUMENTS},
+        "reducer": {"name": "xanes", "options": REDUCER},
+        "budget": {"experiments": 1},
+        "seed": 7,
+    }
+    for name, data in (("c", campaign), ("xas", BEAMLINE), ("copper", ENVELOPE)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    return tmp_path
+
+
+@pytest.fixture
+def begun(files):
+    directory = files / "run"
+    with open_session(read_again(files / "c.yaml"), directory, nobody) as session:
+        session.loop.run()
+    return directory
+
+
+def nobody(_record, _state):
+    """Listen to nothing."""
+
+
+def read_again(path: Path):
+    return load(path, installed())
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def revision(directory):
+    return revision_of(read(directory), directory, read_again)
+
+
+def take(directory, reason="more time"):
+    event = revised(revision(directory), reason, "P")
+    journal = Journal.open(directory)
+    journal.append(recording(directory).state.latest, event)
+    journal.close()
+
+
+def test_a_campaign_whose_files_are_as_they_were_is_the_same(begun):
+    assert revision(begun) is None
+    require_unchanged(None, begun)
+
+
+def test_a_comment_or_a_missing_file_changes_nothing(begun, files):
+    edit(files / "c.yaml", "seed: 7", "seed: 7  # a note")
+    assert revision(begun) is None
+
+    edit(files / "copper.yaml", "20..500 degC", "10..500 degC")
+    (files / "c.yaml").unlink()
+    assert revision(begun) is None
+
+
+def test_each_change_is_shown_with_its_key_its_old_and_its_new_value(begun, files):
+    edit(files / "c.yaml", "experiments: 1", "experiments: 2")
+    edit(files / "copper.yaml", "0..20 mL/min", "0..30 mL/min")
+
+    with pytest.raises(ConfigurationError) as caught:
+        require_unchanged(revision(begun), begun)
+
+    text = str(caught.value)
+    assert "campaign.budget.experiments: 1 -> 2" in text
+    assert 'envelope.limits.o2.setpoint: "0..20 mL/min" -> "0..30 mL/min"' in text
+    assert "o2.setpoint: 0 to 30 mL/min; before 0 to 20 mL/min" in text
+    assert "--revise" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wider"),
+    [
+        ("20..500 degC", "20..400 degC", ()),
+        ("20..500 degC", "10..500 degC", ("furnace.setpoint",)),
+        ("- Open", "- Other", ("shutter.command",)),
+        ("- spectrometer.acquire", "- spectrometer.acquire\n- mono.*", ("free: mono.*",)),
+    ],
+)
+def test_limits_that_allow_more_than_before_are_named_as_such(begun, files, old, new, wider):
+    edit(files / "copper.yaml", old, new)
+
+    found = revision(begun).wider
+
+    assert len(found) == len(wider)
+    assert all(line.startswith(word) for line, word in zip(found, wider, strict=True))
+
+
+def test_other_code_or_versions_are_changes_too(begun, monkeypatch):
+    monkeypatch.setattr("controller.revising.code_digest", lambda: "0" * 64)
+    monkeypatch.setattr("controller.revising.versions", lambda: {"python": "4.0"})
+
+    changes = "\n".join(revision(begun).changes)
+
+    assert "code: " in changes
+    assert 'version of python: "3' in changes
+
+
+def test_with_a_persons_word_it_goes_on_as_it_is_now_and_replays(begun, files):
+    edit(files / "c.yaml", "experiments: 1", "experiments: 2")
+    edit(files / "c.yaml", "high: 400", "high: 300")
+    edit(files / "c.yaml", "low: 150", "low: 250")
+
+    take(begun)
+    with resume_session(begun, nobody) as session:
+        session.loop.run()
+
+    [event] = [r.event for r in read(begun) if isinstance(r.event, CampaignRevised)]
+    assert (event.person, event.reason) == ("P", "more time")
+    made = [r.event.suggestion for r in read(begun) if isinstance(r.event, SuggestionMade)]
+    assert 250 <= made[1].parameters["temperature"] <= 300
+    assert recording(begun).state.stop_reason == Stop.EXPERIMENTS
+    assert len([r for r in read(begun) if isinstance(r.event, ObservationMade)]) == 2
+    assert revision(begun) is None
+    assert compare(recording(begun)).difference is None
+
+
+def test_a_revision_needs_a_reason(begun, files):
+    edit(files / "c.yaml", "experiments: 1", "experiments: 2")
+
+    with pytest.raises(ConfigurationError, match="--reason"):
+        revised(revision(begun), " ", "P")
+
+
+def test_a_space_that_what_was_measured_does_not_fit_into_is_refused(begun, files):
+    edit(files / "c.yaml", "  dwell:", "  purge_s:")
+    edit(files / "c.yaml", "unit: min", "unit: s")
+    edit(files / "c.yaml", "    h2: 0.0", "    h2: 0.0\n    dwell: 1.0")
+
+    with pytest.raises(ConfigurationError, match="begin a new campaign"):
+        require_possible(revision(begun), recording(begun).state)
+
+
+def test_a_file_that_became_unusable_is_told_and_nothing_goes_on(begun, files):
+    edit(files / "c.yaml", "experiments: 1", "experiments: some")
+
+    with pytest.raises(ConfigurationError, match=r"c\.yaml"):
+        revision(begun)
