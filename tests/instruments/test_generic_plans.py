@@ -34,6 +34,7 @@ from controller.units import compatible
 from instruments.catalogue import PLANS, own_plan
 from instruments.effects import Effect
 from instruments.errors import PlanError
+from instruments.foil_plans import FoilRecipe
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
 from instruments.grids import EnergyGrid
 from instruments.recipes import OxidationRecipe, RecordedRecipe, StepScanRecipe
@@ -293,6 +294,7 @@ ALL = {
     **EXAMPLES,
     "oxidise_and_measure": OxidationRecipe(temperature=200.0, o2=1.0, h2=0.0, dwell=1.0, grid=GRID),
     "xanes_step_scan": StepScanRecipe(grid=GRID),
+    "xanes_of_foil": FoilRecipe(grid=GRID),
     "measure_recorded": RecordedRecipe(composition=0.5),
 }
 """Arguments of the plans that can't do without."""

@@ -11,6 +11,7 @@ from controller.documents import read_run
 from controller.safety.envelope import Envelope, Limit, Members
 from instruments.catalogue import PLANS
 from instruments.effects import Effect
+from instruments.foil_plans import FoilRecipe
 from instruments.generic_recipes import CountRecipe, LineRecipe, ReadRecipe
 from instruments.grids import EnergyGrid
 from instruments.plans import make_safe_and_cool, oxidise_and_measure, set_gases, xanes_step_scan
@@ -166,6 +167,7 @@ def test_every_plan_says_what_it_does_and_how_long_it_takes():
     arguments = {
         "oxidise_and_measure": RECIPE,
         "xanes_step_scan": StepScanRecipe(grid=GRID),
+        "xanes_of_foil": FoilRecipe(grid=GRID),
         "move_and_read": ReadRecipe(**read),
         "count": CountRecipe(**read),
         "scan_1d": LineRecipe(**read, motor="mono", start=8900, stop=9000, points=3),

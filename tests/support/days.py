@@ -91,7 +91,9 @@ class ShiftingReducer:
 
     name = "shifting"
 
-    def __init__(self, shift: float = 0.0, shifts: Sequence[float] = (0.25, 0.5, 0.75, 1.0)) -> None:
+    def __init__(
+        self, shift: float = 0.0, shifts: Sequence[float] = (0.25, 0.5, 0.75, 1.0)
+    ) -> None:
         self._shift = shift
         self._shifts = list(shifts)
 
