@@ -69,6 +69,7 @@ class CopperBench:
         self._timer: asyncio.TimerHandle | None = None
         self._time = 0.0
         self.tick_s = TICK_S
+        self._front_end: FrontEndState | None = None
         self._commands: dict[str, Signal[float]] = {
             "furnace.setpoint": station.furnace.setpoint,
             "furnace.ramp_rate": station.furnace.ramp_rate,
@@ -148,7 +149,9 @@ class CopperBench:
         for name, signal in self._readbacks.items():
             set_mock_value(signal, readings[name])
         front_end = FrontEndState.OPEN if readings["front_end.open"] else FrontEndState.CLOSED
-        set_mock_value(self._station.front_end.status, front_end)
+        if front_end != self._front_end:
+            self._front_end = front_end
+            set_mock_value(self._station.front_end.status, front_end)
         self._listener(readings)
 
     def _show_commands(self) -> None:

@@ -27,9 +27,9 @@ from controller.processes.parting import when_orphaned
 from controller.recording import Recording, recording
 from simulators.copper.records import RECORDS
 from simulators.ioc.environment import beacon_environment, place_of
-from simulators.ioc.records import Record
 from simulators.ioc.server import Timing
 from simulators.ioc.serving import Bench, ServedBench
+from simulators.records import Record
 
 FILE = "twin.json"
 """In a campaign's directory: the state of the simulated bench."""

@@ -3,7 +3,7 @@
 Alarms are the device's own, a little inside of what the safety envelope allows.
 """
 
-from simulators.ioc.records import Record
+from simulators.records import Record
 
 _FLOW = Record("mL/min", 2, display=(0.0, 50.0))
 _HOT = Record("degC", 1, display=(0.0, 900.0), warning=(-10.0, 850.0), alarm=(-20.0, 870.0))

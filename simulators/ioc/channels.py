@@ -26,7 +26,7 @@ from caproto import (
 from ophyd_async.core import Array1D, get_enum_cls
 
 from simulators.errors import NotServed
-from simulators.ioc.records import COMMUNICATION, Alarm, Record
+from simulators.records import COMMUNICATION, Alarm, Record
 
 BOOLEANS = ("Off", "On")
 MOST_ELEMENTS = 20_001

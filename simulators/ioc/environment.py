@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 
-from simulators.ioc.server import LOOPBACK, Place
+from simulators.ioc.context import LOOPBACK, Place
 
 DEFAULT_PORT = 5064
 """Channel Access's own."""

@@ -11,8 +11,8 @@ from ophyd_async.epics.core import EpicsDevice, PvSuffix
 from simulators.errors import FaultError
 from simulators.ioc.faults import Fault, Kind
 from simulators.ioc.faulty import FaultyBench
-from simulators.ioc.records import Record
 from simulators.ioc.server import Ioc
+from simulators.records import Record
 
 SUFFIX = "FAULT:"
 """Between a bench's prefix and the panel's PVs."""

@@ -14,20 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import caproto as ca
-from caproto.asyncio.server import Context, VirtualCircuit
 
 from simulators.errors import NotServed
 from simulators.ioc.channels import alarm_of, channel_of, trigger_channel
+from simulators.ioc.context import Place, Server
 from simulators.ioc.leaves import Leaf, Trigger
-from simulators.ioc.records import Alarm, Record
+from simulators.records import Alarm, Record
 
 PERIOD_S = 0.05
 """Between two publications (real seconds), however fast the bench runs."""
 START_S = 10.0
 """How long a server may take to listen (real seconds)."""
-FIRST_BEACON_S = 0.02
-"""As the Channel Access protocol recommends; from then on twice as long each time."""
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,109 +33,6 @@ class Timing:
 
     now: Callable[[], float]
     speed: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to listen: one port for UDP and TCP, on one interface."""
-
-    port: int
-    interface: str = LOOPBACK
-
-
-class _Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto has no types
-    """A client's connection that sends at once.
-
-    caproto 1.3.0 leaves Nagle's algorithm on (asyncio turns it off only for sockets that were made
-    with IPPROTO_TCP): a client that holds a monitor then waits 40 ms for the end of each put.
-    """
-
-    def __init__(self, circuit: Any, client: Any, context: Any) -> None:
-        super().__init__(circuit, client, context)
-        accepted = client.writer.get_extra_info("socket")
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-class _Server(Context):  # type: ignore[misc]
-    """caproto's server on one port, which forgets its clients when it stops."""
-
-    CircuitClass = _Circuit
-
-    def __init__(self, pvs: dict[str, Any], place: Place, speed: float) -> None:
-        super().__init__(dict(pvs), [place.interface])
-        self.ca_server_port = place.port
-        self.environ["EPICS_CAS_BEACON_PERIOD"] *= speed
-        self.hidden: set[str] = set()
-        self.listening = asyncio.Event()
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self.hidden:
-            raise ca.CaprotoKeyError(f"{name} is disconnected")
-        return super().__getitem__(name)
-
-    async def _bind_tcp_sockets_with_consistent_port_number(
-        self, _make: object
-    ) -> tuple[int, dict[str, socket.socket]]:
-        """Bind this very port: where it is taken, clients would find somebody else."""
-        bound = {}
-        for interface in self.interfaces:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            bound[interface] = sock
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setblocking(False)
-            try:
-                sock.bind((interface, self.ca_server_port))
-                sock.listen()
-            except OSError as error:
-                for one in bound.values():
-                    one.close()
-                raise NotServed(
-                    f"port {self.ca_server_port} of {interface} is taken by another process; "
-                    "give another one"
-                ) from error
-        return self.ca_server_port, bound
-
-    async def server_accept_loop(self, sock: socket.socket) -> None:
-        """Accept clients on *sock* until cancelled; unlike caproto's own, it stops then."""
-        async with await asyncio.start_server(self._accept, sock=sock) as server:
-            await server.serve_forever()
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from caproto.asyncio.utils import _TransportWrapper
-
-        client = _TransportWrapper(reader, writer)
-        self.server_tasks.create(self.tcp_handler(client, client.getpeername()))
-
-    async def serve(self) -> None:
-        """Listen and answer until cancelled, then hang up on everybody."""
-
-        async def ready(_layer: object) -> None:
-            self.listening.set()
-
-        try:
-            await self.run(startup_hook=ready)
-        finally:
-            for circuit in list(self.circuits):
-                circuit.client.close()
-
-    async def broadcast_beacon_loop(self) -> None:
-        """Say at growing intervals that this server is here; nobody needs to listen."""
-        longest, pause = float(self.environ["EPICS_CAS_BEACON_PERIOD"]), FIRST_BEACON_S
-        while True:
-            for interface, sock in self.beacon_socks.values():
-                beacon = ca.Beacon(13, self.port, self.beacon_count, interface)
-                with suppress(OSError, ca.CaprotoNetworkError):
-                    await sock.send(self.broadcaster.send(beacon))
-            self.beacon_count += 1
-            await asyncio.sleep(pause)
-            pause = min(longest, 2.0 * pause)
-
-    async def tell(self, name: str, answer: Callable[[Any], Any]) -> None:
-        """Send every client of the PV *name* what *answer* makes of its channel."""
-        for circuit in list(self.circuits):
-            for channel in list(circuit.circuit.channels.values()):
-                if channel.name == name:
-                    await circuit.send(answer(channel))
 
 
 class Ioc:
@@ -166,7 +60,7 @@ class Ioc:
         self._timer: asyncio.TimerHandle | None = None
         self._published = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -187,7 +81,7 @@ class Ioc:
         await self._listen()
 
     async def _listen(self) -> None:
-        server = _Server(self._pvs, self.place, self._timing.speed)
+        server = Server(self._pvs, self.place, self._timing.speed)
         server.hidden = self._hidden
         task = asyncio.create_task(server.serve())
         listening = asyncio.create_task(server.listening.wait())

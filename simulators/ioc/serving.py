@@ -7,15 +7,16 @@ from typing import Any
 from ophyd_async.core import Device
 
 from simulators.ioc import panel as panels
+from simulators.ioc.context import Place
 from simulators.ioc.faults import Faults
 from simulators.ioc.faulty import FaultyBench
 from simulators.ioc.leaves import leaves_of
 from simulators.ioc.motor import STEP_S as MOTOR_STEP_S
 from simulators.ioc.motor import MotorBench, MotorRecord
 from simulators.ioc.panel import FaultDesk, FaultPanel
-from simulators.ioc.records import Record
-from simulators.ioc.server import PERIOD_S, Ioc, Place, Timing
+from simulators.ioc.server import PERIOD_S, Ioc, Timing
 from simulators.mock_bench import TICK_S, MockBench
+from simulators.records import Record
 
 STAGE = "STAGE:X"
 """The PV of the sample stage, behind the bench's prefix."""

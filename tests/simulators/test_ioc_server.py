@@ -13,10 +13,11 @@ from ophyd_async.epics.core import EpicsDevice, PvSuffix, epics_signal_rw_rbv
 
 from simulators.errors import NotServed
 from simulators.ioc.channels import channel_of
+from simulators.ioc.context import Place
 from simulators.ioc.environment import epics_environment, free_port, place_of
 from simulators.ioc.leaves import leaves_of
-from simulators.ioc.records import HIGH, HIHI, LOLO, UNDEFINED, Alarm, Record
-from simulators.ioc.server import Ioc, Place, Timing
+from simulators.ioc.server import Ioc, Timing
+from simulators.records import HIGH, HIHI, LOLO, UNDEFINED, Alarm, Record
 
 
 class Colour(StrictEnum):
