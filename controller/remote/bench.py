@@ -40,7 +40,6 @@ POLL_S = 0.02
 """How often (real seconds) who waits for the engine looks at interrupts and at what people send."""
 LAST_WORD_S = 20.0
 """How long an engine that was told to stop at once may take to say how the plan ended."""
-MADE_SAFE = "the bench was made safe by the gate instead; resume to run it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,12 @@ class RemoteBench:
         return self._run(request, f"experiment/{experiment_id}/{attempt}", insistence=1)
 
     def final(self, number: int) -> Ran:
-        """Run the campaign's final plan; not when the gate has made the bench safe already."""
+        """Run the campaign's final plan; not when the gate has made the bench safe already.
+
+        It is then still to be run: a resumption does.
+        """
         if self._safe or self._lines.urgent():
-            return Ran((), False, MADE_SAFE, {}, interrupted=True)
+            raise KeyboardInterrupt
         return self._run(
             RunFinal(number=number, head=self._lines.head()), f"final/{number}", insistence=2
         )
@@ -112,7 +114,7 @@ class RemoteBench:
         request = Recover(suggestion=suggestion, experiment_id=experiment_id, attempt=attempt)
         with held_back() as interrupts:
             answer = self._wait(self._lines.engine.post(request), interrupts, insistence=1)
-        if isinstance(answer, PlanEnded) and not answer.lost:
+        if isinstance(answer, PlanEnded) and not (answer.lost or answer.interrupted):
             return _ran(answer)
         return None
 
@@ -153,6 +155,8 @@ class RemoteBench:
                 self._lines.engine.post(request, id=identity), interrupts, insistence
             )
             over = interrupts.count >= insistence
+        if isinstance(answer, PlanEnded) and answer.interrupted and insistence == 1:
+            raise KeyboardInterrupt  # it was cut short, which says nothing about its point
         if isinstance(answer, PlanEnded):
             return _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
         why = answer.reason if isinstance(answer, Failed) else "the engine did not answer"
