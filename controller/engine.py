@@ -97,6 +97,8 @@ class Engine:
         self._run_engine.state_hook = self._stand_or_go  # type: ignore[assignment]
         self._patience.host(self._run_engine)
         self._run_engine.subscribe(writer)
+        self._close = self._run_engine._command_registry["close_run"]
+        self._run_engine.register_command("close_run", self._close_run)
 
     def stop(self, reason: str, *, now: bool) -> None:
         """End the plan in progress, its clean-up included: at its next checkpoint, or *now*.
@@ -217,7 +219,7 @@ class Engine:
         try:
             if self._run_engine.state.is_paused:
                 self._patience.clean_up()
-                self._patience.wait_for(self._run_engine._abort_coro(ending.reason))
+                self._patience.wait_for(self._aborting(ending.reason))
                 self._run_engine._resume_task()
         except JournalError:
             raise
@@ -226,6 +228,18 @@ class Engine:
             reason = f"{ending.reason}; {failed.reason}"
             return _Ended(reason, failed.lost, interrupted=ending.asked)
         return _Ended(ending.reason, interrupted=ending.asked)
+
+    async def _aborting(self, reason: str) -> None:
+        """Let the paused plan end: at once, so that no virtual time passes."""
+        await self._run_engine._abort_coro(reason)
+        self._run_engine._run_permit.set()
+
+    async def _close_run(self, message: Msg) -> Any:
+        """Close a run as the RunEngine does, and say in its stop document why it was aborted."""
+        why = self._run_engine._reason
+        if why and not message.kwargs.get("reason"):
+            message = message._replace(kwargs={**message.kwargs, "reason": why})
+        return await self._close(message)
 
     def _unfit(self, why: str) -> None:
         self._patience.end_plan(Ending(f"unfit: {why}", asked=False), now=True)

@@ -305,9 +305,11 @@ class Patience(DuringTask):
                 self._submit(engine._request_pause_coro(True))
 
     def _halt(self) -> None:
-        """The clean-up takes too long: end the plan without it."""
+        """The clean-up takes too long: interrupt it, too (the RunEngine can't halt by now)."""
         self._halting_s = 0.0
-        self._submit(self._run_engine._halt_coro())
+        task = self._run_engine._task
+        if task is not None:
+            self._run_engine.loop.call_soon_threadsafe(task.cancel)
 
     def _submit(self, coroutine: Coroutine[Any, Any, Any]) -> "Future[Any]":
         future = asyncio.run_coroutine_threadsafe(coroutine, self._run_engine.loop)

@@ -17,9 +17,10 @@ def stretch(path: str, device: Any, speed: float) -> None:
     """Give the signals of *device* time in proportion to *speed*, and its moves a little more.
 
     What a device says about its own arrival is campaign time already, and gets NETWORK_S of real
-    time on top of it. At speed 1 nothing is changed.
+    time on top of it. At speed 1 and below nothing
+    is changed.
     """
-    if speed == 1.0:
+    if speed <= 1.0:
         return
     for _, leaf in leaves(path, device):
         if leaf._timeout is not None:
@@ -30,8 +31,8 @@ def stretch(path: str, device: Any, speed: float) -> None:
 
 def _stretch_part(part: Any, more_s: float) -> None:
     arrival = getattr(part, "ARRIVAL", None)
-    if isinstance(arrival, Arrival) and more_s > 0:
+    if isinstance(arrival, Arrival):
         part.ARRIVAL = replace(arrival, timeout_s=arrival.timeout_s + more_s)
     timeout_s = getattr(part, "TIMEOUT_S", None)
-    if isinstance(timeout_s, float) and more_s > 0:
+    if isinstance(timeout_s, float):
         part.TIMEOUT_S = timeout_s + more_s

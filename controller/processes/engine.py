@@ -53,6 +53,7 @@ HEAD_S = 5.0
 def main(path: Path) -> int:
     """Run plans for the campaign of the launch file *path*; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("bluesky").setLevel(logging.ERROR)  # how a plan ended is told in the answer
     launch = Launch.read(path)
     os.environ.update(launch.epics)
     one_thread()

@@ -1,0 +1,150 @@
+"""The processes around an engine, started for real: twin, gate, engine; the test is the rest."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agents.protocols import Suggestion
+from controller.beginning import started
+from controller.benches import agent_of, envelope_of, words_of
+from controller.bus.delivery import Answerer, Caller
+from controller.bus.messages import (
+    Arm,
+    Done,
+    Message,
+    Note,
+    RunExperiment,
+    Up,
+)
+from controller.journal import Journal
+from controller.processes.launch import Launch, Role
+from controller.resolving import ResolvedCampaign
+from simulators.ioc.environment import epics_environment, free_port
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 40.0
+
+
+def until(true: Callable[[], Any], what: str) -> Any:
+    """Return what *true* returns, once it is true."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Crew:
+    """Processes of one campaign by role; each may be killed and started again."""
+
+    launch: Launch
+    resolved: ResolvedCampaign
+    head: str
+    engine: Caller
+    gate: Caller
+    ups: list[tuple[str, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, role: Role) -> int:
+        """Start the process of *role*, wait until it is up, and return its id."""
+        path = self.launch.write()
+        with (self.launch.directory / f"{role}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "controller.processes", role, str(path)],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self.launch.epics},
+                stdout=log,
+                stderr=log,
+            )
+        self.processes[role] = process
+
+        def up() -> bool:
+            assert process.poll() is None, f"{role} ended: {self.log(role)}"
+            return (role, process.pid) in self.ups
+
+        until(up, f"the {role} to be up")
+        return process.pid
+
+    def log(self, role: str) -> str:
+        return (self.launch.directory / f"{role}.log").read_text()
+
+    def send(self, role: str, number: int) -> None:
+        self.processes[role].send_signal(number)
+
+    def ended(self, role: str) -> int:
+        """Return how the process of *role* ended, once it has."""
+        return self.processes[role].wait(PATIENCE_S)
+
+    def kill(self, role: str) -> None:
+        self.send(role, signal.SIGKILL)
+        self.ended(role)
+
+    def arm(self) -> None:
+        words = words_of(self.resolved)
+        digest = envelope_of(self.resolved, words.space).digest()
+        assert self.gate.call(Arm(digest=digest), PATIENCE_S) == Done()
+
+    def suggestion(self) -> Suggestion:
+        """Return what the campaign's agent suggests first."""
+        agent = agent_of(self.resolved.campaign, words_of(self.resolved), 3)
+        return agent.ask(1)[0]
+
+    def experiment(self, name: str = "e-1", attempt: int = 1) -> RunExperiment:
+        return RunExperiment(
+            suggestion=self.suggestion(), experiment_id=name, attempt=attempt, head=self.head
+        )
+
+    def hear(self, message: Message, answer: Callable[[Message], None], _request: str) -> None:
+        if isinstance(message, Up):
+            self.ups.append((message.role, message.pid))
+        if isinstance(message, Note):
+            self.notes.append(message.text)
+        answer(Done())
+
+
+@contextmanager
+def crew(directory: Path, resolved: ResolvedCampaign, speed: float = 20.0) -> Iterator[Crew]:
+    """Yield twin, gate and engine of *resolved*, up, the gate armed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    with closing(Journal.open(directory)) as journal:
+        journal.append(now, started(resolved, words_of(resolved).space, now))
+        head = journal.head
+    with tempfile.TemporaryDirectory(prefix="hec") as runtime, ExitStack() as stack:
+        launch = Launch(
+            directory=directory,
+            runtime=Path(runtime),
+            speed=speed,
+            anchor_wall=now,
+            anchor_campaign=now,
+            epics=epics_environment(free_port()),
+            supervisor=os.getpid(),
+        )
+        callers = [
+            stack.enter_context(closing(Caller(launch.address(role), "test")))
+            for role in ("engine", "gate")
+        ]
+        made = Crew(launch, resolved, head, *callers)
+        stack.enter_context(closing(Answerer(launch.address("supervisor"), made.hear)))
+        stack.callback(_end, made)
+        for role in ("twin", "gate", "engine"):
+            made.start(role)
+        made.arm()
+        yield made
+
+
+def _end(made: Crew) -> None:
+    for process in made.processes.values():
+        if process.poll() is None:
+            process.kill()
+        process.wait()
