@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from agents.errors import AgentError
-from controller import cli_data
+from controller import cli_data, cli_people
 from controller.errors import (
     ConfigurationError,
     ControllerError,
@@ -111,17 +111,25 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
 @app.command()
 def resume(
     directory: Directory,
+    revise: Annotated[
+        bool, typer.Option("--revise", help="Go on although files, code or versions have changed.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why it is revised; stands in the journal.")] = "",
     speed: Speed = None,
     json: AsJson = False,
     report: WithReport = True,
 ) -> None:
     """Go on with an interrupted campaign; what was decided and measured stays as it is.
 
-    It goes on as it was begun: in processes of its own, or in one.
+    It goes on as it was begun: in processes of its own, or in one. A campaign that isn't as it
+    was (its files, the limits, the code, the versions) is shown line by line, and goes on with
+    --revise only.
     """
-    from controller.commands import running, supervising
+    from controller.commands import revising, running, supervising
 
     ending = running.Ending(json, report)
+    supervising.end_what_is_left(directory)
+    revising.settle(directory, revising.Consent(revise, reason))
     if supervising.was_supervised(directory):
         raise typer.Exit(supervising.go_on(directory, ending, speed))
     raise typer.Exit(running.resume(directory, ending))
@@ -247,6 +255,7 @@ def schema(
 
 
 cli_data.register(app)
+cli_people.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

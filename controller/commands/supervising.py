@@ -31,7 +31,7 @@ from controller.commands.running import (
     remarks_of,
 )
 from controller.following import Follower
-from controller.history import fold, started_of
+from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import Journal, locked, read
 from controller.processes.launch import FOLDER, Launch, Role
@@ -82,6 +82,13 @@ def go_on(directory: Path, ending: Ending, speed: float | None) -> int:
     """Go on with the campaign in *directory* in processes; return the exit code."""
     with _terminal(directory.name) as (show, ask):
         return _run(directory, ending, speed, show, ask)
+
+
+def end_what_is_left(directory: Path) -> None:
+    """End processes of an earlier start in *directory*; CampaignInUse while they are watched."""
+    if was_supervised(directory):
+        with locked(directory / FOLDER):
+            end_leftovers(directory)
 
 
 def was_supervised(directory: Path) -> bool:
@@ -137,7 +144,7 @@ def _watched(case: _Case, speed: float | None, show: Display, ask: Approver | No
 
 def _case(directory: Path) -> _Case:
     records = read(directory)
-    resolved = ResolvedCampaign.model_validate(started_of(records, directory).campaign)
+    resolved = resolved_of(records, directory)
     words = words_of(resolved)
     state = fold(records, terms_of(resolved.campaign, words.objectives))
     return _Case(resolved, words, directory, state, len(records))

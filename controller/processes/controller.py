@@ -33,7 +33,7 @@ from controller.bus.messages import (
 )
 from controller.errors import ControllerError
 from controller.events import CampaignResumed
-from controller.history import fold, started_of
+from controller.history import fold, resolved_of, started_of
 from controller.interrupts import heeded
 from controller.journal import Journal, Record, locked
 from controller.loop import Loop
@@ -119,7 +119,7 @@ def _run(stack: ExitStack, launch: Launch, supervisor: Caller) -> None:
     records = list(journal.records())
     require_whole(directory, records)
     started = started_of(records, directory)
-    resolved = ResolvedCampaign.model_validate(started.campaign)
+    resolved = resolved_of(records, directory)
     words = words_of(resolved)
     state = fold(records, terms_of(resolved.campaign, words.objectives))
     inbox = Inbox()
