@@ -1,9 +1,11 @@
 """Hosts the RunEngine: runs one plan at a time, writes its documents, says how it ended."""
 
+import asyncio
 import logging
 import math
 import threading
 from collections.abc import Callable, Coroutine, Generator, Mapping
+from concurrent.futures import wait
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -175,9 +177,11 @@ class Engine:
         return PlanOutcome(runs, ended.reason, lost, unfit, ended.interrupted)
 
     def close(self) -> None:
-        """Stop the loop and its thread; a loop that hangs is left behind."""
+        """Stop the loop and its thread, and what still goes on there; one that hangs is left."""
         loop = self._run_engine.loop
         thread: threading.Thread = self._run_engine._th
+        if thread.is_alive():
+            wait((asyncio.run_coroutine_threadsafe(_end_all(), loop),), timeout=LEAVE_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(LEAVE_S)
         if not thread.is_alive():
@@ -257,6 +261,14 @@ class Engine:
 
 LEAVE_S = 5.0
 """So long (real seconds) the loop's thread is waited for when the engine is closed."""
+
+
+async def _end_all() -> None:
+    """End what nobody waits for any more: moves and exposures of a plan that was ended."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The engine as a process, with a real twin and a real gate: asked, interrupted, stopped, killed."""
+"""The engine as a process, with a real twin and a real gate: asked, interrupted, killed."""
 
 import signal
 import sqlite3
