@@ -44,6 +44,7 @@ TEXT_LENGTH = 1000
 def main(launch_file: Path) -> int:
     """Serve the simulated bench of the campaign in *launch_file* until told to end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("caproto").setLevel(logging.ERROR)  # it warns of every burst of readings
     launch = Launch.read(launch_file)
     os.environ.update({**launch.epics, **beacon_environment(launch.epics)})
     clock = launch.clock()
