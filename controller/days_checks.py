@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from controller.cases import Case
+from controller.conditions import condition_of
+from controller.device_checks import known_devices
 from controller.errors import Problem
 from controller.plan_calls import PlanCall
 from controller.reading import Way
@@ -24,12 +26,25 @@ def check_days(case: Case) -> Iterator[Problem]:
     for way, call in calls:
         if way[0] not in case.refused:
             yield from _called(case, way, call)
+    yield from _signals(case)
     if "stock" not in case.refused:
         yield from _stock(case)
     if case.recorded:
         for key in ("measure_when", "upkeep"):
             if case.source.data.get(key):
                 yield case.problem((key,), "a recorded bench has no beam to wait for or keep")
+
+
+def _signals(case: Case) -> Iterator[Problem]:
+    """Measuring conditions speak of devices that the beamline has."""
+    when, known = case.campaign.measure_when, known_devices(case)
+    if when is None or known is None or "measure_when" in case.refused:
+        return
+    for i, text in enumerate(when.all):
+        device = condition_of(text).signal.partition(".")[0]
+        if device not in known:
+            message = f"the beamline has no device {device!r}"
+            yield case.problem(("measure_when", "all", i), message, suggestion(device, known))
 
 
 def _called(case: Case, way: Way, call: PlanCall) -> Iterator[Problem]:

@@ -111,6 +111,7 @@ def suggested(point):
         ),
         ("upkeep: [{name: a, plan: {name: nothing}}]", ["upkeep.0.plan.name", "no such plan"]),
         ("measure_when: {all: ['ring.current >> 5']}", ["measure_when.all.0", "accepted"]),
+        ("measure_when: {all: [ringg.current > 5]}", ["measure_when.all.0", "'ring'"]),
         ("measure_when: {all: [a], settle: {name: nothing}}", ["measure_when.settle.name"]),
     ],
 )
