@@ -15,7 +15,7 @@ def devices_of(database: Path) -> dict[str, Any]:
     try:
         from happi import Client, from_container
         from happi.backends.json_db import JSONBackend
-        from happi.errors import DatabaseError, EntryError, EnforceError
+        from happi.errors import DatabaseError, EnforceError, EntryError
     except ModuleNotFoundError as error:
         message = f"devices of a happi database need happi, which is missing ({error})"
         raise ConfigurationError(f"{message}; pip install happi") from error
