@@ -10,13 +10,15 @@ from typing import Any, Protocol
 from aioca import FORMAT_CTRL, CANothing, caget, cainfo, caput
 from epicscorelibs.ca import dbr
 from ophyd_async.core import Command, NotConnectedError, Signal
-from ophyd_async.epics.core import CaSignalBackend
+from ophyd_async.epics.core import CaCommandBackend, CaSignalBackend
 
 from controller.errors import EngineError
 from controller.safety.connectors import EXECUTE
 
 ANSWER_S = 5.0
 """How long a server may take to answer a question (real seconds)."""
+MOMENTARY = frozenset({"STOP", "PROC", "HOMF", "HOMR", "JOGF", "JOGR", "TWF", "TWR"})
+"""Fields of records that act when they are written, and go back by themselves."""
 CONNECTED = 2
 """What Channel Access calls a channel's state when there is a server."""
 
@@ -60,7 +62,9 @@ class PvActuator:
         await put_to(self.pv, value, self._type_of(value), wait=wait)
 
     async def read(self, like: Any) -> Any:
-        """Return what the PV holds."""
+        """Return what the PV holds; what was asked for where a field goes back by itself."""
+        if self.pv.rpartition(".")[2] in MOMENTARY:
+            return like
         return await get_from(self.pv, self._type_of(like))
 
     def _type_of(self, value: Any) -> Any:
@@ -112,11 +116,12 @@ class CommandActuator:
         await _connect(self._leaf, timeout_s)
 
     async def put(self, value: Any, *, wait: bool) -> None:
-        """Execute the command; it waits as the device does."""
-        try:
-            await self._leaf._connector.backend.execute()
-        except CANothing as error:
-            raise EngineError(f"{self._leaf.source}: not executed ({error})") from error
+        """Execute the command, and wait until the device has done with it."""
+        backend = self._leaf._connector.backend
+        if isinstance(backend, CaCommandBackend):
+            await put_to(backend.write_pv, backend._execute_value, None, wait=wait)
+        else:
+            await backend.execute()
 
     async def read(self, like: Any) -> Any:
         """Return that it was executed: a command has no other setpoint."""
@@ -145,7 +150,14 @@ async def _connect(leaf: Any, timeout_s: float) -> None:
 
 
 async def put_to(pv: str, value: Any, kind: Any, *, wait: bool) -> None:
-    """Write *value* to *pv* as *kind*; raises EngineError unless the server is known to have it."""
+    """Write *value* to *pv* as *kind*; raises EngineError unless the server is known to have it.
+
+    Nothing is kept for a server that isn't there: it would be written when it came back.
+    """
+    try:
+        await cainfo(pv, timeout=ANSWER_S)
+    except CANothing as error:
+        raise EngineError(f"{pv}: not connected ({error}); nothing was written") from error
     try:
         await caput(pv, value, datatype=kind, wait=wait, timeout=None)
         if wait:

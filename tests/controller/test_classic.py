@@ -9,8 +9,15 @@ import sys
 import pytest
 
 from controller.bus.messages import Arm, Done
+from controller.chain import Chain
+from controller.clock import VirtualClock
+from controller.errors import WriteRefused
+from controller.safety.audit import Audit
+from controller.safety.connectors import guard
 from controller.safety.envelope import EnvelopeFile
+from controller.safety.gate import Gate
 from tests.support.campaigns import copper_campaign
+from tests.support.classic_devices import Rig
 from tests.support.classic_engine import LIMITS, beamline
 from tests.support.gates import PATIENCE_S, ROOT, bench_ioc, gate_process, speaking
 
@@ -163,6 +170,40 @@ def test_nothing_that_was_refused_arrived_and_every_refusal_is_recorded(scenes):
     assert sum(r["value"] == 30.0 for r in refused) >= 1 + 2 + len(BYPASSES)
     intents = [r for r in scenes["records"] if r["kind"] == "intent"]
     assert all(r["value"] != 30.0 for r in intents)
+
+
+@pytest.fixture(scope="module")
+def inline(tmp_path_factory):
+    """What came of every verb of a mock device behind the gate of one process."""
+    clock = VirtualClock()
+    chain = Chain.open(tmp_path_factory.mktemp("inline") / "gate.sqlite", "writes")
+    rig = Rig("TEST:", name="rig")
+    limits = EnvelopeFile.model_validate(LIMITS).envelope()
+    guard(Gate(limits, Audit(chain, clock)), "rig", rig)
+
+    async def attempts():
+        await rig.connect(mock=True)
+        found = {}
+        for verb in Rig.VERBS:
+            with pytest.raises(WriteRefused) as refused:
+                await rig.do(verb, mock=True)
+            found[verb] = f"WriteRefused: {refused.value}"
+        return found, await rig.valve.get_value()
+
+    yield clock.loop.run_until_complete(attempts())
+    chain.close()
+    clock.loop.close()
+
+
+@pytest.mark.parametrize("verb", Rig.VERBS)
+@pytest.mark.parametrize("world", ["mock, in one process", "by the gate's process", "classic"])
+def test_no_verb_of_a_device_leads_past_the_gate_in_any_world(scenes, inline, world, verb):
+    said = inline[0] if world.startswith("mock") else scenes["conformance"][world]
+
+    assert "WriteRefused" in said[verb]
+    expected = "lists it as free" if verb == "command" else "asked for 30.0: allowed 0 to 10 mm"
+    assert expected in said[verb]
+    assert inline[1] == 0.0
 
 
 def test_a_device_is_refused_with_each_leaf_that_no_gate_can_judge(scenes):

@@ -29,6 +29,7 @@ from controller.safety.classic import guard_classic, install
 from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.gate import Gate
 from controller.safety.remote import RemoteGate
+from tests.support.classic_devices import ClassicRig, Rig
 
 DEVICES = {
     "motor": {"class": "ophyd.EpicsMotor", "prefix": "TEST:m1"},
@@ -46,6 +47,8 @@ DEVICES = {
     "furnace": {"class": "instruments.furnace.Furnace", "prefix": "TEST:FURNACE:"},
     "spectrometer": {"class": "instruments.beam.Spectrometer", "prefix": "TEST:SPEC:"},
     "trigger": {"class": "tests.support.classic_devices.Trigger", "prefix": "TEST:"},
+    "rig": {"class": "tests.support.classic_devices.Rig", "prefix": "TEST:"},
+    "old_rig": {"class": "tests.support.classic_devices.ClassicRig", "prefix": "TEST:"},
 }
 LIMITS = {
     "name": "classic",
@@ -55,6 +58,8 @@ LIMITS = {
         "valve": "0..10 mm",
         "held.valve": "0..10 mm",
         "flyer.valve": "0..10 mm",
+        "rig.valve": "0..10 mm",
+        "old_rig.valve": "0..10 mm",
         "state": ["Open", "Closed"],
         "busy": "0..1",
         "note": ["hello"],
@@ -280,6 +285,19 @@ def commands(b: Bench) -> Any:
     return b.run(bps.trigger(b.trigger, wait=True))
 
 
+def conformance(b: Bench) -> Any:
+    """Every verb of a device that would write too much, in both libraries."""
+
+    def in_loop(verb: str) -> None:
+        work = b.rig.do(verb, mock=False)
+        asyncio.run_coroutine_threadsafe(work, b.engine.loop).result(60)
+
+    return {
+        "by the gate's process": {v: attempt(lambda v=v: in_loop(v)) for v in Rig.VERBS},
+        "classic": {v: attempt(lambda v=v: b.old_rig.do(v)) for v in ClassicRig.VERBS},
+    }
+
+
 def refuses_devices(b: Bench) -> Any:
     from tests.support.classic_devices import Sly
 
@@ -313,6 +331,7 @@ SCENES = (
     puts_wait,
     text,
     commands,
+    conformance,
     other_ways,
     bypasses,
     refuses_devices,
