@@ -25,6 +25,7 @@ from controller.corrections import reason_against
 from controller.events import (
     EVENT,
     CampaignResumed,
+    CampaignRevised,
     CampaignStarted,
     CampaignStopped,
     ConditionsHeld,
@@ -50,6 +51,23 @@ from instruments.effects import Effect
 OBJECTIVE = Objective("yield", Goal.MAXIMIZE)
 CHOICES = st.lists(st.integers(0, 11), max_size=120)
 PEOPLE = {"person": "P", "reason": "why"}
+REVISED = CampaignRevised(
+    campaign={
+        "campaign": {
+            "name": "c",
+            "beamline": "b",
+            "objectives": [{"name": "yield", "goal": "maximize"}],
+            "budget": {"experiments": 4},
+            "finally": {"name": "cool"},
+            "upkeep": [{"name": "foil", "plan": {"name": "f"}, "every": {"experiments": 2}}],
+        }
+    },
+    limits="other",
+    digests={},
+    versions={},
+    changes=(),
+    **PEOPLE,
+)
 
 
 class Story:
@@ -101,7 +119,10 @@ class Story:
             10: ObservationAmended(experiment_id=name, values=values, **PEOPLE),
             11: ObservationRetracted(experiment_id=name, **PEOPLE),
         }[choice]
-        word = ["done", "not_done", "discard", ""][(self.choose() or 0) % 4]
+        word = ["done", "not_done", "discard", "", "revise"][(self.choose() or 0) % 5]
+        if word == "revise":
+            self.tell(REVISED)
+            return
         if word and choice == 9:
             event = ExperimentResolved(experiment_id=name, outcome=word, runs=("r",), **PEOPLE)
         if not reason_against(self.state, event):
