@@ -33,6 +33,9 @@ CHUNK = 500
 ANSWER_S = 10.0
 """Whoever doesn't answer within so many real seconds is away."""
 
+NOT_NOW = frozenset({401, 403, 408, 429, 502, 503, 504})
+"""HTTP answers that say: not now, or not you; nothing about the run."""
+
 UNWRITABLE = (
     httpx.HTTPStatusError,
     ControllerError,
@@ -96,6 +99,7 @@ class Archiver:
         self._records = Records(directory)
         self._campaign_id = ""
         self._marks: dict[str, Any] = {}
+        self._complete: dict[Path, LoggedRun] = {}
         self._failed: dict[str, tuple[int, str]] = {}
 
     def close(self) -> None:
@@ -144,7 +148,7 @@ class Archiver:
         """Return the runs to write, and of each whether it was cut off."""
         lacking = [
             run
-            for run in logged_runs(self._directory)
+            for run in logged_runs(self._directory, self._complete)
             if (self._marks.get(run.uid) or {}).get("size") != run.size
             and self._failed.get(run.uid, (0, ""))[0] != run.size
         ]
@@ -166,6 +170,7 @@ class Archiver:
         except Unreachable:
             raise
         except UNWRITABLE as error:
+            _raise_if_away(error)
             self._failed[uid] = (int(mark.get("size", 0)), str(error))
             _log.warning("run %s is not archived: %s", uid, error)
             return replace(done, failed={**(done.failed or {}), uid: str(error)})
@@ -175,7 +180,7 @@ class Archiver:
         from bluesky_tiled_plugins import TiledWriter
         from tiled.client.metadata_update import DELETE_KEY
 
-        if uid in self._marks:
+        if uid in self._client:
             self._client.delete_contents(uid, recursive=True, external_only=False)
         self._marks[uid] = None
         writer = TiledWriter(self._client, batch_size=CHUNK, max_array_size=0)
@@ -190,6 +195,12 @@ class Archiver:
             {MARK: whole, **({"stop": DELETE_KEY} if goes_on else {})}, drop_revision=True
         )
         self._marks[uid] = whole
+
+
+def _raise_if_away(error: Exception) -> None:
+    """Raise Unreachable when *error* is the server's answer for any run, whatever is in it."""
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in NOT_NOW:
+        raise Unreachable(str(error)) from error
 
 
 def _uneven(documents: Documents) -> frozenset[str]:

@@ -110,14 +110,10 @@ class Follower:
             return Pass()
         try:
             done = self._pass(story, in_time)
-        except Unreachable as error:
+        except (Unreachable, JournalError) as error:
             self.close()
             self.away += 1
-            _log.warning("the catalog is away (%s); next try in %g s", error, self._wait())
-            return Pass(complete=False)
-        except JournalError as error:
-            self.close()
-            _log.warning("not archived for now: %s", error)
+            _log.warning("not archived for now (%s); next try in %g s", error, self._wait())
             return Pass(complete=False)
         self._seen, self.away = found, 0
         if story:

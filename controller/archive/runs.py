@@ -41,13 +41,20 @@ class LoggedRun:
     """The hash of the journal's last record when the run began."""
 
 
-def logged_runs(directory: Path) -> list[LoggedRun]:
+def logged_runs(directory: Path, known: dict[Path, LoggedRun]) -> list[LoggedRun]:
     """Return the runs in the documents of *directory*, in the order in which they began.
 
-    A file whose first line isn't on disk yet is left out.
+    Those in *known* aren't read again; complete ones are put there. A file whose first line isn't
+    on disk yet is left out.
     """
-    found = (_logged(path) for path in sorted((directory / FOLDER).glob("*.jsonl")))
-    return [run for run in found if run is not None]
+    found = []
+    for path in sorted((directory / FOLDER).glob("*.jsonl")):
+        run = known.get(path) or _logged(path)
+        if run is not None:
+            found.append(run)
+            if run.complete:
+                known[path] = run
+    return found
 
 
 def _logged(path: Path) -> LoggedRun | None:

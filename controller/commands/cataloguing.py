@@ -1,6 +1,5 @@
 """Brings a campaign's catalog up to date, and serves it until Ctrl-C."""
 
-import logging
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +24,6 @@ def catalog(directory: Path, port: int, *, serve: bool) -> int:
     A facility's catalog is brought up to date and not served. A catalog that another process
     keeps up to date (the campaign is running) is served as it is.
     """
-    logging.getLogger("heliostat.archive").addHandler(logging.NullHandler())
     campaign_id = started_of(read(directory), directory).campaign_id
     with heeded(), ExitStack() as stack:
         try:
@@ -63,10 +61,8 @@ def _until_interrupted(follower: Follower | None) -> None:
 def _tell(done: Pass, directory: Path) -> int:
     count = len(done.written)
     typer.echo(f"{directory}: {count} run{'' if count == 1 else 's'} archived just now")
-    for uid, reason in (done.failed or {}).items():
-        typer.echo(f"run {uid} could not be archived: {reason}", err=True)
     if not done.complete:
-        typer.echo("the catalog is not complete: it did not answer; call again later", err=True)
+        typer.echo("the catalog is not complete; call again later", err=True)
     return OK if done.complete and not done.failed else FAILED
 
 

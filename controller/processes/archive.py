@@ -49,14 +49,17 @@ def main(launch_path: Path) -> int:
 
 
 def _follow(directory: Path, pace: Pace, stopping: threading.Event) -> None:
-    while not stopping.is_set():
+    """Follow until *stopping* is set, and make a last pass however early that was."""
+    while True:
         try:
             with catalog_of(directory) as catalog:
                 _log.info("archive %d: into %s", os.getpid(), catalog.uri)
                 Follower(directory, catalog, pace).follow(stopping)
+            return
         except CampaignInUse as error:
             _log.info("%s; it is kept up to date there", error)
-            stopping.wait(HELD_S)
+            if stopping.wait(HELD_S):
+                return
 
 
 def _heed(stopping: threading.Event) -> None:
