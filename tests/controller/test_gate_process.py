@@ -246,3 +246,30 @@ def test_a_server_that_dies_in_mid_put_is_a_failure_and_what_is_not_safe_is_name
     assert isinstance(made, MadeSafe) and set(made.failed) == set(SAFE)
     assert isinstance(refused, Failed) and "could not be made safe" in refused.reason
     assert "safe" in [r["kind"] for r in gate.records()]
+
+
+def test_a_gate_that_falls_silent_is_lost_after_its_lease(gate):
+    with speaking(gate) as caller:
+        assert gate.process is not None
+        gate.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(GateLost, match="nothing heard from the gate"):
+                asyncio.run(
+                    RemoteGate(caller, gate.envelope).write("o2.setpoint", 1.0, lambda: None)
+                )
+            with pytest.raises(GateLost, match="doesn't judge"):
+                RemoteGate(caller, gate.envelope).judge("o2.setpoint", 1.0)
+        finally:
+            gate.process.send_signal(signal.SIGCONT)
+
+
+def test_a_gate_whose_supervisor_is_gone_makes_the_bench_safe_and_ends(ioc, tmp_path):
+    with gate_process(tmp_path / "c", live_campaign(), ioc.epics, parent=True) as gate:
+        with speaking(gate) as caller:
+            ask(caller, Write(signal="furnace.setpoint", value=150.0))
+
+        gate.kill()  # its parent
+
+        until(lambda: not gate.armed.exists(), "the bench to be safe")
+        assert ioc.shown("FURNACE:SP") == 40.0
+        assert gate.records()[-1]["reason"] == "the gate was asked to end"

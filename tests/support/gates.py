@@ -108,6 +108,7 @@ class GateProcess:
 
     launch: Launch
     envelope: Envelope
+    parent: bool = False
     ups: list[int] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -118,15 +119,19 @@ class GateProcess:
     def start(self) -> None:
         """Start the process, and return when it is up."""
         path = self.launch.write()
+        command = [sys.executable, "-m", "controller.processes", "gate", str(path)]
+        if self.parent:
+            command = [sys.executable, "-m", "tests.support.parent", *command]
         with (self.launch.directory / "gate.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "controller.processes", "gate", str(path)],
+                command,
                 cwd=ROOT,
                 env={**os.environ, **self.launch.epics},
                 stdout=log,
                 stderr=log,
             )
-        until(lambda: self._lives() and self.process.pid in self.ups, "the gate to be up")
+        known = len(self.ups)
+        until(lambda: self._lives() and len(self.ups) > known, "the gate to be up")
 
     def _lives(self) -> bool:
         assert self.process is not None
@@ -160,9 +165,12 @@ class GateProcess:
 
 @contextmanager
 def gate_process(
-    directory: Path, resolved: ResolvedCampaign, epics: Mapping[str, str]
+    directory: Path, resolved: ResolvedCampaign, epics: Mapping[str, str], *, parent: bool = False
 ) -> Iterator[GateProcess]:
-    """Yield a running gate for the campaign *resolved*, begun in *directory*; not armed."""
+    """Yield a running gate for the campaign *resolved*, begun in *directory*; not armed.
+
+    With *parent*, its process is that of a supervisor between us and the gate.
+    """
     words = words_of(resolved)
     directory.mkdir(parents=True, exist_ok=True)
     journal = Journal.open(directory)
@@ -173,7 +181,7 @@ def gate_process(
         launch = Launch(
             directory=directory, runtime=Path(runtime), epics=dict(epics), supervisor=os.getpid()
         )
-        gate = GateProcess(launch, envelope_of(resolved, words.space))
+        gate = GateProcess(launch, envelope_of(resolved, words.space), parent=parent)
         ears = Answerer(launch.address("supervisor"), gate.hear)
         try:
             gate.start()
