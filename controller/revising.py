@@ -23,6 +23,7 @@ from controller.state import CampaignState
 from controller.versions import code_digest, file_digests, versions
 
 CODE = "code"
+VERSION = "version of "
 
 Load = Callable[[Path], ResolvedCampaign]
 """Reads a campaign file with all that it refers to; raises ConfigurationError."""
@@ -38,6 +39,11 @@ class Revision:
     changes: tuple[str, ...]
     wider: tuple[str, ...]
     """Those of the changes by which more may be written than before."""
+
+    @property
+    def of_software_alone(self) -> bool:
+        """Whether only code and versions have changed."""
+        return all(line.startswith((f"{CODE}: ", VERSION)) for line in self.changes)
 
     def __str__(self) -> str:
         lines = [f"  {line}" for line in self.changes]
@@ -72,7 +78,7 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     changes = [*_differences(_plain(before), _plain(now))]
     if digests.get(CODE) and digests[CODE] != now_digests[CODE]:
         changes.append(f"{CODE}: {digests[CODE][:12]} -> {now_digests[CODE][:12]}")
-    changes += [f"version of {line}" for line in _differences(ran_on, versions())] if ran_on else []
+    changes += [f"{VERSION}{line}" for line in _differences(ran_on, versions())] if ran_on else []
     if not changes:
         return None
     return Revision(now, new.digest(), tuple(changes), tuple(_wider(old, new)))

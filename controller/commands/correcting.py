@@ -175,7 +175,7 @@ def _write(directory: Path, make: Make) -> list[int]:
         events = make(state)
         for event in events:
             _require(state, event)
-        stamp = _now(resolved, state)
+        stamp = now_of(resolved, state)
         return [journal.append(stamp, event).sequence for event in events]
     finally:
         journal.close()
@@ -187,7 +187,7 @@ def _require(state: CampaignState, event: Event) -> None:
         raise ConfigurationError(reason)
 
 
-def _now(resolved: ResolvedCampaign, state: CampaignState) -> float:
+def now_of(resolved: ResolvedCampaign, state: CampaignState) -> float:
     """Return the campaign's time: a twin's stands still while nobody runs it."""
     return state.latest if resolved.beamline.twin is not None else max(state.latest, time.time())
 

@@ -7,9 +7,10 @@ import yaml
 
 from controller.benches import installed
 from controller.checking import load
+from controller.commands.revising import require_same, revise
 from controller.errors import ConfigurationError
 from controller.events import CampaignRevised, ObservationMade, SuggestionMade
-from controller.journal import Journal, read
+from controller.journal import read
 from controller.recording import recording
 from controller.replay import compare
 from controller.revising import require_possible, require_unchanged, revised, revision_of
@@ -70,13 +71,6 @@ def revision(directory):
     return revision_of(read(directory), directory, read_again)
 
 
-def take(directory, reason="more time"):
-    event = revised(revision(directory), reason, "P")
-    journal = Journal.open(directory)
-    journal.append(recording(directory).state.latest, event)
-    journal.close()
-
-
 def test_a_campaign_whose_files_are_as_they_were_is_the_same(begun):
     assert revision(begun) is None
     require_unchanged(None, begun)
@@ -129,6 +123,7 @@ def test_other_code_or_versions_are_changes_too(begun, monkeypatch):
 
     changes = "\n".join(revision(begun).changes)
 
+    require_same(begun)  # it is over
     assert "code: " in changes
     assert 'version of python: "3' in changes
 
@@ -138,7 +133,10 @@ def test_with_a_persons_word_it_goes_on_as_it_is_now_and_replays(begun, files):
     edit(files / "c.yaml", "high: 400", "high: 300")
     edit(files / "c.yaml", "low: 150", "low: 250")
 
-    take(begun)
+    with pytest.raises(ConfigurationError, match="--revise"):
+        require_same(begun)
+    revise(begun, "more time", "P")
+    require_same(begun)
     with resume_session(begun, nobody) as session:
         session.loop.run()
 
