@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from pydantic import ValidationError
+
 from agents.protocols import Suggestion
 from controller.campaign import Campaign
 from controller.parts import nothing_consumed
@@ -23,9 +25,16 @@ def consumption(
     said = {} if campaign.plan is None else dict(campaign.plan.consumes or {})
 
     def consumed(suggestion: Suggestion, attempt: int) -> Mapping[str, float]:
-        spec = call.spec
-        counts = attempt == 1 or spec.consumes_again
-        own = spec.consumes(call.recipe(suggestion.parameters)) if counts else {}
-        return {name: amount for name, amount in {**own, **said}.items() if name in stock}
+        counts = attempt == 1 or call.spec.consumes_again
+        amounts = {**(_own(call, suggestion) if counts else {}), **said}
+        return {name: amount for name, amount in amounts.items() if name in stock}
 
     return consumed
+
+
+def _own(call: PlannedCall, suggestion: Suggestion) -> Mapping[str, float]:
+    """Return what the plan knows that it uses; nothing where it can't take the suggestion."""
+    try:
+        return call.spec.consumes(call.recipe(suggestion.parameters))
+    except ValidationError:  # refused when it is cleared, with the reason
+        return {}

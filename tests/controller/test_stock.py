@@ -94,6 +94,15 @@ def test_a_plan_says_what_it_consumes_and_the_campaign_file_more():
     assert terms_of(campaign, (YIELD,)).stock == {"gas_l": 100.0, "spots": 40.0}
 
 
+def test_what_a_plan_cannot_take_uses_nothing_up_and_is_refused_later():
+    campaign = copper_campaign(stock={"gas_l": 100.0}).campaign
+    call = planned_calls(campaign, space_of(campaign))[0]
+
+    consumed = consumption(campaign, call)(suggested({"o2": 500.0}), 1)
+
+    assert consumed == {}
+
+
 def suggested(point):
     from agents.protocols import Suggestion
 
