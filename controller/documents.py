@@ -8,6 +8,7 @@ kept and never read as a result. Long arrays stand in files of their own (``cont
 import json
 import os
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -50,8 +51,10 @@ class _Run:
 
     def close(self) -> None:
         """Close the files."""
-        self.arrays.close()
-        self.lines.close()
+        try:
+            self.arrays.close()
+        finally:
+            self.lines.close()
 
     def _plain(self, value: Any) -> Any:
         if arrays.is_long(value):
@@ -96,9 +99,10 @@ class DocumentWriter:
         self._run_of.clear()
         stopped = [run for run in left if run.stop is not None]
         try:
-            self._sync(stopped)
-            for run in left:
-                run.close()
+            with ExitStack() as stack:
+                for run in left:
+                    stack.callback(run.close)
+                self._sync(stopped)
         except OSError as error:
             raise self._unwritable(error) from error
         for run in stopped:

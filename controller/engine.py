@@ -99,7 +99,7 @@ class Engine:
         self._run_engine.state_hook = self._stand_or_go  # type: ignore[assignment]
         self._patience.host(self._run_engine)
         self._run_engine.subscribe(writer)
-        self._close = self._run_engine._command_registry["close_run"]
+        self._close: Callable[[Msg], Any] = self._run_engine._command_registry["close_run"]
         self._run_engine.register_command("close_run", self._close_run)
 
     def stop(self, reason: str, *, now: bool) -> None:
