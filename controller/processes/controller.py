@@ -46,6 +46,7 @@ from controller.remote.bench import Lines, RemoteBench
 from controller.remote.reducer import RemoteReducer
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
+from controller.stock import consumption
 from controller.terms import terms_of
 from controller.threads import one_thread
 from controller.versions import changed, versions
@@ -172,6 +173,7 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
         foresee=agent.foresee,
         inbox=inbox.take,
         rebuild=lambda: _anew(agent),
+        consumes=consumption(campaign, calls[0]),
     )
     loop = Loop(parts, case.state, _nobody)
     return loop
