@@ -38,6 +38,7 @@ from controller.safety.remote import RemoteGate
 from controller.seam import Ids, seam
 from controller.stretching import stretch
 from controller.threads import one_thread
+from instruments.effects import Effect
 
 _log = logging.getLogger("heliostat.engine")
 
@@ -117,6 +118,7 @@ def _bench(
             f"and is the prefix {resolved.beamline.prefix!r} right?"
         ) from error
     calls = planned_calls(resolved.campaign, words.space)
+    gate.once = calls[0].spec.effect is Effect.IRREVERSIBLE
     world = World(BenchHooks(_nothing, _nothing))
     return EngineBench(engine, station, calls, world, identity, routine)
 
