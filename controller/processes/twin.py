@@ -62,8 +62,8 @@ def _tell(supervisor: Caller) -> None:
 
 
 def _bench(campaign: Recording) -> Bench:
-    beamline = campaign.resolved.beamline
-    return served_bench(bench_of(beamline, campaign.words, campaign.started.seed), beamline)
+    beamline, file = campaign.resolved.beamline, Path(campaign.resolved.campaign.beamline)
+    return served_bench(bench_of(beamline, campaign.words, campaign.started.seed, file), beamline)
 
 
 def served_bench(made: StationBench, beamline: Beamline) -> Bench:
