@@ -1,6 +1,7 @@
-"""Before a campaign goes on: is it still the one that was begun, and if not, who wants that?"""
+"""Before a campaign goes on: is it still the one that was begun, and if not, a person's yes."""
 
-from functools import partial
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -10,64 +11,37 @@ from controller.benches import installed, words_of
 from controller.checking import load
 from controller.commands.correcting import now_of
 from controller.history import fold, resolved_of
-from controller.journal import Journal, Record, locked, require_campaign
-from controller.revising import (
-    Revision,
-    require_possible,
-    require_unchanged,
-    revised,
-    revision_of,
-)
-from controller.state import CampaignState
+from controller.journal import Journal, locked, require_campaign
+from controller.revising import require_possible, require_unchanged, revised, revision_of
 from controller.terms import terms_of
 
 
-def require_same(directory: Path) -> None:
-    """Raise ConfigurationError, with every change, when the campaign isn't as it was begun.
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Whether a person wants the campaign as it is now, and why."""
 
-    Of a campaign that is over, other code and versions change nothing.
+    revise: bool = False
+    reason: str = ""
+
+
+def settle(directory: Path, consent: Consent) -> None:
+    """Return when the campaign in *directory* may go on.
+
+    A changed campaign is journalled as revised where there is *consent*. Raises
+    ConfigurationError, with every change, where there is none. Of a campaign that is over, other
+    code and versions change nothing.
     """
     require_campaign(directory)
-    with locked(directory):
-        records, state = _read(directory)
-        revision = _revision(records, directory)
-        over = next_action(state) is None and not state.final_failure
-        if revision is not None and not (over and revision.of_software_alone):
-            require_unchanged(revision, directory)
-
-
-def revise(directory: Path, reason: str, person: str | None = None) -> None:
-    """Journal that the campaign in *directory* goes on as its files and the code are now.
-
-    Nothing is journalled where nothing has changed. Raises ConfigurationError without a reason,
-    and for a change with which it can't go on.
-    """
-    require_campaign(directory)
-    with locked(directory):
-        records, state = _read(directory)
-        revision = _revision(records, directory)
-        if revision is None:
-            typer.echo(f"{directory}: nothing has changed; there is nothing to revise", err=True)
-            return
-        require_possible(revision, state)
-        event = revised(revision, reason, person)
-        journal = Journal.open(directory)
-        try:
-            journal.append(now_of(resolved_of(records, directory), state), event)
-        finally:
-            journal.close()
-    typer.echo(f"{directory}: revised:\n{revision}", err=True)
-
-
-def _read(directory: Path) -> tuple[list[Record], CampaignState]:
-    journal = Journal.open(directory)
-    try:
+    with locked(directory), closing(Journal.open(directory)) as journal:
         records = list(journal.records())
-    finally:
-        journal.close()
-    resolved = resolved_of(records, directory)
-    return records, fold(records, terms_of(resolved.campaign, words_of(resolved).objectives))
-
-
-def _revision(records: list[Record], directory: Path) -> Revision | None:
-    return revision_of(records, directory, partial(load, installed=installed()))
+        revision = revision_of(records, directory, lambda file: load(file, installed()))
+        before = resolved_of(records, directory)
+        state = fold(records, terms_of(before.campaign, words_of(before).objectives))
+        over = next_action(state) is None and not state.final_failure
+        if revision is None or (over and revision.of_software_alone):
+            return
+        if not consent.revise:
+            require_unchanged(revision, directory)
+        require_possible(revision, state)
+        typer.echo(f"{directory}: goes on revised:\n{revision}", err=True)
+        journal.append(now_of(before, state), revised(revision, consent.reason))

@@ -7,7 +7,7 @@ import yaml
 
 from controller.benches import installed
 from controller.checking import load
-from controller.commands.revising import require_same, revise
+from controller.commands.revising import Consent, settle
 from controller.errors import ConfigurationError
 from controller.events import CampaignRevised, ObservationMade, SuggestionMade
 from controller.journal import read
@@ -123,7 +123,7 @@ def test_other_code_or_versions_are_changes_too(begun, monkeypatch):
 
     changes = "\n".join(revision(begun).changes)
 
-    require_same(begun)  # it is over
+    settle(begun, Consent())  # it is over
     assert "code: " in changes
     assert 'version of python: "3' in changes
 
@@ -134,14 +134,15 @@ def test_with_a_persons_word_it_goes_on_as_it_is_now_and_replays(begun, files):
     edit(files / "c.yaml", "low: 150", "low: 250")
 
     with pytest.raises(ConfigurationError, match="--revise"):
-        require_same(begun)
-    revise(begun, "more time", "P")
-    require_same(begun)
+        settle(begun, Consent())
+    settle(begun, Consent(revise=True, reason="more time"))
+    settle(begun, Consent())
     with resume_session(begun, nobody) as session:
         session.loop.run()
 
     [event] = [r.event for r in read(begun) if isinstance(r.event, CampaignRevised)]
-    assert (event.person, event.reason) == ("P", "more time")
+    assert event.person
+    assert event.reason == "more time"
     made = [r.event.suggestion for r in read(begun) if isinstance(r.event, SuggestionMade)]
     assert 250 <= made[1].parameters["temperature"] <= 300
     assert recording(begun).state.stop_reason == Stop.EXPERIMENTS
