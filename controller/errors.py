@@ -11,6 +11,7 @@ ControllerError
 │   ├── JournalRefused   another writer was here: resume from what is on disk
 │   └── JournalUnwritable  the disk is full or read-only: make room, then resume
 ├── EngineError          the bench could not do what a plan asked
+│   └── ConnectionLost   a device's server is gone: wait until it is back
 └── SafetyError
     ├── WriteRefused     a write outside the limits in force: nothing has moved
     ├── DeviceRefused    a device that the gate doesn't stand before: declare or change it
@@ -91,6 +92,10 @@ class JournalUnwritable(JournalError):
 
 class EngineError(ControllerError):
     """The bench could not do what a plan asked."""
+
+
+class ConnectionLost(EngineError):
+    """The way to a device is gone: nobody knows what became of what was asked."""
 
 
 class SafetyError(ControllerError):

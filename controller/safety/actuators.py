@@ -12,7 +12,7 @@ from epicscorelibs.ca import dbr
 from ophyd_async.core import Command, NotConnectedError, Signal
 from ophyd_async.epics.core import CaCommandBackend, CaSignalBackend
 
-from controller.errors import EngineError
+from controller.errors import ConnectionLost, EngineError
 from controller.safety.connectors import EXECUTE
 
 ANSWER_S = 5.0
@@ -28,6 +28,10 @@ class Actuator(Protocol):
 
     async def connect(self, timeout_s: float) -> None:
         """Connect unless that is done; *timeout_s* in real seconds."""
+        ...
+
+    async def reach(self, timeout_s: float) -> None:
+        """Return once the device's server answers; ConnectionLost after *timeout_s* (real)."""
         ...
 
     async def put(self, value: Any, *, wait: bool) -> None:
@@ -57,6 +61,10 @@ class PvActuator:
         characters = found.datatype == dbr.DBR_CHAR and found.element_count > 1
         self._text_type = dbr.DBR_CHAR_STR if characters else dbr.DBR_STRING
 
+    async def reach(self, timeout_s: float) -> None:
+        """Wait for the PV's server."""
+        await reach(self.pv, timeout_s)
+
     async def put(self, value: Any, *, wait: bool) -> None:
         """Write *value*."""
         await put_to(self.pv, value, self._type_of(value), wait=wait)
@@ -80,6 +88,13 @@ class SignalActuator:
     async def connect(self, timeout_s: float) -> None:
         """Connect unless that is done."""
         await _connect(self._leaf, timeout_s)
+
+    async def reach(self, timeout_s: float) -> None:
+        """Wait for the signal's server."""
+        await self.connect(timeout_s)
+        backend = self._leaf._connector.backend
+        if isinstance(backend, CaSignalBackend):
+            await reach(backend.write_pv, timeout_s)
 
     async def put(self, value: Any, *, wait: bool) -> None:
         """Write *value*."""
@@ -115,6 +130,13 @@ class CommandActuator:
         """Connect unless that is done."""
         await _connect(self._leaf, timeout_s)
 
+    async def reach(self, timeout_s: float) -> None:
+        """Wait for the command's server."""
+        await self.connect(timeout_s)
+        backend = self._leaf._connector.backend
+        if isinstance(backend, CaCommandBackend):
+            await reach(backend.write_pv, timeout_s)
+
     async def put(self, value: Any, *, wait: bool) -> None:
         """Execute the command, and wait until the device has done with it."""
         backend = self._leaf._connector.backend
@@ -134,6 +156,9 @@ class ElsewhereActuator:
     async def connect(self, timeout_s: float) -> None:
         """Do nothing: there is nothing to connect."""
 
+    async def reach(self, timeout_s: float) -> None:
+        """Do nothing: there is nobody to reach."""
+
     async def put(self, value: Any, *, wait: bool) -> None:
         """Do nothing: whoever asked does it."""
 
@@ -146,7 +171,15 @@ async def _connect(leaf: Any, timeout_s: float) -> None:
     try:
         await leaf.connect(timeout=timeout_s)
     except NotConnectedError as error:
-        raise EngineError(f"{leaf.source}: not connected ({error})") from error
+        raise ConnectionLost(f"{leaf.source}: not connected ({error})") from error
+
+
+async def reach(pv: str, timeout_s: float) -> None:
+    """Return once the server of *pv* answers; raises ConnectionLost after *timeout_s* (real)."""
+    try:
+        await cainfo(pv, timeout=timeout_s)
+    except CANothing as error:
+        raise ConnectionLost(f"{pv}: no answer within {timeout_s:g} s ({error})") from error
 
 
 async def put_to(pv: str, value: Any, kind: Any, *, wait: bool) -> None:
@@ -157,7 +190,7 @@ async def put_to(pv: str, value: Any, kind: Any, *, wait: bool) -> None:
     try:
         await cainfo(pv, timeout=ANSWER_S)
     except CANothing as error:
-        raise EngineError(f"{pv}: not connected ({error}); nothing was written") from error
+        raise ConnectionLost(f"{pv}: not connected ({error}); nothing was written") from error
     try:
         await caput(pv, value, datatype=kind, wait=wait, timeout=None)
         if wait:
@@ -166,11 +199,11 @@ async def put_to(pv: str, value: Any, kind: Any, *, wait: bool) -> None:
             await caget(pv, count=1, timeout=ANSWER_S)
             state = CONNECTED
     except CANothing as error:
-        raise EngineError(
+        raise ConnectionLost(
             f"{pv}: the connection was lost in mid-put ({error}); nobody knows whether it was done"
         ) from error
     if state != CONNECTED:
-        raise EngineError(f"{pv}: the connection was lost as it was put; see whether it was done")
+        raise ConnectionLost(f"{pv}: the connection was lost as it was put; was it done?")
 
 
 async def get_from(pv: str, kind: Any) -> Any:

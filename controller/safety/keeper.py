@@ -24,6 +24,7 @@ from controller.bus.messages import (
     WritesHead,
 )
 from controller.errors import (
+    ConnectionLost,
     ControllerError,
     EngineError,
     GateLost,
@@ -40,6 +41,8 @@ Answer = Callable[[Message], None]
 
 CONNECT_S = 5.0
 """How long a write waits for a signal that isn't connected yet (real seconds)."""
+REACH_S = 120.0
+"""How long arming waits for servers that don't answer: an IOC that starts again (real seconds)."""
 PUT_S = 10.0
 """How long a put may take that doesn't wait for the device (real seconds)."""
 LONGEST_PUT_S = 3600.0
@@ -175,20 +178,34 @@ class Keeper:
             raise WriteRefused(
                 f"the gate holds other limits ({in_force[:12]}…) than the campaign ({digest[:12]}…)"
             )
-        if self._safing is not None or (self._hands.marker.present and not self._armed):
-            self._spawn(self._arm_once_safe(answer))  # it isn't yet what it was told to be
-            return
-        self._arm_now()
-        answer(Done())
+        self._spawn(self._arm_once_ready(answer))
 
-    async def _arm_once_safe(self, answer: Answer) -> None:
-        safed = await self.make_safe("before it is armed")
+    async def _arm_once_ready(self, answer: Answer) -> None:
+        """Arm when everything that may be written can be, and the bench is as it was left."""
+        reached = await asyncio.gather(
+            *(actuator.reach(REACH_S) for actuator in self._hands.actuators.values()),
+            return_exceptions=True,
+        )
+        away = [error for error in reached if isinstance(error, BaseException)]
+        if away:
+            first = away[0]
+            answer(failed(ConnectionLost(f"not armed: {first}, and {len(away) - 1} others")))
+            if not isinstance(first, ControllerError):
+                raise first
+            return
+        if self._safing is None and not (self._hands.marker.present and not self._armed):
+            self._arm_or_say_why(answer)
+            return
+        safed = await self.make_safe("before it is armed")  # it isn't yet what it was told to be
         if safed.failed:
             reason = "; ".join(f"{signal}: {why}" for signal, why in safed.failed.items())
             answer(
                 failed(WriteRefused(f"not armed, since the bench could not be made safe: {reason}"))
             )
             return
+        self._arm_or_say_why(answer)
+
+    def _arm_or_say_why(self, answer: Answer) -> None:
         try:
             self._arm_now()
         except ControllerError as error:
@@ -245,5 +262,5 @@ def failed(error: ControllerError) -> Failed:
         error=type(error).__name__,
         reason=str(error),
         refused=isinstance(error, WriteRefused),
-        lost=isinstance(error, GateLost),
+        lost=isinstance(error, (GateLost, ConnectionLost)),
     )
