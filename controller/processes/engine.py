@@ -5,17 +5,19 @@ asked to run is on disk before it begins (``controller.requests_log``). It write
 through the gate's process alone.
 """
 
+import asyncio
 import logging
 import os
 import signal
 import threading
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ophyd_async.core import NotConnectedError
+from ophyd_async.core import Device, NotConnectedError
 
 from controller.beginning import about, routine_of
 from controller.bench import EngineBench, Identity, World
@@ -106,10 +108,14 @@ def _bench(
 ) -> EngineBench:
     resolved, words = campaign.resolved, campaign.words
     file = Path(resolved.campaign.beamline)
+    if resolved.beamline.has_devices:  # classic ones among them must find the gate's layer
+        from controller.safety.classic import install
+
+        install(gate)
     station = station_of(resolved.beamline, words, file)
     routine = routine_of(resolved.campaign, station.devices())
     try:
-        engine.call(_connect(station.devices(), gate))
+        engine.call(_connect(station.devices(), gate, resolved.beamline.passive))
         if routine.watch is not None:
             engine.call(routine.watch.connect())
     except NotConnectedError as error:
@@ -123,12 +129,25 @@ def _bench(
     return EngineBench(engine, station, calls, world, identity, routine)
 
 
-async def _connect(devices: dict[str, Any], gate: RemoteGate) -> None:
+async def _connect(devices: Mapping[str, Any], gate: RemoteGate, passive: Collection[str]) -> None:
     for path, device in devices.items():
+        if not isinstance(device, Device):
+            await _connect_classic(gate, path, device, passive=path in passive)
+            continue
         guard(gate, path, device)
         stretch(path, device, gate.speed)
         await device.connect(timeout=CONNECT_S * gate.speed)
         ensure_guarded(path, device)
+
+
+async def _connect_classic(gate: RemoteGate, path: str, device: Any, *, passive: bool) -> None:
+    from controller.safety.classic import guard_classic
+
+    guard_classic(gate, path, device, passive=passive)
+    try:
+        await asyncio.to_thread(device.wait_for_connection, timeout=CONNECT_S)
+    except TimeoutError as error:
+        raise EngineError(f"{path}: could not connect: {error}; is its IOC up?") from error
 
 
 def _head_of_writes(gate: Caller) -> str:
