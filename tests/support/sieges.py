@@ -5,24 +5,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from controller.chain import Chain, require_sound
-from controller.events import (
-    ExperimentFinished,
-    ExperimentStarted,
-    ObservationMade,
-    SuggestionMade,
-)
-from controller.journal import FILE, read
-from controller.processes.launch import FOLDER
+from controller.errors import ControllerError
+from controller.events import ExperimentAbandoned, ExperimentStarted
+from controller.journal import FILE, Record, read
+from controller.processes import launch
+from tests.support.besieged import strokes
 
 ROOT = Path(__file__).parents[2]
-BARREL = ROOT / "config/campaigns/recorded/crossed_barrel.yaml"
 ROLES = ("controller", "engine", "gate", "worker", "twin", "archive")
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
+POLL_S = 0.02
+OK = 0
 
 
 class Siege:
@@ -34,16 +31,17 @@ class Siege:
     def __init__(
         self,
         directory: Path,
-        file: Path = BARREL,
+        file: Path,
         options: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
         self.directory = directory
-        self._file = file
+        self.file = file
         self._options = options
         self._environment = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self.output = directory.with_suffix(".log")
+        self.starts = 0
 
     def __enter__(self) -> "Siege":
         return self
@@ -53,16 +51,20 @@ class Siege:
 
     def start(self) -> None:
         """Run the campaign, or go on with it."""
-        begun = (self.directory / FILE).exists()
-        what = (
-            ["resume", str(self.directory), "--no-report", "--json"]
-            if begun
-            else ["run", str(self._file), "--data", str(self.directory), "--no-report", "--json"]
-        )
-        speed = () if begun else self._options
+        what = ["resume", str(self.directory)]
+        if not self.records():
+            what = ["run", str(self.file), "--data", str(self.directory)]
+        self.starts += 1
+        self.process = self._command(*what, "--no-report", "--json", *self._options)
+
+    def command(self, *arguments: str) -> int:
+        """Run another command to its end, and return its exit code."""
+        return self._command(*arguments).wait(PATIENCE_S)
+
+    def _command(self, *arguments: str) -> "subprocess.Popen[bytes]":
         with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "controller.cli", *what, *speed],
+            return subprocess.Popen(
+                [sys.executable, "-m", "controller.cli", *arguments],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -71,18 +73,19 @@ class Siege:
                 process_group=0,
             )
 
+    # --- processes ------------------------------------------------------------------------------
+
     def pid(self, role: str) -> int | None:
         """Return the process of *role* (``supervisor`` too) if it lives."""
         if role == "supervisor":
             assert self.process is not None
             return self.process.pid if self.process.poll() is None else None
-        path = self.directory / FOLDER / f"{role}.pid"
         try:
-            pid = int(path.read_text())
-            os.kill(pid, 0)
+            pid = int((self.directory / launch.FOLDER / f"{role}.pid").read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
         except (OSError, ValueError):
             return None
-        return pid
+        return pid if str(self.directory / launch.FOLDER / launch.FILE) in command else None
 
     def send(self, role: str, number: signal.Signals = signal.SIGKILL) -> bool:
         """Send a signal to the process of *role*; return whether there was one."""
@@ -97,16 +100,18 @@ class Siege:
 
     def kill_all(self) -> None:
         """Kill the supervisor and everything that it started, at once."""
+        if self.process is None:
+            return
         for role in ("supervisor", *ROLES):
-            if self.process is not None:
-                self.send(role)
-        if self.process is not None:
-            self.process.wait()
+            self.send(role)
+        self.process.wait()
 
     def ended(self) -> int | None:
         """Return the command's exit code, None while it runs."""
         assert self.process is not None
         return self.process.poll()
+
+    # --- waiting --------------------------------------------------------------------------------
 
     def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Return the command's exit code once it has ended; show its output when it doesn't."""
@@ -116,48 +121,76 @@ class Siege:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout_s} s:\n{self.story()}") from None
 
-    def until(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
-        """Wait until *condition* is true, the command has not ended and it isn't too late."""
+    def until(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> bool:
+        """Wait until *condition* is true; return False when the command has ended before."""
         deadline = time.monotonic() + timeout_s
         while not condition():
-            assert self.ended() is None, f"ended with {self.ended()}:\n{self.story()}"
+            if self.ended() is not None:
+                return bool(condition())
             assert time.monotonic() < deadline, f"not within {timeout_s} s:\n{self.story()}"
-            time.sleep(0.02)
+            time.sleep(POLL_S)
+        return True
+
+    # --- what the journal says ------------------------------------------------------------------
+
+    def records(self) -> list[Record]:
+        """Return what the journal holds; nothing where there is none yet."""
+        if not (self.directory / FILE).exists():
+            return []
+        with suppress(ControllerError):  # it is being begun
+            return read(self.directory)
+        return []
 
     def count(self, kind: str) -> int:
         """Return how many events of *kind* the journal holds."""
-        try:
-            return sum(record.event.kind == kind for record in read(self.directory))
-        except Exception:  # it is being written: there is nothing to count yet
-            return 0
+        return sum(record.event.kind == kind for record in self.records())
 
     def story(self) -> str:
         """Return what the command and its processes have said, for a failed test."""
-        logs = sorted((self.directory / FOLDER).glob("*.log"))
-        texts = [self.output, *logs]
-        return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in texts)
+        logs = sorted((self.directory / launch.FOLDER).glob("*.log"))
+        texts = [path for path in (self.output, *logs) if path.exists()]
+        return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-2500:]}" for p in texts)
+
+    # --- to the end -----------------------------------------------------------------------------
+
+    def finish(self, most: int = 20) -> None:
+        """Go on until the campaign is over: resume, and say what became of experiments."""
+        for _ in range(most):
+            if self.wait() == OK and not self.say_what_became():
+                return
+            self.say_what_became()
+            self.start()
+        raise AssertionError(f"not over after {most} resumptions:\n{self.story()}")
+
+    def say_what_became(self) -> list[str]:
+        """Resolve every abandoned experiment truthfully, as a person who has looked.
+
+        One whose stroke was made is done, and discarded; any other was not done.
+        """
+        events = [record.event for record in self.records()]
+        given_up = [e.experiment_id for e in events if isinstance(e, ExperimentAbandoned)]
+        open_ones = [name for name in dict.fromkeys(given_up) if _undecided(events, name)]
+        for name in open_ones:
+            word = "discard" if self.struck(name) else "not-done"
+            code = self.command("resolve", str(self.directory), name, word, "--reason", "I looked")
+            assert code == OK, self.story()
+        return open_ones
+
+    def struck(self, experiment: str) -> int:
+        """Return how often the press went down for *experiment*."""
+        events = [record.event for record in self.records()]
+        points = {
+            e.suggestion.id: e.suggestion.parameters for e in events if e.kind == "suggestion_made"
+        }
+        [point] = {
+            tuple(round(float(v), 6) for v in points[e.suggestion_id].values())
+            for e in events
+            if isinstance(e, ExperimentStarted) and e.experiment_id == experiment
+        }
+        return strokes(self.file.parent)[point]  # type: ignore[index]
 
 
-def wrongs(directory: Path, experiments: int) -> list[str]:
-    """Return what is wrong with the campaign in *directory*, which was to take *experiments*.
-
-    Every experiment has started, has one observation and no second one, under one suggestion of
-    its own; the chains hold; the documents of every run that counts are there and complete.
-    """
-    require_sound(directory / FILE)
-    Chain.read(directory / "gate.sqlite", "writes").close()
-    events = [record.event for record in read(directory)]
-    observed = Counter(e.observation.experiment for e in events if isinstance(e, ObservationMade))
-    started = [e for e in events if isinstance(e, ExperimentStarted)]
-    finished = Counter(e.experiment_id for e in events if isinstance(e, ExperimentFinished))
-    suggested = Counter(e.suggestion.id for e in events if isinstance(e, SuggestionMade))
-    names = list(dict.fromkeys(e.experiment_id for e in started))
-    attempts = Counter((e.experiment_id, e.attempt) for e in started)
-    found = [f"{name}: observed {observed[name]} times" for name in names if observed[name] != 1]
-    found += [f"{name}: never started, yet observed" for name in observed if name not in names]
-    found += [f"{name}: finished {count} times" for name, count in finished.items() if count > 1]
-    found += [f"{name}: suggested {count} times" for name, count in suggested.items() if count > 1]
-    found += [f"{a}: started {count} times" for a, count in attempts.items() if count > 1]
-    if len(names) != experiments:
-        found.append(f"{len(names)} experiments, {experiments} were to be taken")
-    return found
+def _undecided(events: Iterable[object], name: str) -> bool:
+    """Whether the experiment *name* was abandoned, and nobody has said anything since."""
+    last = [e.kind for e in events if getattr(e, "experiment_id", "") == name]  # type: ignore[attr-defined]
+    return bool(last) and last[-1] == "experiment_abandoned"
