@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from agents.digest import plain
 from controller.chain import Chain
-from controller.errors import CampaignInUse, JournalBroken, NoCampaign
+from controller.errors import CampaignInUse, JournalBroken, JournalUnwritable, NoCampaign
 from controller.events import EVENT, Event
 
 FILE = "journal.sqlite"
@@ -107,7 +107,8 @@ def read(directory: Path) -> list[Record]:
 def locked(directory: Path) -> Iterator[None]:
     """Hold the campaign directory for this process alone.
 
-    Raises CampaignInUse when another process holds it, and says which.
+    Raises CampaignInUse when another process holds it, and says which; JournalUnwritable when
+    nothing can be written there.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("a+") as file:
@@ -127,7 +128,11 @@ def _acquire(file: IO[str], directory: Path) -> None:
             f"{directory}: in use by process {file.read().strip() or 'unknown'}; "
             "wait until it ends, or give another directory"
         ) from error
-    file.seek(0)
-    file.truncate()
-    file.write(json.dumps(os.getpid()))
-    file.flush()
+    try:
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), json.dumps(os.getpid()).encode())
+    except OSError as error:
+        raise JournalUnwritable(
+            f"{directory / LOCK}: can't be written ({error}); nothing was begun: free disk space "
+            "or mend the permissions of its folder, then call again"
+        ) from error
