@@ -10,11 +10,11 @@ import typer
 
 from agents.space import Continuous, Space
 from controller.beamline import Beamline
-from controller.benches import Words, bench_of, installed, words_of
+from controller.benches import Words, installed, words_of
 from controller.checking import load
 from controller.clock import ScaledClock
 from controller.errors import ConfigurationError
-from controller.processes.twin import Life, served_bench
+from controller.processes.twin import Life, bench_to_serve
 from controller.reading import read_yaml
 from controller.resolving import ResolvedCampaign, absolute, recorded_campaign
 from controller.validation import validated
@@ -67,16 +67,17 @@ def _bench(file: Path) -> Bench:
             raise ConfigurationError(problems=[*source.problems, *problems])
         return _bench_of(beamline, file)
     resolved = load(file, installed())
-    made = bench_of(resolved.beamline, words_of(resolved), resolved.campaign.seed)
-    return served_bench(made, resolved.beamline)
+    campaign = resolved.campaign
+    place = Path(campaign.beamline)
+    return bench_to_serve(resolved.beamline, words_of(resolved), campaign.seed, place)
 
 
 def _bench_of(beamline: Beamline, file: Path) -> Bench:
     if beamline.table is None:
-        return served_bench(bench_of(beamline, _no_words(), SEED), beamline)
+        return bench_to_serve(beamline, _no_words(), SEED, file)
     table = absolute(beamline.table, file.resolve().parent)
     resolved: ResolvedCampaign = recorded_campaign(Path(table))
-    return served_bench(bench_of(beamline, words_of(resolved), SEED), beamline)
+    return bench_to_serve(beamline, words_of(resolved), SEED, file)
 
 
 def _no_words() -> Words:

@@ -16,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ophyd_async.core import Device
+
 from controller.beamline import Beamline
-from controller.benches import StationBench, bench_of
+from controller.benches import Words, bench_of
 from controller.bus.delivery import Caller
 from controller.bus.messages import Up
 from controller.clock import Clock
@@ -63,14 +65,23 @@ def _tell(supervisor: Caller) -> None:
 
 def _bench(campaign: Recording) -> Bench:
     beamline, file = campaign.resolved.beamline, Path(campaign.resolved.campaign.beamline)
-    return served_bench(bench_of(beamline, campaign.words, campaign.started.seed, file), beamline)
+    return bench_to_serve(beamline, campaign.words, campaign.started.seed, file)
 
 
-def served_bench(made: StationBench, beamline: Beamline) -> Bench:
-    """Return what is served of *made*; raises ConfigurationError for a live beamline."""
+def bench_to_serve(beamline: Beamline, words: Words, seed: int, file: Path) -> Bench:
+    """Return what is served of *beamline*; raises ConfigurationError for one without a twin.
+
+    Classic devices are clients of PVs, and never served: they stay unconnected here.
+    """
+    if beamline.has_devices:
+        from controller.safety.naming import name_only
+
+        name_only()
+    made = bench_of(beamline, words, seed, file)
     if made.simulated is None:
         raise ConfigurationError(f"beamline {beamline.name!r}: has no twin that could be served")
-    devices = made.station.devices()
+    found = made.station.devices()
+    devices = {name: device for name, device in found.items() if isinstance(device, Device)}
     return Bench(beamline.prefix, devices, made.simulated, _records(devices))
 
 
