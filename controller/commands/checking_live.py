@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -19,7 +18,6 @@ from controller.errors import ConfigurationError
 from controller.live_reading import Look, Row, Said, look_at, unit_flags
 from controller.live_signals import signals_of
 from controller.resolving import ResolvedCampaign
-from controller.startup import nothing_is_written
 
 ANSWER_S = 5.0
 """How long every PV has to answer, all at once (real seconds)."""
@@ -44,11 +42,12 @@ def check_live(
     else:
         moved = with_beamline(resolved, beamline)
         chosen, file = moved.beamline, moved.campaign.beamline
-    with ExitStack() as stack:
-        if chosen.has_devices:
-            stack.enter_context(nothing_is_written())
-        signals = signals_of(_devices(chosen, Path(file)))
-        look = look_at(signals, resolved.envelope.envelope(), timeout_s)
+    if chosen.has_devices:
+        from controller.safety.naming import name_only
+
+        name_only()
+    signals = signals_of(_devices(chosen, Path(file)))
+    look = look_at(signals, resolved.envelope.envelope(), timeout_s)
     flags = [*look.flags, *unit_flags(_moved_units(resolved.campaign), look)]
     if as_json:
         typer.echo(json.dumps(_finite(_plain(look, flags)), ensure_ascii=False, allow_nan=False))
