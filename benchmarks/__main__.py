@@ -26,6 +26,11 @@ FIGURES = {
         ["crashes", "--rounds", "20"],
         ["crashes", "--rounds", "2"],
     ),
+    "processes: overhead of an experiment": (["supervised"], ["supervised", "--quick"]),
+    "processes: the bench's idle time": (["deciding"], ["deciding", "--quick"]),
+    "bus: documents and requests under load": (["load"], ["load", "--quick"]),
+    "archive: events into the catalog": (["archive"], ["archive", "--events", "2000"]),
+    "plans: CPU per event": (["generic_plans"], ["generic_plans"]),
 }
 
 
