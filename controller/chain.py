@@ -26,6 +26,10 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises for a damaged file; the second where the damage is in its own message."""
 
 
+PRIMARY = 0xFF
+"""The part of an error code of SQLite that says what kind of error it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One record: *stamp* is campaign time in seconds since 1970, *payload* canonical JSON."""
@@ -54,6 +58,7 @@ class Chain:
         self._connection = connection
         self._table = table
         self._path = path
+        self._failed: sqlite3.OperationalError | None = None
         self.length, self.head = verify(self)
 
     @classmethod
@@ -90,7 +95,11 @@ class Chain:
         """Write one record and return it once it is on disk.
 
         Raises JournalRefused when another writer was here, JournalUnwritable when the disk is full.
+        After an I/O error it always does: a later sync of the same open file would say nothing
+        about what the failed one has lost.
         """
+        if self._failed is not None:
+            raise self._unwritable(self.length + 1, self._failed) from self._failed
         sequence = self.length + 1
         link = Link(
             sequence, stamp, payload, self.head, link_hash(sequence, stamp, payload, self.head)
@@ -98,11 +107,9 @@ class Chain:
         try:
             self._insert(link)
         except sqlite3.OperationalError as error:
-            again = "`heliostat resume`" if self.length else "begin again"
-            raise JournalUnwritable(
-                f"{self.name}: record {sequence} could not be written ({error}); nothing was lost: "
-                f"free disk space or mend the file's permissions, then {again}"
-            ) from error
+            if getattr(error, "sqlite_errorcode", 0) & PRIMARY == sqlite3.SQLITE_IOERR:
+                self._failed = error
+            raise self._unwritable(sequence, error) from error
         self.length, self.head = sequence, link.hash
         return link
 
@@ -123,6 +130,13 @@ class Chain:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _unwritable(self, sequence: int, error: sqlite3.OperationalError) -> JournalUnwritable:
+        again = "`heliostat resume`" if self.length else "begin again"
+        return JournalUnwritable(
+            f"{self.name}: record {sequence} could not be written ({error}); nothing was lost: "
+            f"free disk space or mend the file's permissions, then {again}"
+        )
 
     def _insert(self, link: Link) -> None:
         values = (link.sequence, link.stamp, link.payload, link.previous, link.hash)
@@ -189,7 +203,9 @@ def tables(path: Path) -> list[str]:
 def _connect(path: Path, table: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
-        connection.execute("PRAGMA journal_mode=WAL")
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal":  # it says nothing else when it can't
+            raise sqlite3.OperationalError(f"no write-ahead log can be begun: mode {mode!r}")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {table} (sequence INTEGER PRIMARY KEY, "

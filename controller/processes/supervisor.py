@@ -111,7 +111,7 @@ class Supervisor:
                     continue
                 if role == "controller" and self._final(code):
                     tick()
-                    return code if code >= 0 else FAILED
+                    return code if code >= 0 else self._code_of_killed()
                 self._died(role, code)
             self._grant_wishes()
             self._heed()
@@ -199,6 +199,9 @@ class Supervisor:
     def _final(self, code: int) -> bool:
         """Whether the controller has ended for good: by itself, or because it was asked to."""
         return code >= 0 or bool(self._asked_to_end) or bool(self._given_up)
+
+    def _code_of_killed(self) -> int:
+        return INTERRUPTED if self._asked_to_end and not self._given_up else FAILED
 
     def _died(self, role: Role, code: int) -> None:
         child = self._children[role]
