@@ -6,21 +6,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from controller.beamline import FilePart, Name
 from controller.conditions import Conditions, condition_of
-from controller.errors import ExpressionError, UnitError
-from controller.plan_calls import PlanCall
+from controller.errors import ExpressionError
+from controller.plan_calls import PlanCall, duration
 from controller.units import seconds
 
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Bound = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-
-def duration(text: str) -> str:
-    """Return *text* if it is a duration (``48 h``); ValueError says what one is."""
-    try:
-        seconds(text)
-    except UnitError as error:
-        raise ValueError(str(error)) from error
-    return text
 
 
 def _condition(text: str) -> str:
