@@ -30,7 +30,7 @@ def recording(loop, event):
 
 Loop.record = recording
 running.wanted = lambda *_: copper_campaign()
-sys.exit(main(["run", "copper.yaml", "--data", sys.argv[1], "--json", "--no-report"]))
+sys.exit(main(["run", "copper.yaml", "--inline", "--data", sys.argv[1], "--json", "--no-report"]))
 """
 
 
