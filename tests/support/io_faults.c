@@ -5,8 +5,8 @@
  * SYNC), IO_FAULT_LOG a file outside the directory that hears of it. IO_FAULT_ROLE, where it is
  * set, must stand among the process's arguments. A SHORT write writes half, and the next one to
  * the same file finds the disk full. Nothing fails again once the log has said that it did.
- * The log: "failed CALL PATH"; "retried PATH" for a sync that succeeded on a descriptor on which
- * one had failed; "total WRITES SYNCS" at the end.
+ * The log: "failed CALL PATH"; "rewrote PATH" for a write to a descriptor on which a sync had
+ * failed, which no later sync can be believed for; "total WRITES SYNCS" at the end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -106,6 +106,8 @@ static ssize_t admitted(const char *call, int descriptor, size_t size)
     int saved = errno;
     pthread_mutex_lock(&lock);
     if (ours(descriptor, path, sizeof path)) {
+        if (descriptor < MOST && unsynced[descriptor] && strncmp(call, "ftruncate", 9))
+            note("rewrote", path);
         int here = ++writes == wanted && !done && strcmp(kind, "SYNC") && strcmp(kind, "COUNT");
         if (descriptor == full) {
             full = -1;
@@ -178,8 +180,6 @@ static int synced(const char *call, int descriptor)
             if (descriptor < MOST)
                 unsynced[descriptor] = 1;
             saved = EIO;
-        } else if (descriptor < MOST && unsynced[descriptor]) {
-            note("retried", path);
         }
     }
     pthread_mutex_unlock(&lock);

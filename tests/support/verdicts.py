@@ -62,7 +62,7 @@ def told(events: list[Event]) -> list[tuple[Any, ...]]:
     kept: list[tuple[Any, ...]] = []
     for event in events:
         if isinstance(event, SuggestionMade):
-            kept.append(("suggested", dict(event.suggestion.parameters), event.suggestion.known))
+            kept.append(("suggested", dict(event.suggestion.parameters)))
         elif isinstance(event, ObservationMade):
             one = event.observation
             values = {n: (v.mean, v.sigma) for n, v in one.values.items()} or UNMEASURED
