@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from aioca import CANothing
 from ophyd_async.core import (
     Command,
     CommandBackend,
@@ -24,7 +25,7 @@ from ophyd_async.core import (
 )
 from ophyd_async.epics.core import CaSignalBackend, EpicsCommandBackend, PvaSignalBackend
 
-from controller.errors import DeviceRefused
+from controller.errors import DeviceRefused, GateLost
 from controller.safety.gate import Writes
 
 
@@ -104,8 +105,31 @@ class GatedBackend(SignalBackend[Any]):
         super().__init__(inner.datatype)
 
     async def put(self, value: Any) -> None:
-        """Ask the gate to write *value*."""
-        await self._gate.write(self._path, value, lambda: self._inner.put(value), local=self._local)
+        """Ask the gate to write *value*.
+
+        A gate in another process has a connection of its own: its answer can be here before what
+        the write has changed is, which is waited for by asking the server something.
+        """
+        here = self._local
+
+        async def perform() -> None:
+            nonlocal here
+            here = True
+            await self._inner.put(value)
+
+        await self._gate.write(self._path, value, perform, local=self._local)
+        if not here:
+            await self._caught_up()
+
+    async def _caught_up(self) -> None:
+        """Return once this process has seen all that the server had to say until now."""
+        try:
+            await self._inner.get_value()
+        except CANothing as error:
+            raise GateLost(
+                f"{self._path}: was written, and then its server was gone ({error}); nobody knows "
+                "what came of it"
+            ) from error
 
     def source(self, name: str, read: bool) -> str:
         """Return the source of the backend behind the gate."""
