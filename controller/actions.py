@@ -6,8 +6,7 @@ from agents.protocols import Suggestion
 from controller.events import ExperimentFinished, ExperimentResolved
 from controller.standing import Running
 from controller.state import CampaignState
-from controller.terms import FAILURES_IN_A_ROW, LOSSES_IN_A_ROW, Stop
-from instruments.effects import Effect
+from controller.terms import FAILURES_IN_A_ROW, LOSSES_IN_A_ROW, UNFIT_IN_A_ROW, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +195,12 @@ def _unfit(
 ) -> Action:
     """Return what follows a measurement that doesn't count: wait and repeat, where that may be."""
     name = running.experiment_id
-    if running.effect is Effect.IRREVERSIBLE:
+    if not running.repeatable:
         return Discard(again.suggestion, name, finished.runs, finished.unfit, feasible=True)
     if _time_is_up(state):
         return Abandon(name, Stop.DURATION)
+    if running.spoilt >= UNFIT_IN_A_ROW:
+        return Abandon(name, Stop.UNFIT)
     return AwaitConditions(again.suggestion, name) if state.unfit else again
 
 

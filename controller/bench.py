@@ -205,17 +205,18 @@ class EngineBench:
         return answers[-1]
 
     def _settled(self, attempt: int) -> bool:
-        """Run the settling plan; False when the conditions failed meanwhile."""
+        """Run the settling plan, once more if it fails; False when the conditions failed."""
         settle = self._routine.settle
         if settle is None:
             return True
         name = f"{self._identity.campaign_id}/settle/{self._identity.head()}/{attempt}"
-        ran = self._run(settle, {}, name, {"settling": True})
-        if ran.interrupted:
-            raise KeyboardInterrupt
-        if not ran.succeeded and not ran.unfit:
-            raise EngineError(f"the settling plan failed: {ran.reason}")
-        return not ran.unfit
+        for again in ("", "/again"):
+            ran = self._run(settle, {}, name + again, {"settling": True})
+            if ran.interrupted:
+                raise KeyboardInterrupt
+            if ran.succeeded or ran.unfit:
+                return not ran.unfit
+        raise EngineError(f"the settling plan failed twice: {ran.reason}")
 
     def _ran(self, outcome: PlanOutcome) -> Ran:
         return Ran(

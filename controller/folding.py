@@ -30,7 +30,7 @@ from controller.events import (
 )
 from controller.standing import Running, Upkept
 from controller.state import CampaignState
-from controller.terms import Stop, terms_of
+from controller.terms import TRIES, UNFIT_IN_A_ROW, Stop, terms_of
 
 
 def apply(state: CampaignState, event: Event, stamp: float) -> CampaignState:
@@ -84,6 +84,7 @@ def _(event: ExperimentStarted, state: CampaignState, _stamp: float) -> Campaign
         event.effect,
         number=experiments if before is None else before.number,
         losses=0 if before is None else before.losses,
+        spoilt=0 if before is None else before.spoilt,
     )
     return replace(
         state,
@@ -101,7 +102,8 @@ def _(event: ExperimentStarted, state: CampaignState, _stamp: float) -> Campaign
 def _(event: ExperimentFinished, state: CampaignState, stamp: float) -> CampaignState:
     if state.running is None:
         raise ValueError(f"experiment {event.experiment_id} finished without having started")
-    running = replace(state.running, finished=event, losses=0)
+    spoilt = state.running.spoilt + 1 if event.unfit else 0
+    running = replace(state.running, finished=event, losses=0, spoilt=spoilt)
     state = replace(state, running=running, bench=event.bench, bench_time=stamp)
     return _unfit(state, event.unfit, stamp)
 
@@ -134,7 +136,7 @@ def _(event: ExperimentResolved, state: CampaignState, _stamp: float) -> Campaig
     one = _in_flight(state, event.experiment_id)
     if one is None:
         raise ValueError(f"experiment {event.experiment_id} is not one that waits for a word")
-    resolved = replace(one, resolution=event, losses=0)
+    resolved = replace(one, resolution=event, losses=0, spoilt=0)
     if state.running is not None and state.running.experiment_id == event.experiment_id:
         return replace(state, running=resolved, stop_reason="")
     abandoned = {**state.abandoned, event.experiment_id: resolved}
@@ -148,6 +150,7 @@ def _(_event: ConditionsHeld, state: CampaignState, _stamp: float) -> CampaignSt
 
 @_apply.register
 def _(event: UpkeepRan, state: CampaignState, stamp: float) -> CampaignState:
+    begun = state.latest
     state = replace(
         state,
         upkeep_runs=state.upkeep_runs + 1,
@@ -156,15 +159,22 @@ def _(event: UpkeepRan, state: CampaignState, stamp: float) -> CampaignState:
         bench_time=stamp,
         latest=stamp,
     )
-    if event.unfit:
-        return _unfit(state, event.unfit, stamp)
-    before = state.upkept.get(event.name, Upkept()).failures
-    now = state.upkept_now(0 if event.succeeded else before + 1)
+    before = state.upkept.get(event.name)
+    now = _upkept(state, event, before or Upkept(stamp=state.started), stamp - begun)
     return replace(
-        state,
+        _unfit(state, event.unfit, stamp),
         upkept={**state.upkept, event.name: now},
         calibration={**state.calibration, **event.values},
     )
+
+
+def _upkept(state: CampaignState, event: UpkeepRan, before: Upkept, lasted_s: float) -> Upkept:
+    """Return how upkeep stands after *event*: cut off again and again, it has failed for good."""
+    spoilt = before.spoilt + 1 if event.unfit else 0
+    if event.unfit and spoilt < UNFIT_IN_A_ROW:
+        return replace(before, spoilt=spoilt)
+    failures = 0 if event.succeeded else TRIES if event.unfit else before.failures + 1
+    return replace(state.upkept_now(failures), lasted_s=lasted_s)
 
 
 @_apply.register
@@ -215,7 +225,7 @@ def _(_event: CampaignResumed, state: CampaignState, _stamp: float) -> CampaignS
     running = state.running
     return replace(
         state,
-        running=None if running is None else replace(running, losses=0),
+        running=None if running is None else replace(running, losses=0, spoilt=0),
         resumptions=state.resumptions + 1,
         final_done=state.final_done and not state.final_failure,
     )
@@ -255,7 +265,7 @@ def _again(one: Running, event: CampaignRevised) -> Running:
         person=event.person,
         reason=event.reason,
     )
-    return replace(one, resolution=word, losses=0)
+    return replace(one, resolution=word, losses=0, spoilt=0)
 
 
 def _in_flight(state: CampaignState, experiment_id: str) -> Running | None:

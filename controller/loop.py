@@ -171,7 +171,7 @@ class Loop:
                 self._recover(suggestion, experiment_id, attempt)
             case AwaitConditions():
                 self._await_conditions(action)
-            case DoUpkeep(_, _, suggestion) if not self._in_time(suggestion):
+            case DoUpkeep(name, _, suggestion) if not self._in_time(suggestion, after=name):
                 self._go_no_further(Stop.UNTIL)
             case DoUpkeep(name, number):
                 self._upkeep(name, number)
@@ -189,8 +189,11 @@ class Loop:
         )
         self.record(SuggestionMade(suggestion=named, digest=named.digest(self.state.limits)))
 
-    def _in_time(self, suggestion: Suggestion) -> bool:
-        return self._parts.clearance.in_time(suggestion, self._parts.clock.now())
+    def _in_time(self, suggestion: Suggestion, after: str = "") -> bool:
+        """Whether it would end in time; *after* upkeep that takes as long as it last did."""
+        upkept = self.state.upkept.get(after)
+        begins = self._parts.clock.now() + (0.0 if upkept is None else upkept.lasted_s)
+        return self._parts.clearance.in_time(suggestion, begins)
 
     def _against_starting(self, start: Start) -> Stop | None:
         """Return why the experiment can't start now, and so none can."""

@@ -23,6 +23,8 @@ class Running:
     """Whether nobody saw the end of this attempt, and nothing is to be found of it."""
     losses: int = 0
     """Lost attempts, one after the other, since the campaign was last started."""
+    spoilt: int = 0
+    """Attempts that the measuring conditions ended, counted as losses are."""
     resolution: ExperimentResolved | None = None
     """A person's word on it."""
 
@@ -46,9 +48,13 @@ class Upkept:
     stamp: float = 0.0
     """Campaign time (s)."""
     seen: str = ""
-    """The last observed experiment then."""
+    """The experiment that was measured last then."""
     failures: int = 0
     """Failed tries, one after the other; TRIES of them are one failure of the upkeep."""
+    spoilt: int = 0
+    """Tries that the measuring conditions ended, one after the other."""
+    lasted_s: float = 0.0
+    """How long it took (campaign time), its reduction included; 0 before it has run."""
 
     @property
     def tried_in_vain(self) -> bool:
@@ -58,7 +64,7 @@ class Upkept:
 
 def due(terms: UpkeepTerms, last: Upkept, now: Upkept, latest: Observation | None) -> bool:
     """Whether upkeep that ran *last* is due again *now*, after the observation *latest*."""
-    if last.failures % TRIES:
+    if last.failures % TRIES or last.spoilt:
         return True
     if terms.experiments is not None and now.experiments - last.experiments >= terms.experiments:
         return True

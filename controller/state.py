@@ -93,7 +93,7 @@ class CampaignState:
 
     def upkeep_due(self) -> UpkeepTerms | None:
         """Return the upkeep that is due before the next experiment, None when there is none."""
-        latest = self.observations[-1] if self.observations else None
+        latest = self._last_measured
         baseline = Upkept(stamp=self.started)
         for one in self.terms.upkeep:
             first = one.name not in self.upkept
@@ -110,8 +110,13 @@ class CampaignState:
 
     def upkept_now(self, failures: int = 0) -> Upkept:
         """Return what is noted of upkeep that runs now, after so many *failures* in a row."""
-        seen = self.observations[-1].experiment if self.observations else ""
+        seen = "" if self._last_measured is None else self._last_measured.experiment
         return Upkept(self.experiments, self.latest, seen, failures)
+
+    @property
+    def _last_measured(self) -> Observation | None:
+        """The last observation that was measured here; what people have told says no score."""
+        return next((one for one in reversed(self.observations) if one.runs), None)
 
     def reused(self, suggestion: Suggestion) -> tuple[str, ...]:
         """Return which values of *suggestion* may be used once and were, in words."""

@@ -15,6 +15,8 @@ FAILURES_IN_A_ROW = 3
 
 LOSSES_IN_A_ROW = 5
 """So many lost attempts at one experiment, without a restart of the campaign between them."""
+UNFIT_IN_A_ROW = 10
+"""So many attempts, one after the other, that the measuring conditions ended: they never last."""
 TRIES = 2
 """Upkeep that fails is tried so often, then left until it is due again."""
 
@@ -34,6 +36,11 @@ class Stop(StrEnum):
     LOST = (
         f"an experiment was lost {LOSSES_IN_A_ROW} times, one after the other: see to the bench, "
         "then say with `heliostat resolve` that it was not done"
+    )
+    UNFIT = (
+        f"the measuring conditions failed in {UNFIT_IN_A_ROW} attempts, one after the other: they "
+        "don't last for an experiment; see why, then say with `heliostat resolve` that it was "
+        "not done"
     )
     UPKEEP = f"required upkeep failed {TRIES} times, one after the other"
     UNDECIDED = "an experiment not to be repeated was interrupted: a person must say if it was done"

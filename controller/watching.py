@@ -1,6 +1,7 @@
 """Watches the measuring conditions while a plan runs: what is measured without them is unfit.
 
-An exposure lasts from its trigger until its data are saved. Conditions that fail before, between
+An exposure lasts from its trigger until its data are saved; what is read without a trigger is
+exposed while it is read. Conditions that fail before, between
 or after exposures do nothing; one that fails when an exposure begins, during it, or when it has
 ended ends the plan. They are watched by subscription, and read afresh at both ends: a monitor
 says nothing of a server that has died.
@@ -25,6 +26,7 @@ INVALID = -1
 """The alarm severity (as ophyd-async says it) of a value that isn't one."""
 
 BEGINS = ("trigger", "kickoff")
+READS = ("create",)
 ENDS = ("save", "drop", "collect")
 
 
@@ -81,6 +83,11 @@ class Watch:
         await self._confirm()
         self._exposing = True
         self._require_fit()
+
+    async def reading_begins(self) -> None:
+        """Something is about to be read; without a trigger before, that is the exposure."""
+        if not self._exposing:
+            await self.exposure_begins()
 
     async def exposure_ends(self) -> None:
         """The data of an exposure are about to be saved; raises Unfit when they don't count."""
@@ -169,7 +176,7 @@ def _cancel(tasks: "list[asyncio.Task[Any] | None]") -> None:
 def exposures_watched(run_engine: Any, watch: Watch) -> Iterator[None]:
     """Let *run_engine* ask *watch* at both ends of every exposure, for a with block."""
     registry: dict[str, Any] = run_engine._command_registry
-    before = {name: registry[name] for name in (*BEGINS, *ENDS)}
+    before = {name: registry[name] for name in (*BEGINS, *READS, *ENDS)}
 
     def preceded(original: Any, ask: Callable[[], Any]) -> Any:
         async def command(message: Msg) -> Any:
@@ -181,6 +188,8 @@ def exposures_watched(run_engine: Any, watch: Watch) -> Iterator[None]:
     try:
         for name in BEGINS:
             run_engine.register_command(name, preceded(before[name], watch.exposure_begins))
+        for name in READS:
+            run_engine.register_command(name, preceded(before[name], watch.reading_begins))
         for name in ENDS:
             run_engine.register_command(name, preceded(before[name], watch.exposure_ends))
         yield

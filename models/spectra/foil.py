@@ -12,6 +12,8 @@ OFFSET = "energy_offset_eV"
 """What is added to energies as the monochromator says them, to meet the references."""
 DRIFT = "drift_eV"
 """A score: how far a spectrum lies, either way, from where the last foil says it should (eV)."""
+FOIL_KEY = "foil"
+"""What a start document says is true of a run that measures the foil."""
 LEAST_FOIL = 0.8
 """Of a spectrum of the foil, at least so much must be the foil's reference."""
 
@@ -43,8 +45,18 @@ class FoilXanesReducer(XanesReducer):
     def calibrate(self, documents: Documents) -> Mapping[str, Measured]:
         """Return the offset of the energy scale, from a run that measured the foil.
 
-        Its uncertainty isn't known (sigma 0). Raises ReductionError for what isn't the foil.
+        Its uncertainty isn't known (sigma 0). Other upkeep says nothing of the scale: where no
+        start document says ``foil``, what isn't the foil gives nothing. Where one does, it
+        raises ReductionError.
         """
+        try:
+            return self._offset_by(documents)
+        except ReductionError:
+            if documents[0][1].get(FOIL_KEY):
+                raise
+            return {}
+
+    def _offset_by(self, documents: Documents) -> Mapping[str, Measured]:
         absorption, keys, _ = self._given
         spectrum = spectrum_from_documents(documents, keys)
         if isinstance(spectrum, str):

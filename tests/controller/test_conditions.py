@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from controller.campaign import Campaign
 from controller.conditions import condition_of
 from controller.errors import ExpressionError, UnitError
-from controller.events import ConditionsHeld, ExperimentFinished, ObservationMade
-from controller.terms import Stop, Terms
+from controller.events import (
+    ConditionsHeld,
+    ExperimentAbandoned,
+    ExperimentFinished,
+    ObservationMade,
+)
+from controller.terms import UNFIT_IN_A_ROW, Stop, Terms
 from instruments.effects import Effect
 from tests.support.campaigns import copper_campaign
-from tests.support.days import YIELD, Clearing, days, unfit
+from tests.support.days import YIELD, Clearing, days, say, unfit
 
 HOURS = 3600.0
 
@@ -111,10 +116,25 @@ def test_a_beam_that_goes_again_and_again_costs_attempts_and_no_bad_observation(
     assert len(campaign.state.observations) == 3
 
 
+def test_conditions_that_never_last_stop_the_campaign_and_a_word_lets_it_go_on(tmp_path):
+    with days(tmp_path, script=[unfit()] * (UNFIT_IN_A_ROW + 1)) as campaign:
+        campaign.run()
+    assert campaign.bench.attempts() == list(range(1, UNFIT_IN_A_ROW + 1))
+    assert campaign.state.stop_reason == Stop.UNFIT
+    say(tmp_path, "not_done", campaign.events(ExperimentAbandoned)[0].experiment_id)
+
+    with days(tmp_path, script=[unfit()]) as campaign:
+        campaign.run()
+
+    assert campaign.bench.attempts() == [UNFIT_IN_A_ROW + 1, UNFIT_IN_A_ROW + 2, 1, 1]
+    assert campaign.state.stop_reason == Stop.EXPERIMENTS
+
+
+@pytest.mark.parametrize("effect", [Effect.IRREVERSIBLE, Effect.RECONCILABLE])
 def test_what_cannot_be_repeated_is_rejected_with_the_reason_and_not_taken_for_a_bad_point(
-    tmp_path,
+    tmp_path, effect
 ):
-    with days(tmp_path, script=[unfit("no beam")], effect=Effect.IRREVERSIBLE) as campaign:
+    with days(tmp_path, script=[unfit("no beam")], effect=effect) as campaign:
         campaign.run()
 
     assert campaign.bench.attempts() == [1, 1, 1]

@@ -9,14 +9,12 @@ from controller.events import (
     ExperimentAbandoned,
     ExperimentFinished,
     ExperimentLost,
-    ExperimentResolved,
     ExperimentStarted,
     ObservationMade,
 )
-from controller.journal import Journal
 from controller.terms import LOSSES_IN_A_ROW, Stop, Terms
 from instruments.effects import Effect
-from tests.support.days import SPACE, YIELD, days, done, lost
+from tests.support.days import SPACE, YIELD, days, done, lost, say
 
 REPEATED = pytest.mark.parametrize("effect", [Effect.READ_ONLY, Effect.REPEATABLE])
 ONCE = pytest.mark.parametrize("effect", [Effect.RECONCILABLE, Effect.IRREVERSIBLE])
@@ -29,16 +27,6 @@ class Died(BaseException):
 
 def die():
     raise Died
-
-
-def say(directory, outcome, experiment, runs=()):
-    """Journal a person's word on *experiment* while nobody runs the campaign."""
-    journal = Journal.open(directory)
-    word = ExperimentResolved(
-        experiment_id=experiment, outcome=outcome, person="P", reason="I saw it", runs=runs
-    )
-    journal.append(2000.0, word)
-    journal.close()
 
 
 @REPEATED

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 from controller.days import Upkeep
 from controller.events import ExperimentAbandoned, ObservationMade, UpkeepRan
 from controller.parts import Ran
-from controller.terms import Stop, Terms, UpkeepTerms, terms_of
+from controller.terms import UNFIT_IN_A_ROW, Stop, Terms, UpkeepTerms, terms_of
 from tests.support.campaigns import copper_campaign
-from tests.support.days import MEASURE_S, YIELD, days, lost, unfit
+from tests.support.days import MEASURE_S, YIELD, Clearing, days, lost, unfit
 
 FAILED = Ran((), False, "no foil", {})
 
@@ -108,6 +108,51 @@ def test_upkeep_without_beam_is_done_again_when_there_is_and_counts_as_no_failur
     assert order(campaign) == "uaaaauaueeee"
     assert campaign.state.stop_reason == Stop.EXPERIMENTS
     assert not campaign.events(ExperimentAbandoned)
+
+
+def test_a_result_that_is_told_does_not_hide_the_drift_that_was_measured(tmp_path, monkeypatch):
+    from agents.protocols import Measured, Observation, Quality, Reduced
+    from controller.events import ObservationTold
+    from tests.support.days import ShiftingReducer
+
+    told = Observation("elsewhere", {"x": 1.0, "n": 2}, {"yield": Measured(1, 0.1)})
+    scores = Quality(scores={"drift": 0.9})
+    monkeypatch.setattr(
+        ShiftingReducer, "reduce", lambda *_: Reduced({"yield": Measured(1, 0.1)}, scores)
+    )
+    drift = UpkeepTerms("foil", at_start=False, metric="drift", above=0.5)
+
+    with days(tmp_path, terms(drift, experiments=1)) as campaign:
+        campaign.run()
+        campaign.loop.record(ObservationTold(observation=told, person="P", reason="at home"))
+
+    assert campaign.state.upkeep_due() == drift
+
+
+@pytest.mark.parametrize(
+    ("required", "experiments"), [(False, 4), (True, 0)], ids=["optional", "required"]
+)
+def test_upkeep_that_the_conditions_cut_off_without_end_has_failed(tmp_path, required, experiments):
+    foil = UpkeepTerms("foil", required=required)
+
+    with days(tmp_path, terms(foil), keeping=[unfit()] * 99) as campaign:
+        campaign.run()
+
+    assert order(campaign).count("u") == UNFIT_IN_A_ROW
+    assert campaign.state.experiments == experiments
+
+
+def test_upkeep_is_not_begun_when_the_experiment_after_it_could_not_end_in_time(tmp_path):
+    foil = UpkeepTerms("foil", experiments=1)
+    start_s = 1000.0
+
+    with days(
+        tmp_path, terms(foil, experiments=9), clearing=Clearing(start_s + 5.5 * MEASURE_S)
+    ) as campaign:
+        campaign.run()
+
+    assert order(campaign) == "ueue"
+    assert campaign.state.stop_reason == Stop.UNTIL
 
 
 def test_a_drift_that_a_score_shows_calls_for_upkeep_once(tmp_path, monkeypatch):

@@ -24,14 +24,14 @@ def reducer(absorption):
     return FoilXanesReducer(absorption, KEYS, {"Cu": "cu0"}, "Cu")
 
 
-def run(absorption, label, off=0.0):
+def run(absorption, label, off=0.0, **about):
     """Return documents of a spectrum of reference *label*, its energies too low by *off* (eV)."""
     spectrum = absorption.references.spectra[label][0]
     mu = spectrum.mu - spectrum.mu.min()
     i0 = np.full(mu.size, 1e8)
     data = {"energy": spectrum.energy - off, "i0": i0, "counts": i0 * mu / mu.max()}
     return [
-        ("start", {"uid": "r"}),
+        ("start", {"uid": "r", **about}),
         ("descriptor", {"uid": "d", "name": "primary"}),
         ("event", {"descriptor": "d", "data": data}),
     ]
@@ -65,7 +65,11 @@ def test_without_a_calibration_it_reduces_as_any_other(absorption, reducer):
 
 def test_what_is_no_foil_is_refused_with_what_is_expected(absorption, reducer):
     with pytest.raises(ReductionError, match="Is it in the beam"):
-        reducer.calibrate(run(absorption, "CuO (nano)"))
+        reducer.calibrate(run(absorption, "CuO (nano)", foil=True))
+
+
+def test_upkeep_that_is_none_of_the_foil_says_nothing_of_the_energy_scale(absorption, reducer):
+    assert reducer.calibrate(run(absorption, "CuO (nano)")) == {}
 
 
 def test_a_foil_that_is_no_reference_is_refused_with_the_labels(absorption):

@@ -9,7 +9,7 @@ from typing import Any
 from agents.protocols import Goal, Measured, Objective, Reduced, Suggestion
 from agents.sobol import SobolAgent
 from agents.space import Continuous, Integer, Space
-from controller.events import CampaignResumed, CampaignStarted, Event
+from controller.events import CampaignResumed, CampaignStarted, Event, ExperimentResolved
 from controller.history import fold
 from controller.journal import Journal, read
 from controller.loop import Loop, Parts
@@ -155,6 +155,16 @@ def lost(reason: str = "the engine died") -> Ran:
 
 def unfit(reason: str = "ring.current > 50 mA failed") -> Ran:
     return Ran(("spoilt",), False, reason, {}, unfit=reason)
+
+
+def say(directory: Path, outcome: Any, experiment: str, runs: tuple[str, ...] = ()) -> None:
+    """Journal a person's word on *experiment* while nobody runs the campaign."""
+    journal = Journal.open(directory)
+    word = ExperimentResolved(
+        experiment_id=experiment, outcome=outcome, person="P", reason="I saw it", runs=runs
+    )
+    journal.append(2000.0, word)
+    journal.close()
 
 
 @contextmanager
