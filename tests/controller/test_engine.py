@@ -337,6 +337,18 @@ def test_a_condition_that_fails_between_exposures_does_nothing(open_bench):
     assert run(open_bench, plan(), watch=watch_of(open_bench, FLOW)).succeeded
 
 
+def test_what_is_read_without_a_trigger_under_bad_conditions_is_not_taken(open_bench):
+    @run_decorator()
+    def plan() -> Iterator[Msg]:
+        yield from bps.create("primary")
+        yield from bps.read(open_bench.station.dose)
+        yield from bps.save()
+
+    outcome = run(open_bench, plan(), watch=watch_of(open_bench, "dose.accumulated > 5"))
+
+    assert outcome.unfit
+
+
 def test_an_exposure_that_begins_under_bad_conditions_is_not_taken(open_bench):
     watch = watch_of(open_bench, "dose.accumulated > 5")
 
