@@ -39,6 +39,7 @@ class Account:
     """What the siege came to so far."""
 
     wanted: int
+    seed: int
     begun: int = 0
     kills: list[Kill] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -73,7 +74,7 @@ def one(folder: Path, number: int, kind: Kind, most: int, account: Account) -> N
     """Besiege one campaign, judge it, and note what came of it."""
     name = f"{number:03d}-{kind}"
     file = campaign_file(folder / name, kind, EXPERIMENTS)
-    rng = random.Random(f"{folder}/{number}" if not SEED else f"{SEED[0]}/{number}")
+    rng = random.Random(f"{account.seed}/{number}")
     began = time.monotonic()
     with Siege(folder / f"{name}-run", file, ("--speed", SPEED[kind])) as siege:
         try:
@@ -131,9 +132,6 @@ def table(account: Account) -> str:
     return "\n".join(lines)
 
 
-SEED: list[int] = []
-
-
 def main() -> None:
     """Besiege until there were enough kills, and print the table."""
     parser = argparse.ArgumentParser(
@@ -145,9 +143,8 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--keep", action="store_true", help="leave the campaigns on disk")
     options = parser.parse_args()
-    SEED.append(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="siege-"))
-    account, numbers = Account(options.kills), iter(range(10_000))
+    account, numbers = Account(options.kills, options.seed), iter(range(10_000))
     for kind in options.kinds:
         whole(folder, kind)
 

@@ -18,9 +18,10 @@ from pathlib import Path
 from tests.support.besieged import campaign_file, strokes
 from tests.support.sieges import ROLES, Siege
 from tests.support.signalling import ENDING, stopped, to_child, to_command
-from tests.support.verdicts import unmeasured, wrongs
+from tests.support.verdicts import events_of, unmeasured, wrongs
 
-EXPERIMENTS = 150
+EXPERIMENTS = 500
+"""Enough for those who stand still while the others go on."""
 Case = tuple[str, Callable[[Siege], list[str]]]
 
 
@@ -49,10 +50,8 @@ def main() -> None:
     options = parser.parse_args()
     wrong, began = 0, time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="signals-"))
-    whole = Siege(
-        folder / "whole-run", campaign_file(folder / "whole", "irreversible", EXPERIMENTS)
-    )
-    whole._options = ("--inline",)
+    undisturbed = campaign_file(folder / "whole", "irreversible", EXPERIMENTS)
+    whole = Siege(folder / "whole-run", undisturbed, ("--inline",))
     whole.start()
     assert whole.wait() == 0, whole.story()
     file = campaign_file(folder / "one", "irreversible", EXPERIMENTS)
@@ -63,18 +62,16 @@ def main() -> None:
             wrong += bool(found)
             said = "as it should be" if not found else "\n    ".join(["WRONG", *found])
             print(f"{time.monotonic() - began:5.0f} s  {name}: {said}", flush=True)
-        siege.until(lambda: siege.ended() is not None, timeout_s=600.0)
+        siege.until(lambda: siege.ended() is not None, timeout_s=1200.0)
         siege.finish()
         found = wrongs(siege.directory, whole.directory)
         found += [f"pressed {n} times at {at}" for at, n in strokes(file.parent).items() if n > 1]
-        from tests.support.verdicts import events_of
-
         for why in unmeasured(events_of(siege.directory)):
             print(f"unmeasured: {why}")
     print(
         f"{len(chosen)} signals, {wrong} wrong; the campaign in the end: {found or 'as the other'}"
     )
-    print(folder)
+    print(f"the campaign: {siege.directory}")
     sys.exit(1 if wrong or found else 0)
 
 
