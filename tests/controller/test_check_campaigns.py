@@ -20,6 +20,7 @@ from simulators.errors import TableError
 from simulators.recorded import read_table
 
 ROOT = Path(__file__).parents[2]
+NO_SPECTRA = str(ROOT / "docs")
 COPPER = ROOT / "config" / "campaigns" / "copper_oxidation.yaml"
 RECORDED = ROOT / "config" / "campaigns" / "recorded"
 SUM = "p3ht + d1 + d2 + d6 + d8 == 100"
@@ -114,7 +115,12 @@ def test_the_campaigns_that_come_along_can_be_run_and_resumed_from_anywhere(path
         (["objectives"], None, "objectives", "is missing"),
         (["reducer", "name"], "xane", "reducer.name", "did you mean 'xanes'"),
         (["reducer", "options", "references"], "gone", "reducer.options.references", "no folder"),
-        (["reducer", "options", "references"], "/", "reducer.options.references", "no spectra"),
+        (
+            ["reducer", "options", "references"],
+            NO_SPECTRA,
+            "reducer.options.references",
+            "no spectra",
+        ),
         (["reducer", "options", "names", "Cu3O"], "cu3", "reducer.options.names.Cu3O", "mean 'Cu"),
         (["finally_"], {"name": "make_safe_and_cool"}, "finally_", "did you mean 'finally'"),
         (["reducer", "options", "referense"], "x", "reducer.options.referense", "did you mean"),

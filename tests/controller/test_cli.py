@@ -21,7 +21,10 @@ from controller.resolving import ResolvedCampaign
 from tests.support.campaigns import BARREL, REFERENCES, ROOT, copper_campaign
 
 HEAVY = ("torch", "bluesky", "ophyd_async", "matplotlib", "scipy", "pint", "numpy", "pydantic")
-COMMANDS = ("run", "resume", "replay", "verify", "check", "report", "fit", "schema")
+COMMANDS = (
+    *("run", "resume", "replay", "verify", "check", "twin", "report", "fit", "schema"),
+    *("catalog", "export", "tell", "amend", "retract", "resolve"),
+)
 SHORT = ("--agent", "sobol", "--experiments", "3", "--no-report")
 KEYS = [
     "campaign",
@@ -147,7 +150,7 @@ def test_the_command_line_has_the_last_word_on_seed_budget_and_agent(tmp_path, c
     file = ROOT / "config/campaigns/recorded/agnp.yaml"
     wanted = ["run", str(file), *SHORT, "--seed", "11", "--data", str(tmp_path / "a"), "--json"]
 
-    code = main(wanted)
+    code = main([*wanted, "--inline"])
 
     found = json.loads(capsys.readouterr().out)
     campaign = read(tmp_path / "a")[0].event.campaign["campaign"]
@@ -426,7 +429,7 @@ def test_a_person_decides_whether_an_experiment_runs(tmp_path, capsys, monkeypat
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", lambda text, **_: asked.append(text) or answer)
 
-    main(["run", "any.yaml", "--data", str(tmp_path / "a"), "--no-report", "--json"])
+    main(["run", "any.yaml", "--inline", "--data", str(tmp_path / "a"), "--no-report", "--json"])
 
     said = capsys.readouterr()
     assert json.loads(said.out)["experiments"] == ran
