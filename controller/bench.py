@@ -162,7 +162,8 @@ class EngineBench:
             replayable=call.spec.effect in (Effect.READ_ONLY, Effect.REPEATABLE),
             **{"watch": self._routine.watch, **supervised},
         )
-        plan = partial(call.spec.run, self._station, recipe)
+        known = (about.get("experiment_id", ""),) if call.spec.identified else ()
+        plan = partial(call.spec.run, self._station, recipe, *known)
         about = {**about, "plan": call.spec.name}
         return self._ran(self._do(plan, namespace, about, supervision))
 

@@ -8,7 +8,7 @@ from instruments.effects import Effect
 from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.generic_plans import move_and_read, scan_1d
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
-from instruments.own_plans import recipe_of, runner_of
+from instruments.own_plans import look_up_of, recipe_of, runner_of, takes_identity
 from instruments.plans import (
     Plan,
     make_safe_and_cool,
@@ -48,11 +48,14 @@ class PlanSpec:
     station: str
     effect: Effect
     arguments: type[Recipe]
-    run: Callable[[Any, Any], Plan]
+    run: Callable[..., Plan]
+    """Given station and recipe; and the experiment's id, where it is ``identified``."""
     duration_s: Callable[[Any], float]
     signal_prefix: str = ""
     runs: int = 1
     """How many runs a whole experiment makes: what a crash left is adopted when it has them all."""
+    identified: bool = False
+    """Whether it tells the instrument the experiment's id, so that it can be looked up."""
     look_up: Callable[[Any, str], Plan] | None = None
     """For reconcilable plans: a plan, given station and experiment id, that asks the instrument.
 
@@ -196,4 +199,6 @@ def own_plan(name: str, function: Callable[..., Any]) -> PlanSpec:
         runner_of(function),
         lambda _recipe: OWN_S,
         runs=UNKNOWN_RUNS,
+        identified=takes_identity(function),
+        look_up=look_up_of(name, function),
     )

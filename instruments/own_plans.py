@@ -16,6 +16,11 @@ from instruments.recipes import Recipe
 STATION = "station"
 """A plan whose first argument is called so gets the station; every other gets devices by name."""
 
+IDENTITY = "experiment_id"
+"""A plan that takes an argument of this name is told the experiment, for the instrument to keep."""
+LOOK_UP = "look_up"
+"""The attribute of a plan that asks the instrument, given station and experiment id."""
+
 
 class OpenRecipe(Recipe):
     """Base of arguments of a plan that takes any (``**kwargs``)."""
@@ -35,31 +40,62 @@ def recipe_of(name: str, function: Callable[..., Any]) -> type[Recipe]:
         if parameter.kind is parameter.VAR_KEYWORD:
             base = OpenRecipe
             continue
+        if parameter.name == IDENTITY:
+            continue
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (_accepted(hints.get(parameter.name, Any)), default)
     return create_model(f"Arguments of {name}", __base__=base, **fields)
 
 
-def runner_of(function: Callable[..., Any]) -> Callable[[Any, Recipe], Plan]:
+def takes_identity(function: Callable[..., Any]) -> bool:
+    """Whether *function* asks for the experiment's id."""
+    return IDENTITY in inspect.signature(function).parameters
+
+
+def look_up_of(name: str, function: Callable[..., Any]) -> Callable[[Any, str], Plan] | None:
+    """Return the plan that asks the instrument what became of an experiment, None for none.
+
+    Raises PlanError for one that isn't a plan of station and experiment id.
+    """
+    found = getattr(function, LOOK_UP, None)
+    if found is None:
+        return None
+    try:
+        inspect.signature(found).bind("station", "id")
+    except (TypeError, ValueError) as error:
+        raise PlanError(
+            f"plan {name!r}: look_up takes station and experiment id: {error}"
+        ) from error
+    return lambda station, experiment_id: _plan_of(found(station, experiment_id), LOOK_UP)
+
+
+def runner_of(function: Callable[..., Any]) -> Callable[..., Plan]:
     """Return what runs *function* on a station with the arguments of its recipe.
 
     It is given the station, if it asks for it; else devices in the place of their names, unless
-    the argument is annotated as text.
+    the argument is annotated as text; and the experiment's id, a third argument, if it asks.
     """
     hints = _hints(function)
 
-    def run(station: Any, recipe: Recipe) -> Plan:
+    def run(station: Any, recipe: Recipe, experiment_id: str = "") -> Plan:
         given = {name: getattr(recipe, name) for name in type(recipe).model_fields}
         given |= recipe.model_extra or {}
+        known = {IDENTITY: experiment_id} if takes_identity(function) else {}
         if _takes_station(function):
-            made = function(station, **given)
+            made = function(station, **given, **known)
         else:
-            made = function(**{n: _device(station, hints.get(n), v) for n, v in given.items()})
-        if not inspect.isgenerator(made) and not hasattr(made, "__iter__"):
-            raise PlanError(f"{function.__name__} returned {type(made).__name__}: not a plan")
-        return (yield from made)
+            devices = {n: _device(station, hints.get(n), v) for n, v in given.items()}
+            made = function(**devices, **known)
+        return (yield from _plan_of(made, function.__name__))
 
     return run
+
+
+def _plan_of(made: Any, name: str) -> Plan:
+    """Return what *name* returned, where that is a plan."""
+    if not inspect.isgenerator(made) and not hasattr(made, "__iter__"):
+        raise PlanError(f"{name} returned {type(made).__name__}: not a plan")
+    return (yield from made)
 
 
 def _parameters(name: str, function: Callable[..., Any]) -> Iterator[inspect.Parameter]:

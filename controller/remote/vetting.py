@@ -49,9 +49,14 @@ def still_good(
 ) -> bool:
     """Whether none of the *suggestions*, made before all was *told*, has been tried or is pending.
 
-    An empty answer is not: it may have been true only then.
+    An empty answer is not: it may have been true only then. Nor is one that needs what may be
+    used once, and was used meanwhile.
     """
-    taken = History(space, list(told)).taken(pending)
+    history = History(space, list(told))
+    taken, spent = history.taken(pending), history.spent(pending)
     return bool(suggestions) and all(
-        not space.check(s.parameters) and space.key(s.parameters) not in taken for s in suggestions
+        not space.check(s.parameters)
+        and space.key(s.parameters) not in taken
+        and spent.free(s.parameters)
+        for s in suggestions
     )

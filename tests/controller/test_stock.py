@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from agents.protocols import Observation, Suggestion
 from agents.space import Continuous, Integer, Space
 from controller.benches import installed
 from controller.checking import check
 from controller.events import ExperimentStarted
 from controller.planning import planned_calls
+from controller.remote.vetting import still_good
 from controller.spaces import space_of
 from controller.stock import consumption
 from controller.terms import Stop, Terms, terms_of
@@ -72,6 +74,17 @@ def test_values_to_be_used_once_end_the_campaign_when_they_are_gone(tmp_path):
     used = [s.parameters["spot"] for s in campaign.state.suggestions.values()]
     assert sorted(used) == [1, 2, 3, 4]
     assert campaign.state.stop_reason == Stop.POOL
+
+
+def test_what_was_foreseen_is_not_taken_when_its_spot_was_used_meanwhile():
+    space = Space((Continuous("x", 0, 10), Integer("n", 1, 40)), once=("n",))
+    told = [Observation("e", {"x": 1.0, "n": 7}, {}, runs=("r",))]
+
+    def foreseen(n):
+        return [Suggestion({"x": 2.0, "n": n}, agent="a", model="m", seed=1, known=0)]
+
+    assert not still_good(foreseen(7), told, (), space)
+    assert still_good(foreseen(8), told, (), space)
 
 
 def test_a_plan_says_what_it_consumes_and_the_campaign_file_more():

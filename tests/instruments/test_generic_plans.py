@@ -256,6 +256,33 @@ def test_a_plan_that_asks_for_the_station_gets_it(bench):
     assert bench.events(outcome)[0]["x-readback"] == 1.0
 
 
+def labelled_plan(station, *, position: float, experiment_id: str):
+    """A plan that tells the instrument which experiment it is."""
+    yield from their_plan([station.counter], station.x, position, label=experiment_id)
+
+
+def test_a_plan_that_asks_for_the_experiments_id_is_told_it_and_no_file_can_give_it(bench):
+    spec = own_plan("theirs", labelled_plan)
+    recipe = spec.arguments.model_validate({"position": 1.0})
+
+    outcome = bench.run(spec.run(bench.station, recipe, "e-7"))
+
+    assert spec.identified
+    assert bench.start(outcome)["label"] == "e-7"
+    with pytest.raises(ValidationError, match="experiment_id"):
+        spec.arguments.model_validate({"position": 1.0, "experiment_id": "mine"})
+
+
+def test_a_look_up_that_cannot_be_asked_is_refused():
+    def theirs(station):
+        yield from ()
+
+    theirs.look_up = lambda _station: ()
+
+    with pytest.raises(PlanError, match="look_up takes station and experiment id"):
+        own_plan("theirs", theirs)
+
+
 def test_the_arguments_of_an_own_plan_are_checked_by_its_signature():
     arguments = own_plan("theirs", their_plan).arguments
 
