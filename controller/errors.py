@@ -14,6 +14,7 @@ ControllerError
 │   └── ConnectionLost   a device's server is gone: wait until it is back
 └── SafetyError
     ├── WriteRefused     a write outside the limits in force: nothing has moved
+    │   └── NotArmed     one that came while nothing may be written: the bench was made safe
     ├── DeviceRefused    a device that the gate doesn't stand before: declare or change it
     └── GateLost         the gate has died or doesn't answer: look at the bench, then resume
 """
@@ -104,6 +105,10 @@ class SafetyError(ControllerError):
 
 class WriteRefused(SafetyError):
     """A write outside the limits in force: says who, what was asked, what is allowed."""
+
+
+class NotArmed(WriteRefused):
+    """A write that came while nothing may be written: it says nothing about what was asked."""
 
 
 class DeviceRefused(SafetyError):

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from controller.archive.following import Follower, Pace, catalog_of
@@ -37,7 +38,8 @@ def main(launch_path: Path) -> int:
     one_thread()
     launch, pace, stopping = Launch.read(launch_path), Pace(), threading.Event()
     _heed(stopping)
-    when_orphaned(stopping.set, launch.supervisor or None)
+    # Without a supervisor somebody may want to begin again at once: the next one mends it.
+    when_orphaned(partial(os._exit, OK), launch.supervisor or None)
     threading.Thread(target=_end, args=(stopping, pace), daemon=True, name="ending").start()
     with _known(launch):
         try:

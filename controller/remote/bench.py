@@ -155,13 +155,17 @@ class RemoteBench:
                 self._lines.engine.post(request, id=identity), interrupts, insistence
             )
             over = interrupts.count >= insistence
-        if isinstance(answer, PlanEnded) and answer.interrupted and insistence == 1:
-            raise KeyboardInterrupt  # it was cut short, which says nothing about its point
+        if isinstance(answer, PlanEnded) and insistence == 1 and self._cut_short(answer):
+            raise KeyboardInterrupt  # which says nothing about its point
         if isinstance(answer, PlanEnded):
             return _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
         why = answer.reason if isinstance(answer, Failed) else "the engine did not answer"
         lost = not isinstance(answer, Failed) or answer.lost
         return Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)
+
+    def _cut_short(self, ended: PlanEnded) -> bool:
+        """Whether a plan didn't come to its own end: it was told to stop, or its bench was."""
+        return ended.interrupted or bool(self._safe and (ended.reason or ended.lost))
 
     def _wait(
         self, future: "Future[Message]", interrupts: Interrupts, insistence: int

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from controller.errors import JournalUnwritable, WriteRefused
+from controller.errors import JournalUnwritable, NotArmed, WriteRefused
 from controller.safety.audit import Audit
 from controller.safety.envelope import Envelope
 from controller.safety.values import plain
@@ -75,13 +75,17 @@ class Gate:
             raise
 
     def judge(self, signal: str, value: Any, *, not_now: str = "") -> None:
-        """Raise WriteRefused, and record that, when *value* may not be written to *signal* now."""
+        """Raise WriteRefused, and record that, when *value* may not be written to *signal* now.
+
+        NotArmed is raised for *not_now*, the reason why nothing may be but safe values.
+        """
         reason = self.reason_against(signal, value)
-        if not reason and not self.envelope.is_safe(signal, value):
-            reason = not_now
         if reason:
             self._audit.refusal(signal, value, reason)
             raise WriteRefused(refusal(signal, value, reason))
+        if not_now and not self.envelope.is_safe(signal, value):
+            self._audit.refusal(signal, value, not_now)
+            raise NotArmed(refusal(signal, value, not_now))
 
     async def carry_out(self, permit: Permit, perform: Callable[[], Awaitable[T]]) -> T:
         """Do *perform*, which writes what *permit* allows, and record how it ended."""

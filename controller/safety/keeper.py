@@ -29,6 +29,7 @@ from controller.errors import (
     EngineError,
     GateLost,
     JournalUnwritable,
+    NotArmed,
     WriteRefused,
 )
 from controller.safety.actuators import Actuator
@@ -146,7 +147,7 @@ class Keeper:
             raise EngineError(f"{asked.signal}: the station has no such signal that can be written")
         await actuator.connect(CONNECT_S)
         if not self._armed and not self._gate.envelope.is_safe(asked.signal, asked.value):
-            raise WriteRefused(f"{asked.signal}: the bench was made safe meanwhile")
+            raise NotArmed(f"{asked.signal}: the bench was made safe meanwhile")
         deadline_s = LONGEST_PUT_S if asked.wait else PUT_S
         try:
             async with asyncio.timeout(deadline_s):
@@ -262,5 +263,5 @@ def failed(error: ControllerError) -> Failed:
         error=type(error).__name__,
         reason=str(error),
         refused=isinstance(error, WriteRefused),
-        lost=isinstance(error, (GateLost, ConnectionLost)),
+        lost=isinstance(error, (GateLost, ConnectionLost, NotArmed)),
     )
