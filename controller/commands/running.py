@@ -1,6 +1,7 @@
 """Runs a campaign, or goes on with one, and tells how it went."""
 
 import json
+import select
 import sys
 import time
 from collections.abc import Iterator
@@ -37,7 +38,9 @@ from controller.wording import duration, file_name, measured, point, with_sigma
 RUNS = Path("runs")
 EXPERIMENTS = 50
 """How many experiments on a recorded table without a campaign file, if it has as many points."""
-AILING = (Stop.FAILURES.value, Stop.UNDECIDED.value, Stop.LOST.value, Stop.UPKEEP.value)
+AILING = tuple(
+    stop.value for stop in (Stop.FAILURES, Stop.UNDECIDED, Stop.LOST, Stop.UNFIT, Stop.UPKEEP)
+)
 """Ends that somebody must look at."""
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -169,9 +172,28 @@ def approver(show: Display) -> Approver | None:
     def ask(suggestion: Suggestion) -> bool:
         with show.paused():
             typer.echo(_asked(suggestion), err=True)
-            return typer.confirm("Run it?", err=True)
+            return _confirmed("Run it?")
 
     return ask
+
+
+def _confirmed(question: str) -> bool:
+    """Return a person's yes or no; the end of the input is an interrupt.
+
+    Stdin is read once there is a line in it: a process can't end while a thread waits inside it.
+    """
+    while True:
+        typer.echo(f"{question} [y/N]: ", nl=False, err=True)
+        select.select([sys.stdin], [], [])
+        line = sys.stdin.readline()
+        if not line:
+            raise KeyboardInterrupt
+        match line.strip().lower():
+            case "y" | "yes":
+                return True
+            case "n" | "no" | "":
+                return False
+        typer.echo("Answer y or n.", err=True)
 
 
 def _asked(suggestion: Suggestion) -> str:
