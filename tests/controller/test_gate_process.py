@@ -104,7 +104,7 @@ def test_a_gate_that_is_not_armed_passes_safe_values_alone_and_says_how_to_go_on
         safe = ask(caller, Write(signal="furnace.setpoint", value=40.0))
         wrong = ask(caller, Arm(digest="0" * 64))
 
-    assert isinstance(refused, Failed) and refused.refused and not refused.lost
+    assert isinstance(refused, Failed) and refused.refused and refused.lost
     assert "heliostat resume" in refused.reason
     assert isinstance(judged, Failed) and judged.refused
     assert safe == Done()
