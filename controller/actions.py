@@ -176,16 +176,14 @@ def _as_resolved(running: Running, word: ExperimentResolved, again: Start) -> Ac
     """Return what a person's *word* says."""
     if word.outcome == "not_done":
         return again
-    by = f"{word.person}: {word.reason}"
+    name, by = running.experiment_id, f"{word.person}: {word.reason}"
     if word.outcome == "discard":
-        name = running.experiment_id
         return Discard(again.suggestion, name, (), f"discarded by {by}", feasible=False)
+    if not word.runs:  # what was lost says nothing against its point
+        reason = f"done by the word of {by}; no data of it are on disk"
+        return Discard(again.suggestion, name, (), reason, feasible=True)
     finished = ExperimentFinished(
-        experiment_id=running.experiment_id,
-        attempt=running.attempt,
-        runs=word.runs,
-        succeeded=bool(word.runs),
-        reason="" if word.runs else f"done by the word of {by}; no data of it are on disk",
+        experiment_id=name, attempt=running.attempt, runs=word.runs, succeeded=True, reason=""
     )
     return Reduce(again.suggestion, finished)
 

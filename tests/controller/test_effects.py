@@ -75,7 +75,7 @@ def test_resumed_without_a_word_it_is_still_not_repeated(tmp_path, effect):
     ("outcome", "runs", "attempts", "feasible", "values"),
     [
         ("done", ("r1",), [], True, {"yield"}),
-        ("done", (), [], False, set()),
+        ("done", (), [], True, set()),
         ("discard", (), [], False, set()),
         ("not_done", (), [2], True, {"yield"}),
     ],
