@@ -121,7 +121,7 @@ class Again:
     def difference(self, event: SuggestionMade, number: int) -> Difference | None:
         """Return where decision *number* comes out differently, None where it doesn't."""
         suggestion, state = event.suggestion, self.state
-        known, pending = self._then(suggestion)
+        known, pending = self.then(suggestion)
         again = self.ask(known, pending, suggestion)
         if again is None:
             return Difference(number, suggestion.id, "suggestion", suggestion.parameters, "none")
@@ -152,7 +152,7 @@ class Again:
         found = self._agent.ask(1, waiting)
         return found[0] if found else None
 
-    def _then(self, suggestion: Suggestion) -> tuple[int, tuple[str, ...]]:
+    def then(self, suggestion: Suggestion) -> tuple[int, tuple[str, ...]]:
         """Return what was known, and pending, when *suggestion* was made."""
         known, pending = self._begun
         if suggestion.known == known < len(self.state.observations):
@@ -259,7 +259,8 @@ def redecide(
     """Return what *agent* would have suggested at each decision of *recorded*.
 
     It is told what was really measured, at the points that were really tried: what its own
-    suggestions would have given nobody knows.
+    suggestions would have given nobody knows. Where a decision was made while the experiment
+    before it was measured, it doesn't know that one either.
     """
     again = Again(recorded, agent)
     outcomes = _outcomes(recorded.state)
@@ -267,7 +268,7 @@ def redecide(
     for record in recorded.records:
         if isinstance(record.event, SuggestionMade):
             done = record.event.suggestion
-            instead = again.ask(len(again.state.observations), again.state.pending)
+            instead = again.ask(*again.then(done))
             apart = None if instead is None else _distance(again.space, done, instead)
             values = outcomes.get(done.id, {})
             decisions.append(Redecision(len(decisions) + 1, done, instead, apart, values))

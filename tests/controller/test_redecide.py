@@ -75,6 +75,8 @@ def test_a_decision_that_was_made_while_the_one_before_was_measured_replays_as_i
     assert [s.known for s in made] == [0, 0, 1]
     assert made[2].pending == (made[1].id,)
     assert compare(recording(tmp_path / "c")).difference is None
+    again = redecide(recording(tmp_path / "c"), Chosen(name="sobol"))
+    assert [decision.instead.known for decision in again] == [0, 0, 1]
 
 
 class Early:
