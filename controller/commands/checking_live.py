@@ -21,6 +21,8 @@ from controller.resolving import ResolvedCampaign
 
 ANSWER_S = 5.0
 """How long every PV has to answer, all at once (real seconds)."""
+WIDE = 200
+"""How many characters a line may have in a file or a pipe, where none says how many fit."""
 
 
 def check_live(
@@ -112,7 +114,8 @@ def _row(row: Row, now: float) -> dict[str, Any]:
 
 
 def _print(look: Look, flags: list[str]) -> None:
-    console = Console()
+    terminal = Console()
+    console = terminal if terminal.is_terminal else Console(width=WIDE)
     names = (Column(name, overflow="fold") for name in ("signal", "PV"))
     table = Table(*names, "value", "limits of the IOC", "severity", "age", "rule")
     for row in look.rows:

@@ -4,10 +4,9 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -30,12 +29,13 @@ from controller.commands.running import (
     new_directory,
     remarks_of,
 )
+from controller.errors import JournalUnwritable
 from controller.following import Follower
 from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import Journal, locked, read
 from controller.processes.launch import FOLDER, Launch, Role
-from controller.processes.leftovers import end_leftovers
+from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
 from controller.progress import Display, display
 from controller.resolving import ResolvedCampaign
@@ -106,6 +106,7 @@ def _run(
         require_somebody(case.resolved.campaign, ask)
         over = next_action(case.state) is None and not case.state.final_failure
         code = OK if over else _watched(case, speed, show, ask)
+        _in_one_file(directory)
     if over:
         typer.echo(f"{directory}: over already; nothing was run", err=True)
     if code == INTERRUPTED:
@@ -113,16 +114,31 @@ def _run(
             f"interrupted; nothing is lost. Go on with: heliostat resume {directory}", err=True
         )
         return INTERRUPTED
+    if code != OK:
+        typer.echo(
+            "broken off; nothing is lost. Mend what is named above, then go on with: "
+            f"heliostat resume {directory}",
+            err=True,
+        )
     state = _case(directory).state
     ended = Ended(state, case.resolved.campaign.name, directory, ranks_of(case.words, state))
     outcome = finish(ended, began, ending)
     return code if code != OK else outcome
 
 
+def _in_one_file(directory: Path) -> None:
+    """Let SQLite take its log into the journal: a copy of that one file is the whole campaign.
+
+    (The last to close it was the follower, who can't write.)
+    """
+    with suppress(JournalUnwritable):  # it stays whole with its log beside it
+        Journal.open(directory).close()
+
+
 def _watched(case: _Case, speed: float | None, show: Display, ask: Approver | None) -> int:
     """Run the processes until the controller has ended, and return its exit code."""
     with ExitStack() as stack:
-        runtime = Path(tempfile.mkdtemp(prefix="heliostat-"))
+        runtime = new_runtime()
         stack.callback(shutil.rmtree, runtime, ignore_errors=True)
         launch = _launch(case, runtime, speed)
         terms = terms_of(case.resolved.campaign, case.words.objectives)
@@ -179,12 +195,16 @@ def _terminal(name: str) -> Iterator[tuple[Display, Approver | None]]:
 
 @contextmanager
 def _heeding(supervisor: Supervisor) -> Iterator[None]:
-    """Let an interrupt ask for an orderly end, and the system's wish to end for one at once."""
+    """Let an interrupt ask for an orderly end, and the system's wish to end for one at once.
+
+    A hang-up that is ignored (``nohup``) stays ignored.
+    """
 
     def heed(number: int, _frame: FrameType | None) -> None:
         supervisor.end(now=number != signal.SIGINT)
 
-    before = {number: signal.signal(number, heed) for number in SIGNALS}
+    ignored = signal.SIGHUP if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else None
+    before = {number: signal.signal(number, heed) for number in SIGNALS if number != ignored}
     try:
         yield
     finally:

@@ -1,16 +1,25 @@
 """What a killed supervisor has left behind: its processes end by themselves, or are ended."""
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from controller.processes.launch import FILE, FOLDER
+from controller.processes.launch import FILE, FOLDER, Launch
 
 PATIENCE_S = 30.0
 """How long leftovers may take to end by themselves: the gate makes the bench safe first."""
 POLL_S = 0.05
+PREFIX = "heliostat-"
+"""How the name of a folder for sockets begins."""
+
+
+def new_runtime() -> Path:
+    """Make a private folder for the sockets of one start, and return it."""
+    return Path(tempfile.mkdtemp(prefix=PREFIX))
 
 
 def note_process(directory: Path, role: str, pid: int) -> None:
@@ -21,7 +30,8 @@ def note_process(directory: Path, role: str, pid: int) -> None:
 def end_leftovers(directory: Path, patience_s: float = PATIENCE_S) -> tuple[int, ...]:
     """Return once no process of an earlier start lives; those killed after *patience_s*.
 
-    A process that was stopped (SIGSTOP) is let go on first, so that it can end in its own way.
+    What they had for their sockets is removed. A process that was stopped (SIGSTOP) is let go on
+    first, so that it can end in its own way.
     """
     left = _alive(directory)
     for pid in left:
@@ -35,7 +45,19 @@ def end_leftovers(directory: Path, patience_s: float = PATIENCE_S) -> tuple[int,
             os.kill(pid, signal.SIGKILL)
     while _alive(directory):
         time.sleep(POLL_S)
+    _remove_runtime(directory)
     return left
+
+
+def _remove_runtime(directory: Path) -> None:
+    """Remove the folder for sockets of the earlier start, unless it is another campaign's.
+
+    (A directory that was copied names the folder of the one that it was copied from.)
+    """
+    with suppress(OSError, ValueError):
+        launch = Launch.read(directory / FOLDER / FILE)
+        if launch.directory == directory.resolve() and launch.runtime.name.startswith(PREFIX):
+            shutil.rmtree(launch.runtime)
 
 
 def _alive(directory: Path) -> tuple[int, ...]:

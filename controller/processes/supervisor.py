@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agents.protocols import Suggestion
@@ -40,6 +40,10 @@ from controller.processes.leftovers import note_process
 POLL_S = 0.05
 DEATHS, WITHIN_S = 5, 60.0
 """A process that dies so often in so many seconds isn't started again."""
+STILLBORN = 2
+"""Nor is one that was never up, and has ended by itself so often: its log says what is missing."""
+ALONE_S = 15.0
+"""How long the controller has to end once nobody will answer it any more (real seconds)."""
 GRACE_S: Mapping[Role, float] = {"archive": 30.0, "gate": 20.0, "controller": 15.0}
 """How long a process may take to end before it is killed (real seconds); 5 s for the others."""
 SAFE_S = 15.0
@@ -59,11 +63,20 @@ class Child:
     up: bool = False
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS))
     ending: bool = False
+    born: bool = False
+    """Whether this one or a former one was ever up."""
+    failures: int = 0
+    """How often a former one has ended by itself."""
 
     def too_often(self, now: float) -> bool:
         """Note a death at *now*; return whether there were too many lately."""
         self.deaths.append(now)
         return len(self.deaths) == DEATHS and now - self.deaths[0] <= WITHIN_S
+
+    @property
+    def stillborn(self) -> bool:
+        """Whether it can't be started at all."""
+        return not self.born and self.failures >= STILLBORN
 
 
 class Supervisor:
@@ -88,6 +101,7 @@ class Supervisor:
         self._asked_to_end = 0
         self._interrupts: deque[bool] = deque()
         self._given_up = ""
+        self._given_up_at = 0.0
         self._safing: Future[Message] | None = None
 
     @property
@@ -111,10 +125,13 @@ class Supervisor:
                     continue
                 if role == "controller" and self._final(code):
                     tick()
+                    if self._given_up and code != OK:
+                        return FAILED
                     return code if code >= 0 else self._code_of_killed()
                 self._died(role, code)
             self._grant_wishes()
             self._heed()
+            self._end_who_is_alone()
             tick()
             time.sleep(POLL_S)
 
@@ -210,22 +227,31 @@ class Supervisor:
             self._safing = self._post("gate", MakeSafe(reason=f"the engine {_how(code)}"))
         if role == "gate" and self._safing is not None:  # the next one makes safe by itself
             self._safing.cancel()
+        child.failures += code > 0
+        if child.stillborn:
+            self._give_up(role, f"{role} can't be started")
+            return
         if child.too_often(time.monotonic()):
-            self._give_up(role)
+            self._give_up(role, f"{role} died {DEATHS} times within {WITHIN_S:g} s")
             return
         time.sleep(0.0 if len(child.deaths) == 1 else 0.5)
-        fresh = Child(role, self._spawn(role), deaths=child.deaths)
-        self._children[role] = fresh
+        self._children[role] = replace(child, process=self._spawn(role), up=False)
 
-    def _give_up(self, role: Role) -> None:
+    def _give_up(self, role: Role, reason: str) -> None:
+        self._roles = tuple(r for r in self._roles if r != role)
         if role == "archive":
-            self._roles = tuple(r for r in self._roles if r != role)
             self._say("archive: not started again; `heliostat catalog` brings it up to date later")
             return
         if not self._given_up:
-            self._given_up = f"{role} died {DEATHS} times within {WITHIN_S:g} s"
-            self._abort(self._given_up)
-        self._roles = tuple(r for r in self._roles if r != role)
+            self._given_up = reason
+            self._abort(reason)
+            self._given_up_at = time.monotonic()
+
+    def _end_who_is_alone(self) -> None:
+        """Kill a controller that waits for an engine or a gate that isn't started again."""
+        missing = {"engine", "gate"} - set(self._roles)
+        if missing and self._given_up and time.monotonic() - self._given_up_at > ALONE_S:
+            self._kill("controller")
 
     def _abort(self, reason: str) -> None:
         self._say(f"{reason}: aborting")
@@ -279,11 +305,14 @@ class Supervisor:
     def _note_up(self, role: str, pid: int) -> None:
         child = self._children.get(role)  # type: ignore[call-overload]
         if child is not None and child.process.pid == pid and not child.up:
-            child.up = True
+            child.up = child.born = True
             self._say(f"{role}: up (process {pid})")
 
     def _ask(self, suggestion: Suggestion, answer: Answer) -> None:
-        answer(Word(yes=self._approve is not None and self._approve(suggestion)))
+        try:
+            answer(Word(yes=self._approve is not None and self._approve(suggestion)))
+        except KeyboardInterrupt:  # the terminal's end of input: nobody is there any more
+            self.end()
 
     def _caller(self, role: str) -> Caller:
         if role not in self._callers:
@@ -305,7 +334,7 @@ class Supervisor:
 
     def _revive(self, role: str) -> None:
         """Start *role* again if it has died while somebody waits for its answer."""
-        child = self._children.get(role)  # type: ignore[call-overload]
+        child = self._children.get(role) if role in self._roles else None
         if child is not None and child.process.poll() is not None and not child.ending:
             self._died(child.role, child.process.returncode)
 

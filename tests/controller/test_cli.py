@@ -427,7 +427,8 @@ def test_a_person_decides_whether_an_experiment_runs(tmp_path, capsys, monkeypat
     asked: list[str] = []
     monkeypatch.setattr("controller.commands.running.load", lambda *_: asking())
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.confirm", lambda text, **_: asked.append(text) or answer)
+    confirmed = "controller.commands.running._confirmed"
+    monkeypatch.setattr(confirmed, lambda text: asked.append(text) or answer)
 
     main(["run", "any.yaml", "--inline", "--data", str(tmp_path / "a"), "--no-report", "--json"])
 
