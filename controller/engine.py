@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import wait
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from aioca import CANothing
 from bluesky import RunEngine
 from bluesky.utils import Msg, RunEngineInterrupted
 
@@ -74,6 +76,14 @@ class Supervision:
 
 UNSUPERVISED = Supervision()
 
+Away = Callable[[float], str]
+"""Says which servers were away at any time since the monotonic time given; empty: none."""
+
+
+def nobody(_since: float) -> str:
+    """Say that no server was away: there are none."""
+    return ""
+
 
 class Engine:
     """A RunEngine in a thread of its own, on the campaign's clock.
@@ -83,8 +93,15 @@ class Engine:
     may be called from any thread and never wait; the rest is for one thread at a time.
     """
 
-    def __init__(self, clock: Clock, writer: DocumentWriter, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        writer: DocumentWriter,
+        metadata: Mapping[str, Any],
+        away: Away = nobody,
+    ) -> None:
         self._clock = clock
+        self._away = away
         self._writer = writer
         self._patience = Patience(clock)
         clock.standing = True
@@ -154,6 +171,7 @@ class Engine:
         often as *supervision* says (the plan's own clean-up has run).
         """
         self._writer.begin()
+        begun = time.monotonic()
         with held_back() as interrupts:
             self._patience.begin(
                 interrupts,
@@ -173,8 +191,12 @@ class Engine:
             if self._patience.over:
                 raise KeyboardInterrupt
         unfit = "" if supervision.watch is None else supervision.watch.why
-        lost = ended.lost or (bool(ended.reason) and self._patience.stood_still_s > 0)
-        return PlanOutcome(runs, ended.reason, lost, unfit, ended.interrupted)
+        away = self._away(begun) if ended.reason else ""
+        reason = f"{ended.reason}; {away}" if away else ended.reason
+        stood_still = bool(ended.reason) and self._patience.stood_still_s > 0
+        return PlanOutcome(
+            runs, reason, ended.lost or stood_still or bool(away), unfit, ended.interrupted
+        )
 
     def close(self) -> None:
         """Stop the loop and its thread, and what still goes on there; one that hangs is left."""
@@ -320,5 +342,16 @@ def _failed(error: Exception) -> _Ended:
     for cause in chain:
         if isinstance(cause, JournalError):
             raise cause from error
-    lost = any(isinstance(cause, GateLost) for cause in chain)
-    return _Ended(f"{type(chain[-1]).__name__}: {chain[-1]}", lost)
+    lost = any(isinstance(cause, (GateLost, CANothing)) for cause in chain)
+    return _Ended(_in_words(chain), lost)
+
+
+def _in_words(chain: list[BaseException]) -> str:
+    """Return what the last of *chain* says that says anything: time-outs end in bare names."""
+    said = [cause for cause in chain if str(cause).strip() not in ("", "None")]
+    last = said[-1] if said else chain[-1]
+    if isinstance(last, asyncio.CancelledError):
+        return f"TimeoutError: {last}"
+    if isinstance(last, TimeoutError):
+        return f"TimeoutError: {str(last) or 'a device'}: no answer in time"
+    return f"{type(last).__name__}: {str(last) or 'it says nothing else'}"

@@ -33,6 +33,8 @@ STANDSTILL_S = 5.0
 """A pause between two looks (real seconds) that says that the whole process stood still."""
 CLEAN_UP_S = 900.0
 """So long (campaign seconds) may the clean-up of a plan take that was ended."""
+MARGIN_S = 60.0
+"""So much more (real seconds) on a clock that is faster than real time, for a busy computer."""
 HALT_S = 10.0
 """So long (real seconds) may a plan take to end that is ended without clean-up."""
 
@@ -129,11 +131,21 @@ class Allowance:
             self._over()
 
 
+def stretched(clock: Clock, seconds: float) -> float:
+    """Return *seconds* of campaign time with MARGIN_S real ones on top, where real ones are short.
+
+    Answers of the network and of other processes don't come faster for it.
+    """
+    speed = getattr(clock, "speed", 1.0)
+    return seconds + MARGIN_S * speed if speed > 1.0 else seconds
+
+
 class Patience(DuringTask):
     """Waits for plans of one RunEngine, and interrupts them when somebody wants it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._clean_up_s = stretched(clock, CLEAN_UP_S)
         self._run_engine: Any = None
         self._lock = threading.Lock()
         self._stir = threading.Event()
@@ -157,7 +169,7 @@ class Patience(DuringTask):
         with self._lock:
             if now and self.wishes.now is None:
                 self.wishes.now = ending
-                self._clean_up = Allowance(self._clock, CLEAN_UP_S, self._halt)
+                self._clean_up = Allowance(self._clock, self._clean_up_s, self._halt)
             elif not now:
                 self.wishes.later = self.wishes.later or ending
         self._press()
@@ -200,6 +212,7 @@ class Patience(DuringTask):
         """How long the whole process stood still during the plan, in real seconds."""
         self._ending = False
         self._looked = time.monotonic()
+        limit_s = stretched(self._clock, limit_s)
         over = f"it took longer than the {limit_s:.0f} s that it can take"
         self._limit = Allowance(
             self._clock, limit_s, lambda: self.end_plan(Ending(over, asked=False), now=True)
@@ -218,7 +231,7 @@ class Patience(DuringTask):
         self._ending = True
         self._limit.end()
         if self.wishes.now is None:
-            self._clean_up = Allowance(self._clock, CLEAN_UP_S, self._halt)
+            self._clean_up = Allowance(self._clock, self._clean_up_s, self._halt)
 
     def require_life(self) -> None:
         """Raise EngineError when the loop's thread is dead or hangs."""

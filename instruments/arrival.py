@@ -8,6 +8,9 @@ from ophyd_async.core import SignalR
 
 from instruments.errors import NotArrived
 
+INVALID = -1
+"""The alarm severity (as ophyd-async says it) of a value that isn't one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -38,7 +41,7 @@ async def arrive(readback: SignalR[float], target: float, arrival: Arrival) -> N
         readback.clear_sub(watch.update)
     if not watch.arrived(loop.time(), arrival.settle_s):
         raise NotArrived(
-            f"{readback.name}: asked for {target:g} ± {arrival.tolerance:g}, reads {watch.value:g} "
+            f"{readback.name}: asked for {target:g} ± {arrival.tolerance:g}, reads {watch.shown} "
             f"after {arrival.timeout_s:g} s; it stays where it is"
         )
 
@@ -60,11 +63,17 @@ class _Watch:
         self._target = target
         self._tolerance = tolerance
         self._near_since: float | None = None
+        self._valid = True
+
+    @property
+    def shown(self) -> str:
+        return f"{self.value:g}" if self._valid else f"{self.value:g} (INVALID)"
 
     def update(self, readings: dict[str, Any]) -> None:
         (reading,) = readings.values()
         self.value = float(reading["value"])
-        near = abs(self.value - self._target) <= self._tolerance
+        self._valid = reading.get("alarm_severity", 0) != INVALID
+        near = self._valid and abs(self.value - self._target) <= self._tolerance
         if near != (self._near_since is not None):
             self._near_since = asyncio.get_running_loop().time() if near else None
             self.changed.set()

@@ -2,6 +2,7 @@
 
 InstrumentError
 ├── NotArrived        a readback didn't come within tolerance in time: look at the device
+├── NotMeasured       an exposure is over and its data aren't there: look at the detector
 └── PlanError         a plan was given arguments that it can't run: mend the campaign
 """
 
@@ -12,6 +13,10 @@ class InstrumentError(Exception):
 
 class NotArrived(InstrumentError):
     """Done is not arrived: the readback didn't come within tolerance before its deadline."""
+
+
+class NotMeasured(InstrumentError):
+    """Done is not measured: the data of an exposure aren't there, or aren't valid."""
 
 
 class PlanError(InstrumentError):

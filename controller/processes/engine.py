@@ -35,6 +35,7 @@ from controller.processes.parting import when_orphaned
 from controller.processes.plans import Plans
 from controller.recording import Recording, recording
 from controller.requests_log import RequestsLog
+from controller.safety.absences import Absences, in_words
 from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.remote import RemoteGate
 from controller.seam import Ids, seam
@@ -81,8 +82,12 @@ def _serve(stack: ExitStack, launch: Launch, supervisor: Caller) -> int:
     stack.enter_context(none_ungated())
     envelope = envelope_of(campaign.resolved, campaign.words.space)
     gate = RemoteGate(gate_caller, envelope, launch.speed)
-    engine = Engine(clock, writer, campaign.resolved.metadata)
+    absences = Absences(launch.speed)
+    engine = Engine(
+        clock, writer, campaign.resolved.metadata, lambda since: in_words(absences.since(since))
+    )
     stack.callback(engine.close)
+    asyncio.run_coroutine_threadsafe(absences.watch(), clock.loop)
     head = [""]
     identity = Identity(
         campaign_id=campaign.state.campaign_id,

@@ -24,6 +24,7 @@ from controller.errors import EngineError, JournalUnwritable
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
 from controller.recording import recording
+from controller.safety.absences import Absences
 from controller.safety.actuators import Actuator
 from controller.safety.audit import Audit
 from controller.safety.connections import Connections, connections_of, watch
@@ -73,6 +74,7 @@ async def _keep(launch: Launch, chain: Chain, envelope: Envelope, connections: C
         if marker.found:
             _tell(await keeper.make_safe("the gate before had died"))
         background = [*_connecting(connections.actuators), *_watching(gate, connections)]
+        background.append(asyncio.create_task(Absences().watch()))
         supervisor.post(Up(role="gate", pid=os.getpid()))
         await ended.wait()
     finally:  # the outermost place of this process: whatever it was, the bench is made safe

@@ -8,7 +8,7 @@ enough (a put whose server died in the middle ends with an exception that counts
 from typing import Any, Protocol
 
 from aioca import FORMAT_CTRL, CANothing, caget, cainfo, caput
-from epicscorelibs.ca import dbr
+from epicscorelibs.ca import cadef, dbr
 from ophyd_async.core import Command, NotConnectedError, Signal
 from ophyd_async.epics.core import CaCommandBackend, CaSignalBackend
 
@@ -21,6 +21,10 @@ MOMENTARY = frozenset({"STOP", "PROC", "HOMF", "HOMR", "JOGF", "JOGR", "TWF", "T
 """Fields of records that act when they are written, and go back by themselves."""
 CONNECTED = 2
 """What Channel Access calls a channel's state when there is a server."""
+PUT_FAILED = 160
+"""ECA_PUTFAIL of Channel Access: the server has answered, with an error."""
+NO_ACCESS = 376
+"""ECA_NOWTACCESS of Channel Access."""
 
 
 class Actuator(Protocol):
@@ -199,11 +203,25 @@ async def put_to(pv: str, value: Any, kind: Any, *, wait: bool) -> None:
             await caget(pv, count=1, timeout=ANSWER_S)
             state = CONNECTED
     except CANothing as error:
+        if error.errorcode == PUT_FAILED:
+            raise EngineError(f"{pv}: its server refused {value!r} ({error})") from error
         raise ConnectionLost(
             f"{pv}: the connection was lost in mid-put ({error}); nobody knows whether it was done"
         ) from error
+    except cadef.CAException as error:  # known here, before it is sent
+        raise _unsent(pv, value, error) from error
     if state != CONNECTED:
         raise ConnectionLost(f"{pv}: the connection was lost as it was put; was it done?")
+
+
+def _unsent(pv: str, value: Any, error: cadef.CAException) -> EngineError:
+    """Return what libca says against a put; closed access is no fault of what was asked."""
+    said = cadef.ca_message(error.status)
+    if error.status == NO_ACCESS:
+        return ConnectionLost(
+            f"{pv}: no write access ({said}); nothing was written. See to access security"
+        )
+    return EngineError(f"{pv}: {value!r} can't be written ({said}); nothing was written")
 
 
 async def get_from(pv: str, kind: Any) -> Any:

@@ -88,7 +88,7 @@ class Audit:
 def _plain(value: Any) -> Any:
     """Return *value* for the record: arrays by shape, type and ends, numbers and text as such."""
     if isinstance(value, np.ndarray):
-        ends = [float(value[0]), float(value[-1])] if _numbers(value) else []
+        ends = [_number(float(value[0])), _number(float(value[-1]))] if _numbers(value) else []
         return {"shape": list(value.shape), "dtype": str(value.dtype), "ends": ends}
     value = getattr(value, "value", value)
     if isinstance(value, (bool, int, str)) or value is None:

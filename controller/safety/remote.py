@@ -57,7 +57,15 @@ class RemoteGate:
         Returns when the device has taken it. Raises WriteRefused when it isn't allowed, EngineError
         when the device didn't do it, GateLost when the gate died or says nothing for LEASE_S.
         """
-        await self._answered(signal, self.post(signal, value))
+        begun = time.monotonic()
+        try:
+            await self._answered(signal, self.post(signal, value))
+        except asyncio.CancelledError:  # whoever gives up says why by this alone
+            waited_s = time.monotonic() - begun
+            raise asyncio.CancelledError(
+                f"{signal}: asked for {_brief(value)}: the device hasn't done it after "
+                f"{waited_s:.3g} s"
+            ) from None
         return await perform() if local else None  # type: ignore[return-value]  # a put has none
 
     def post(self, signal: str, value: Any, *, wait: bool = True) -> "Future[Message]":
@@ -123,6 +131,11 @@ class RemoteGate:
             answer.cancel()  # nobody waits any more: it isn't asked again
 
 
+def _brief(value: Any) -> str:
+    size = getattr(value, "size", 1)
+    return repr(plain(value)) if size == 1 else f"an array of {size}"
+
+
 class _SignsOfLife:
     """Asks the gate again and again whether it is there, while it works on one write."""
 
@@ -154,10 +167,10 @@ def require_done(answer: Message) -> None:
     match answer:
         case Done():
             return
-        case Failed(refused=True, reason=reason):
-            raise WriteRefused(reason)
         case Failed(lost=True, reason=reason):
             raise GateLost(reason)
+        case Failed(refused=True, reason=reason):
+            raise WriteRefused(reason)
         case Failed(error=error, reason=reason):
             raise _NAMED.get(error, EngineError)(reason)
         case _:

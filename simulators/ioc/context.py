@@ -38,6 +38,10 @@ class _Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto has no types
         accepted = client.writer.get_extra_info("socket")
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    async def end_subscriptions(self, channel: Any, entry: Any) -> None:
+        """Send nothing more of *entry* to the client's *channel*."""
+        await self._cull_subscriptions(entry, lambda sub: sub.channel in (channel, channel.sid))
+
 
 class Server(Context):  # type: ignore[misc]
     """caproto's server on one port, which forgets its clients when it stops."""
@@ -117,3 +121,15 @@ class Server(Context):  # type: ignore[misc]
             for channel in list(circuit.circuit.channels.values()):
                 if channel.name == name:
                     await circuit.send(answer(channel))
+
+    async def hang_up(self, name: str) -> None:
+        """Tell every client of the PV *name* that it is gone; nothing more is sent for it.
+
+        caproto 1.3.0 keeps what was subscribed to: the next update of a channel that is no more
+        would end the sending of all updates to that client, for good.
+        """
+        for circuit in list(self.circuits):
+            for channel in list(circuit.circuit.channels.values()):
+                if channel.name == name:
+                    await circuit.end_subscriptions(channel, self.pvdb[name])
+                    await circuit.send(channel.disconnect())

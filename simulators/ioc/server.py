@@ -131,7 +131,7 @@ class Ioc:
         self._hidden |= names
         if self._server is not None:
             for name in lost:
-                await self._server.tell(name, lambda channel: channel.disconnect())
+                await self._server.hang_up(name)
 
     async def refuse(self, paths: Iterable[str]) -> None:
         """Let exactly the PVs of *paths* be read only."""

@@ -148,6 +148,23 @@ def test_a_plan_that_lost_the_gate_says_nothing_of_the_sample(bench):
     assert run(bench, plan()).lost
 
 
+def test_a_time_out_says_who_and_never_a_bare_cancellation(bench):
+    class Slow(Pump):
+        @AsyncStatus.wrap
+        async def set(self, value: float) -> None:
+            async def asked() -> None:
+                try:
+                    await asyncio.sleep(100.0)
+                except asyncio.CancelledError:
+                    raise asyncio.CancelledError(f"pump: asked for {value}: not done") from None
+
+            await asyncio.wait_for(asked(), 5.0)
+
+    reason = run(bench, bps.mv(Slow(), 7.0)).reason
+
+    assert reason == "TimeoutError: pump: asked for 7.0: not done"
+
+
 # --- pausing ------------------------------------------------------------------------------------
 
 

@@ -35,16 +35,19 @@ class Server(Context):
 
 
 class Busy(ChannelEnum):
-    """A put of 1 is done when the exposure is over."""
+    """A put of 1 is done when the exposure is over and its *counts* are there."""
 
-    def __init__(self, exposure: ChannelDouble) -> None:
+    def __init__(self, exposure: ChannelDouble, counts: list[ChannelDouble]) -> None:
         super().__init__(value=0, enum_strings=["Done", "Acquire"])
         self._exposure = exposure
+        self._counts = counts
 
     async def verify_value(self, data: Any) -> Any:
         value = await super().verify_value(data)
         if value in (1, "Acquire"):
             await asyncio.sleep(self._exposure.value)
+            for counts in self._counts:
+                await counts.write(counts.value)
         return value
 
 
@@ -88,12 +91,13 @@ def _pair(name: str, value: float) -> dict[str, Any]:
 
 def _detector(name: str, points: int) -> dict[str, Any]:
     exposure = ChannelDouble(value=0.1, precision=3)
-    counts = [1.0] * points if points > 1 else 1.0
+    value = [1.0] * points if points > 1 else 1.0
+    i0, fluorescence = ChannelDouble(value=value), ChannelDouble(value=value)
     return {
         f"{name}EXPOSURE": exposure,
-        f"{name}ACQUIRE": Busy(exposure),
-        f"{name}I0": ChannelDouble(value=counts),
-        f"{name}IF": ChannelDouble(value=counts),
+        f"{name}ACQUIRE": Busy(exposure, [i0, fluorescence]),
+        f"{name}I0": i0,
+        f"{name}IF": fluorescence,
     }
 
 
