@@ -164,7 +164,7 @@ class EngineBench:
         )
         known = (about.get("experiment_id", ""),) if call.spec.identified else ()
         plan = partial(call.spec.run, self._station, recipe, *known)
-        about = {**about, "plan": call.spec.name}
+        about = {**about, "plan": call.spec.name, "plan_name": call.spec.name}
         return self._ran(self._do(plan, namespace, about, supervision))
 
     def _do(

@@ -74,7 +74,7 @@ def _heed(stopping: threading.Event) -> None:
 def _end(stopping: threading.Event, pace: Pace) -> None:
     stopping.wait()
     threading.Event().wait(pace.last_s + GRACE_S)
-    os._exit(OK)
+    os._exit(FAILED)
 
 
 @contextmanager

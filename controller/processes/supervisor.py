@@ -171,6 +171,12 @@ class Supervisor:
             self._call("gate", Disarm(), SAFE_S)
         for role in last:
             self._end_child(role)
+        archive = self._children.get("archive")
+        if archive is not None and archive.process.returncode != 0:
+            self._say(
+                "the catalog isn't complete yet: `heliostat catalog "
+                f"{self._launch.directory} --no-serve` brings it up to date"
+            )
         for caller in self._callers.values():
             caller.close()
         self._answerer.close()
