@@ -5,6 +5,7 @@ again; one that hangs or answers nonsense is started anew, and a space-filling s
 the place of its answer.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
@@ -19,6 +20,8 @@ from controller.remote.asking import Asking
 from controller.remote.fallback import space_filling
 from controller.remote.vetting import Nonsense, still_good, suggestions_in
 
+RENEWED_EVERY_S = 20.0
+"""A worker that is late is started anew so often at most: one that dies too often is given up."""
 MOST_NONSENSE = 3
 """So many nonsensical answers in a row, and starting the worker anew isn't tried any more."""
 
@@ -72,6 +75,7 @@ class RemoteAgent:
         self._measuring_since: float | None = None
         self._lasted_s = 0.0
         self._nonsense = 0
+        self._renewed_at = -math.inf
         self._begin()
 
     @property
@@ -191,8 +195,12 @@ class RemoteAgent:
             self._renew(f"it answers nonsense: {why}")
 
     def _hurry(self, why: str) -> None:
+        now = time.monotonic()
         starting = not self._begun.done()
-        if not starting or time.monotonic() - self._begun_at > self._patience.start_timeout_s:
+        if starting and now - self._begun_at <= self._patience.start_timeout_s:
+            return
+        if now - self._renewed_at > RENEWED_EVERY_S:
+            self._renewed_at = now
             self._renew(why)
 
     def _renew(self, why: str) -> None:

@@ -325,6 +325,15 @@ def test_without_an_answer_in_time_space_is_filled_and_the_worker_replaced(stage
     assert stage.worker.restarts == ["the worker gave no decision within 0.05 s"]
 
 
+def test_a_worker_that_is_always_late_is_not_restarted_so_often_that_it_is_given_up(stage):
+    agent = stage.agent(Patience(decision_timeout_s=0.02, start_timeout_s=0.0))
+
+    filling = [agent.ask(1)[0].model for _ in range(6)]
+
+    assert filling == [MODEL] * 6
+    assert len(stage.worker.restarts) == 1
+
+
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(stage):
     agent = stage.agent(Patience(decision_timeout_s=0.05, start_timeout_s=0.0))
     agent.ask(1)
