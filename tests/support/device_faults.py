@@ -223,7 +223,7 @@ class Rig:
         self._number += 1
         name = f"f-{self._number}"
         parameters = dict(changes or {})
-        ended, took = self.run(name, phase, fault.inject, parameters)
+        ended, took = self.run(name, "" if parameters else phase, fault.inject, parameters)
         self.mend()
         mended = time.monotonic()
         sound = {**parameters, "kind": "none"} if parameters else {}
