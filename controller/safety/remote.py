@@ -125,6 +125,9 @@ class RemoteGate:
             while not (await asyncio.wait({answer}, timeout=LOOK_S * self.speed))[0]:
                 signs.require(signal, future)
             require_done(answer.result())
+        except asyncio.CancelledError:
+            signs.require_heard(signal)
+            raise
         except BusError as error:
             raise GateLost(f"{signal}: no word from the gate ({error})") from error
         finally:
@@ -160,6 +163,16 @@ class _SignsOfLife:
             )
         if self._asked is None:
             self._asked = self._caller.post(WritesHead())
+
+    def require_heard(self, signal: str) -> None:
+        """Raise GateLost when who gives up has asked the gate whether it is there, in vain."""
+        silent_s = time.monotonic() - self._heard
+        if self._asked is not None and not self._asked.done() and silent_s >= 2.0 * LOOK_S:
+            self._asked.cancel()
+            raise GateLost(
+                f"{signal}: given up after {silent_s:.0f} s, in which nothing was heard from the "
+                "gate; nobody knows whether it was written"
+            )
 
 
 def require_done(answer: Message) -> None:

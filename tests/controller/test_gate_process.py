@@ -273,3 +273,17 @@ def test_a_gate_whose_supervisor_is_gone_makes_the_bench_safe_and_ends(ioc, tmp_
         until(lambda: not gate.armed.exists(), "the bench to be safe")
         assert ioc.shown("FURNACE:SP") == 40.0
         assert gate.records()[-1]["reason"] == "the gate was asked to end"
+
+
+def test_who_gives_up_on_a_silent_gate_has_lost_it(gate):
+    async def give_up(remote: RemoteGate) -> None:
+        await asyncio.wait_for(remote.write("o2.setpoint", 1.0, lambda: None), 5.0)
+
+    with speaking(gate) as caller:
+        assert gate.process is not None
+        gate.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(GateLost, match="given up"):
+                asyncio.run(give_up(RemoteGate(caller, gate.envelope)))
+        finally:
+            gate.process.send_signal(signal.SIGCONT)
