@@ -43,5 +43,6 @@ def settle(directory: Path, consent: Consent) -> None:
         if not consent.revise:
             require_unchanged(revision, directory)
         require_possible(revision, state)
+        event = revised(revision, consent.reason)
         typer.echo(f"{directory}: goes on revised:\n{revision}", err=True)
-        journal.append(now_of(before, state), revised(revision, consent.reason))
+        journal.append(now_of(before, state), event)
