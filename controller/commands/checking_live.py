@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -11,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from controller.beamline import Beamline
+from controller.beamline import Beamline, DeviceEntries
 from controller.beamline_choice import LIVE, live, with_beamline
 from controller.campaign import Campaign
 from controller.errors import ConfigurationError
 from controller.live_reading import Look, Row, Said, look_at, unit_flags
 from controller.live_signals import signals_of
 from controller.resolving import ResolvedCampaign
+from controller.startup import nothing_is_written
 
 ANSWER_S = 5.0
 """How long every PV has to answer, all at once (real seconds)."""
@@ -44,18 +46,27 @@ def check_live(
     else:
         moved = with_beamline(resolved, beamline)
         chosen, file = moved.beamline, moved.campaign.beamline
-    if chosen.has_devices:
-        from controller.safety.naming import name_only
-
-        name_only()
-    signals = signals_of(_devices(chosen, Path(file)))
-    look = look_at(signals, resolved.envelope.envelope(), timeout_s)
+    with ExitStack() as stack:
+        if isinstance(chosen.devices, DeviceEntries):
+            _name_only(chosen)
+        else:  # code that makes devices may read while it does
+            stack.enter_context(nothing_is_written())
+        signals = signals_of(_devices(chosen, Path(file)))
+        look = look_at(signals, resolved.envelope.envelope(), timeout_s)
     flags = [*look.flags, *unit_flags(_moved_units(resolved.campaign), look)]
     if as_json:
         typer.echo(json.dumps(_finite(_plain(look, flags)), ensure_ascii=False, allow_nan=False))
     else:
         _print(look, flags)
     return 1 if look.missing else 0
+
+
+def _name_only(beamline: Beamline) -> None:
+    """Let classic devices of *beamline* know their PVs' names alone."""
+    if beamline.has_devices:
+        from controller.safety.naming import name_only
+
+        name_only()
 
 
 def _devices(beamline: Beamline, file: Path) -> dict[str, Any]:
