@@ -34,7 +34,7 @@ class RememberingMock(PressMock):
             force = PLACES.get("x", 0.0) + 10.0
             with STROKES.open("a") as file:
                 file.write(f"{PLACES.get('x', 0.0):.6f} 0.000000\\n")
-            await asyncio.sleep(4.0)
+            await asyncio.sleep(1.0)
             set_mock_value(device.force, force)
             set_mock_value(device.last_label, label[-1])
 
