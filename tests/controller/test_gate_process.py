@@ -18,7 +18,7 @@ from controller.bus.messages import (
     Write,
     WritesHead,
 )
-from controller.errors import EngineError, GateLost, WriteRefused
+from controller.errors import GateLost, WriteRefused
 from controller.safety.envelope import EnvelopeFile
 from controller.safety.remote import RemoteGate
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
