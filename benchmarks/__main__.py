@@ -1,6 +1,6 @@
 """Every figure of the README, one command after the other: ``python -m benchmarks`` (make bench).
 
-    --quick   fewer seeds and splits: two minutes instead of a quarter of an hour
+    --quick   fewer seeds, splits, kills and faults: half an hour instead of some hours
 
 Each benchmark also runs by itself (``python -m benchmarks.copper --help``).
 """
@@ -26,6 +26,13 @@ FIGURES = {
         ["crashes", "--rounds", "20"],
         ["crashes", "--rounds", "2"],
     ),
+    "processes: killed at random instants": (
+        ["siege", "--kills", "500"],
+        ["siege", "--kills", "20"],
+    ),
+    "processes: killed at every record": (["crash_points"], ["crash_points", "--quick"]),
+    "processes: every write fails once": (["io_faults"], ["io_faults", "--quick"]),
+    "processes: faults of devices": (["faults"], ["faults", "--quick"]),
     "processes: overhead of an experiment": (["supervised"], ["supervised", "--quick"]),
     "processes: the bench's idle time": (["deciding"], ["deciding", "--quick"]),
     "bus: documents and requests under load": (["load"], ["load", "--quick"]),
