@@ -1,15 +1,19 @@
 """How a campaign begins, and what follows from its file alone, in one process and in many."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ophyd_async.core import NotConnectedError
+
 from agents.protocols import Reducer
 from agents.space import Space
+from controller.beamline import Beamline
 from controller.bench import Routine
 from controller.benches import Words, envelope_of
 from controller.campaign import Campaign
-from controller.errors import ConfigurationError
+from controller.errors import ConfigurationError, EngineError
 from controller.events import CampaignStarted
 from controller.journal import Journal
 from controller.planning import settle_call, upkeep_calls
@@ -65,6 +69,18 @@ def routine_of(campaign: Campaign, devices: Mapping[str, Any]) -> Routine:
     when = campaign.measure_when
     watch = None if when is None else Watch(when.conditions(), devices)
     return Routine(upkeep_calls(campaign), settle_call(campaign), watch)
+
+
+@contextmanager
+def connecting(beamline: Beamline) -> Iterator[None]:
+    """Let a block connect to *beamline*; EngineError says what to look at where it can't."""
+    try:
+        yield
+    except NotConnectedError as error:
+        raise EngineError(
+            f"beamline {beamline.name!r}: could not connect: {error}; are its IOCs up, "
+            f"and is the prefix {beamline.prefix!r} right?"
+        ) from error
 
 
 def reducer_of(resolved: ResolvedCampaign, words: Words) -> Reducer:

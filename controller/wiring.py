@@ -7,12 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ophyd_async.core import NotConnectedError
-
 from controller.actions import next_action
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
-from controller.beginning import about, reducer_of, require_new, routine_of, started, until
+from controller.beginning import (
+    about,
+    connecting,
+    reducer_of,
+    require_new,
+    routine_of,
+    started,
+    until,
+)
 from controller.bench import EngineBench, Identity, Precheck, World
 from controller.benches import (
     StationBench,
@@ -27,7 +33,7 @@ from controller.chain import Chain
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
-from controller.errors import ConfigurationError, EngineError
+from controller.errors import ConfigurationError
 from controller.events import CampaignResumed
 from controller.history import fold, resolved_of, started_of
 from controller.journal import Journal, locked, require_campaign
@@ -146,15 +152,10 @@ def _build(
     stack.callback(engine.close)
     bench = bench_of(resolved.beamline, words, state.seed, Path(resolved.campaign.beamline))
     routine = routine_of(resolved.campaign, bench.station.devices())
-    try:
+    with connecting(resolved.beamline):
         engine.call(_connect(bench, gate, state))
         if routine.watch is not None:
             engine.call(routine.watch.connect())
-    except NotConnectedError as error:
-        raise EngineError(
-            f"beamline {resolved.beamline.name!r}: could not connect: {error}; are its IOCs up, "
-            f"and is the prefix {resolved.beamline.prefix!r} right?"
-        ) from error
     identity = Identity(
         campaign_id=state.campaign_id,
         directory=plan.directory,

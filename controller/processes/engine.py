@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ophyd_async.core import Device, NotConnectedError
+from ophyd_async.core import Device
 
-from controller.beginning import about, routine_of
+from controller.beginning import about, connecting, routine_of
 from controller.bench import EngineBench, Identity, World
 from controller.benches import envelope_of, station_of
 from controller.bus.delivery import Answerer, Caller
@@ -119,15 +119,10 @@ def _bench(
         install(gate)
     station = station_of(resolved.beamline, words, file)
     routine = routine_of(resolved.campaign, station.devices())
-    try:
+    with connecting(resolved.beamline):
         engine.call(_connect(station.devices(), gate, resolved.beamline.passive))
         if routine.watch is not None:
             engine.call(routine.watch.connect())
-    except NotConnectedError as error:
-        raise EngineError(
-            f"beamline {resolved.beamline.name!r}: could not connect: {error}; are its IOCs up, "
-            f"and is the prefix {resolved.beamline.prefix!r} right?"
-        ) from error
     calls = planned_calls(resolved.campaign, words.space)
     gate.once = calls[0].spec.effect is Effect.IRREVERSIBLE
     world = World(BenchHooks(_nothing, _nothing))

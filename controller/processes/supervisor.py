@@ -62,7 +62,6 @@ class Child:
     process: "subprocess.Popen[bytes]"
     up: bool = False
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS))
-    ending: bool = False
     born: bool = False
     """Whether this one or a former one was ever up."""
     failures: int = 0
@@ -103,11 +102,6 @@ class Supervisor:
         self._given_up = ""
         self._given_up_at = 0.0
         self._safing: Future[Message] | None = None
-
-    @property
-    def pids(self) -> dict[str, int]:
-        """The process ids by role."""
-        return {role: child.process.pid for role, child in self._children.items()}
 
     def start(self) -> None:
         """Start every process; the twin first, since the others look for its records."""
@@ -341,7 +335,7 @@ class Supervisor:
     def _revive(self, role: str) -> None:
         """Start *role* again if it has died while somebody waits for its answer."""
         child = self._children.get(role) if role in self._roles else None
-        if child is not None and child.process.poll() is not None and not child.ending:
+        if child is not None and child.process.poll() is not None:
             self._died(child.role, child.process.returncode)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from aioca import FORMAT_CTRL, CANothing, caget, cainfo, caput
 from epicscorelibs.ca import cadef, dbr
-from ophyd_async.core import Command, NotConnectedError, Signal
+from ophyd_async.core import NotConnectedError
 from ophyd_async.epics.core import CaCommandBackend, CaSignalBackend
 
 from controller.errors import ConnectionLost, EngineError
@@ -83,10 +83,10 @@ class PvActuator:
         return self._text_type if isinstance(value, str) else None
 
 
-class SignalActuator:
-    """A signal of an ophyd-async device, connected here without the gate before it."""
+class _LeafActuator:
+    """A leaf of an ophyd-async device, connected here without the gate before it."""
 
-    def __init__(self, leaf: Signal[Any]) -> None:
+    def __init__(self, leaf: Any) -> None:
         self._leaf = leaf
 
     async def connect(self, timeout_s: float) -> None:
@@ -94,11 +94,15 @@ class SignalActuator:
         await _connect(self._leaf, timeout_s)
 
     async def reach(self, timeout_s: float) -> None:
-        """Wait for the signal's server."""
+        """Wait for the leaf's server."""
         await self.connect(timeout_s)
         backend = self._leaf._connector.backend
-        if isinstance(backend, CaSignalBackend):
+        if isinstance(backend, (CaSignalBackend, CaCommandBackend)):
             await reach(backend.write_pv, timeout_s)
+
+
+class SignalActuator(_LeafActuator):
+    """A signal of an ophyd-async device, connected here without the gate before it."""
 
     async def put(self, value: Any, *, wait: bool) -> None:
         """Write *value*."""
@@ -124,22 +128,8 @@ class SignalActuator:
             raise EngineError(f"{self._leaf.source}: can't be read ({error})") from error
 
 
-class CommandActuator:
+class CommandActuator(_LeafActuator):
     """A command of an ophyd-async device."""
-
-    def __init__(self, leaf: Command[..., Any]) -> None:
-        self._leaf = leaf
-
-    async def connect(self, timeout_s: float) -> None:
-        """Connect unless that is done."""
-        await _connect(self._leaf, timeout_s)
-
-    async def reach(self, timeout_s: float) -> None:
-        """Wait for the command's server."""
-        await self.connect(timeout_s)
-        backend = self._leaf._connector.backend
-        if isinstance(backend, CaCommandBackend):
-            await reach(backend.write_pv, timeout_s)
 
     async def put(self, value: Any, *, wait: bool) -> None:
         """Execute the command, and wait until the device has done with it."""
