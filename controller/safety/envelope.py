@@ -10,7 +10,7 @@ device is written, which is stated with them and compared, never converted.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Annotated, Any, Self
@@ -26,6 +26,8 @@ from pydantic import (
 
 from agents.digest import digest_of
 from agents.space import Categorical, Space
+from controller.safety.declared import DeadMan, Quantity, Stage, StandingRelease, WatchedSignal
+from controller.safety.rules.specs import AnyRule
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _LIMIT = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})(?:\s+(\S.*?)|([^\s\d.+-]\S*))?\s*")
@@ -114,6 +116,17 @@ class Envelope:
     name: str
     limits: Mapping[str, Limit | Members]
     free: tuple[str, ...] = ()
+    signals: Mapping[str, WatchedSignal] = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    rules: tuple[AnyRule, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    """The safe sequence; without one all safe values are one stage."""
+    hold: Mapping[str, float | str] = field(default_factory=dict)
+    """What is written when the bench holds; all else stays as it is."""
+    maintenance: tuple[str, ...] = ()
+    """Patterns of signals that a person alone may have written, in maintenance."""
+    release: StandingRelease | None = None
+    dead_man: DeadMan = field(default_factory=DeadMan)
 
     def is_free(self, signal: str) -> bool:
         """Whether *signal* is listed as not acting on the world."""
