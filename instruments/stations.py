@@ -14,6 +14,7 @@ from instruments.beam import (
     Spectrometer,
     StorageRing,
 )
+from instruments.exhaust import Exhaust
 from instruments.furnace import Furnace
 from instruments.gas import MassFlowController
 
@@ -34,6 +35,7 @@ class XasStation:
     foil: ReferenceFoil
     ring: StorageRing
     front_end: FrontEnd
+    exhaust: Exhaust
 
     @classmethod
     def build(cls, prefix: str) -> "XasStation":
@@ -51,6 +53,7 @@ class XasStation:
             foil=ReferenceFoil(f"{prefix}FOIL:", name="foil"),
             ring=StorageRing(f"{prefix}RING:", name="ring"),
             front_end=FrontEnd(f"{prefix}FE:", name="front_end"),
+            exhaust=Exhaust(f"{prefix}EXHAUST:", name="exhaust"),
         )
 
     def devices(self) -> dict[str, Device]:

@@ -50,6 +50,10 @@ class MockBench(Protocol):
         """Lose the beam for *seconds* (0: have it back); returns whether there is one to lose."""
         ...
 
+    def stop_exhaust(self, seconds: float) -> bool:
+        """Let the exhaust stand for *seconds* (0: run again); returns whether there is one."""
+        ...
+
     def snapshot(self) -> dict[str, Any]:
         """Return the bench's whole state as JSON-able values."""
         ...
@@ -86,6 +90,7 @@ class CopperBench:
             "mono.readback": station.mono.readback,
             "dose.accumulated": station.dose.accumulated,
             "ring.current": station.ring.current,
+            "exhaust.flow": station.exhaust.flow,
         }
 
     def attach(self, listener: Listener) -> None:
@@ -121,6 +126,13 @@ class CopperBench:
         """Lose the beam for *seconds*; 0 brings it back."""
         self._catch_up()
         self._twin.dump_beam(seconds)
+        self._publish()
+        return True
+
+    def stop_exhaust(self, seconds: float) -> bool:
+        """Let the exhaust stand still for *seconds*; 0 lets it run again."""
+        self._catch_up()
+        self._twin.stop_exhaust(seconds)
         self._publish()
         return True
 
@@ -238,6 +250,10 @@ class TableBench:
         """There is no beam in a table."""
         return False
 
+    def stop_exhaust(self, seconds: float) -> bool:
+        """There is no exhaust in a table."""
+        return False
+
     def snapshot(self) -> dict[str, Any]:
         """Return how many replicates were drawn."""
         return {"draws": self._draws}
@@ -282,6 +298,11 @@ class SelfAnswering:
 
     def dump_beam(self, seconds: float) -> bool:
         """Return that there is no beam here to lose."""
+        del seconds
+        return False
+
+    def stop_exhaust(self, seconds: float) -> bool:
+        """Return that there is no exhaust here to stop."""
         del seconds
         return False
 

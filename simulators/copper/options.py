@@ -137,6 +137,21 @@ class BeamDump(_Options):
     duration_s: float = Field(gt=0)
 
 
+class ExhaustOptions(_Options):
+    """The exhaust of the gas cabinet."""
+
+    flow_l_min: float = Field(default=5.0, ge=0)
+    noise_l_min: float = Field(default=0.02, ge=0)
+    """Standard deviation of the flow meter's reading, from second to second."""
+
+
+class ExhaustStop(_Options):
+    """A stop of the exhaust: flow 0; s since the start."""
+
+    start_s: float = Field(ge=0)
+    duration_s: float = Field(gt=0)
+
+
 class CopperOptions(_Options):
     """Everything about the copper twin except its seed."""
 
@@ -146,4 +161,7 @@ class CopperOptions(_Options):
     beam: BeamOptions = BeamOptions()
     ring: RingOptions = RingOptions()
     beam_dumps: tuple[BeamDump, ...] = ()
+    """Scheduled; none unless asked for."""
+    exhaust: ExhaustOptions = ExhaustOptions()
+    exhaust_stops: tuple[ExhaustStop, ...] = ()
     """Scheduled; none unless asked for."""

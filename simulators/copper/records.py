@@ -30,5 +30,6 @@ RECORDS: dict[str, Record] = {
     "spectrometer.i0": _COUNTS,
     "spectrometer.fluorescence": _COUNTS,
     "dose.accumulated": Record("kGy", 2),
+    "exhaust.flow": Record("L/min", 2, (0.0, 10.0), (3.0, 9.0), (2.0, 10.0)),
     "ring.current": Record("mA", 2, (0.0, 300.0), (50.0, 260.0), (10.0, 280.0)),
 }

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from simulators.copper.beam import Beam
 from simulators.copper.drift import Drift
+from simulators.copper.exhaust import Exhaust
 from simulators.copper.furnace import Furnace
 from simulators.copper.gas import GASES, GasSystem
 from simulators.copper.kinetics import ZERO_CELSIUS, CopperKinetics
@@ -25,8 +26,8 @@ from simulators.copper.snapshots import copied, entry, fits, upgraded
 from simulators.copper.spectra import Counts, Spectrometer
 from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
 
-SNAPSHOT_VERSION = 2
-_STREAM = 2  # of chance for spectra; the drift has 1
+SNAPSHOT_VERSION = 3
+_STREAM = 2  # of chance for spectra; the drift has 1, the exhaust 3
 _FOIL = (1.0, 0.0, 0.0)  # copper metal
 _EDGE = 1.0 - 1e-9  # nearer to the next second than this is that second
 
@@ -68,6 +69,7 @@ class CopperTwin:
         self._kinetics = CopperKinetics(self.options.kinetics)
         self._beam = Beam(beam)
         self._ring = Ring(self.options.ring, self.options.beam_dumps)
+        self._exhaust = Exhaust(self.options.exhaust, self.options.exhaust_stops, seed)
         self._drift = Drift(beam, seed)
         self._spectrometer = Spectrometer(beam)
         self._tick, self._phase, self._exposures = 0, 0.0, 0
@@ -132,12 +134,17 @@ class CopperTwin:
         """Lose the beam now, for *seconds*; 0 brings it back."""
         self._ring.dump(self.seconds, seconds)
 
+    def stop_exhaust(self, seconds: float) -> None:
+        """Let the exhaust stand still from now for *seconds*; 0 lets it run again."""
+        self._exhaust.halt(self.seconds, seconds)
+
     def machine(self) -> dict[str, float]:
-        """Return what the ring shows now: mA, front end 0 or 1 (open)."""
+        """Return what ring and exhaust show now: mA, front end 0 or 1 (open), L/min."""
         now = self.seconds
         return {
             "ring.current": self._ring.current_ma(now),
             "front_end.open": float(self._ring.filled(now)),
+            "exhaust.flow": self._exhaust.flow_l_min(now),
         }
 
     def step(self, seconds: float) -> None:
@@ -277,6 +284,7 @@ class CopperTwin:
             ("bench", self, ("_seed", "_tick", "_phase", "_exposures")),
             ("beam", self._beam, ("energy", "target", "shutter", "foil", "dose")),
             ("ring", self._ring, ("dumped_until",)),
+            ("exhaust", self._exhaust, ("seed", "stopped_until")),
             ("furnace", self._furnace, (*furnace, "integral", "power")),
             ("gas", self._gas, ("setpoints", "flows", "cell")),
             ("copper", self._kinetics, ("cu0", "cu2")),

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     HUNG = "hung"
     """A put is never completed; the bench is not asked."""
     BEAM_DUMP = "beam_dump"
+    EXHAUST_STOP = "exhaust_stop"
     REBOOT = "reboot"
     """The server is gone for the fault's duration."""
     DISCONNECT = "disconnect"
@@ -51,7 +52,7 @@ class Kind(StrEnum):
 
 READINGS = frozenset({Kind.STUCK, Kind.FROZEN, Kind.SPIKES, Kind.NAN, Kind.INVALID, Kind.SATURATED})
 WRITES = frozenset({Kind.SLOW, Kind.STALLED, Kind.CLAMPED, Kind.REFUSED, Kind.HUNG})
-PASSING = frozenset({Kind.BEAM_DUMP, Kind.REBOOT})
+PASSING = frozenset({Kind.BEAM_DUMP, Kind.EXHAUST_STOP, Kind.REBOOT})
 """They happen to the whole bench and must have a duration."""
 MEASURED = frozenset({Kind.SPIKES, Kind.SATURATED, Kind.SLOW, Kind.CLAMPED})
 """They need an amount."""

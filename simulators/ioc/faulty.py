@@ -68,6 +68,10 @@ class FaultyBench:
         """Lose the beam for *seconds*; returns whether the bench has one."""
         return self._inner.dump_beam(seconds)
 
+    def stop_exhaust(self, seconds: float) -> bool:
+        """Let the exhaust stand for *seconds*; returns whether the bench has one."""
+        return self._inner.stop_exhaust(seconds)
+
     def snapshot(self) -> dict[str, Any]:
         """Return the inner bench's state; faults don't outlive their process."""
         return self._inner.snapshot()
@@ -87,15 +91,18 @@ class FaultyBench:
         self._check(fault)
         if kind is Kind.BEAM_DUMP and not self._inner.dump_beam(seconds):
             raise FaultError(f"{kind}: this bench has no beam")
+        if kind is Kind.EXHAUST_STOP and not self._inner.stop_exhaust(seconds):
+            raise FaultError(f"{kind}: this bench has no exhaust")
         self.faults.inject(fault)
         if seconds > 0:
             self._timers.add(loop.call_later(seconds, self._renew))
         self._renew()
 
     def clear(self, signal: str | None = None) -> None:
-        """End all faults of *signal*, or every fault; a beam dump ends too."""
+        """End all faults of *signal*, or every fault; beam and exhaust come back too."""
         if signal in {None, ""}:
             self._inner.dump_beam(0.0)
+            self._inner.stop_exhaust(0.0)
         self.faults.clear(signal)
         self._renew()
 
