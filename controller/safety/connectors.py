@@ -27,6 +27,7 @@ from ophyd_async.epics.core import CaSignalBackend, EpicsCommandBackend, PvaSign
 
 from controller.errors import DeviceRefused, GateLost
 from controller.safety.gate import Writes
+from controller.safety.puts import EXECUTE
 
 
 def guard(gate: Writes, path: str, device: object) -> None:
@@ -270,7 +271,3 @@ class GatedCommandConnector(CommandConnector[..., Any]):
         """Connect to the real thing, gated; *timeout* in seconds."""
         self.backend = self._gated
         await self._gated.connect(timeout)
-
-
-EXECUTE = "execute"
-"""What a command's write is called in limits (``valve.reset: [execute]``) and in the audit."""

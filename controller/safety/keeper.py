@@ -36,7 +36,7 @@ from controller.safety.actuators import Actuator
 from controller.safety.audit import Audit
 from controller.safety.gate import Gate, Permit
 from controller.safety.marker import Marker
-from controller.safety.safing import Safed, make_safe
+from controller.safety.safing import Safed, make_safe, one_stage
 
 Answer = Callable[[Message], None]
 
@@ -236,7 +236,8 @@ class Keeper:
 
     async def _make_safe(self, reason: str) -> Safed:
         try:
-            safed = await make_safe(self._gate.envelope.safe_values(), self._hands.actuators)
+            stages = one_stage(self._gate.envelope.safe_values())
+            safed = await make_safe(stages, self._hands.actuators)
         finally:
             self._safing = None
         if not safed.failed:
