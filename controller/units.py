@@ -3,9 +3,10 @@
 A unit that pint doesn't know ("struts", "% of total flow") is opaque: it fits itself only.
 """
 
+import math
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from controller.errors import UnitError
 
@@ -87,3 +88,21 @@ def seconds(duration: str) -> float:
             f"{duration!r} is no duration to plan with: more than 0, less than 30 years"
         )
     return value
+
+
+@lru_cache(maxsize=512)
+def nature(unit: str) -> Literal["opaque", "plain", "offset"]:
+    """Return how *unit* counts: from a zero of its own, from another (degC), or pint can't tell.
+
+    Logarithmic units are opaque too: sums and products mean something else in them.
+    """
+    known = _known(unit.strip())
+    if known is None:
+        return "opaque"
+    zero, one, two = (
+        float(_registry().Quantity(value, known).to_base_units().magnitude)
+        for value in (0.0, 1.0, 2.0)
+    )
+    if zero == 0.0 and math.isclose(two, 2.0 * one):
+        return "plain"
+    return "offset" if math.isclose(two - one, one - zero) else "opaque"

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from controller.safety.language.values import Interval, Known, Truth
+from controller.safety.language.values import Interval, Known, Margin, Truth
 
 
 class Expression(Protocol):
@@ -36,4 +36,8 @@ class Expression(Protocol):
 
         Negative where it isn't; of several comparisons the one that decides. None when unknown.
         """
+        ...
+
+    def measured(self, known: Known) -> Margin | None:
+        """Return the margin with its unit; None when unknown, or where no number is compared."""
         ...

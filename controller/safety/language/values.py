@@ -38,3 +38,15 @@ class Term:
 
     unit: str | None = None
     words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How far a statement is from not being so, in *unit*, at the worst; negative where it isn't.
+
+    *share* is the same, as a share of the numbers compared: by it, the deciding one is found.
+    """
+
+    value: float
+    unit: str
+    share: float
