@@ -12,7 +12,7 @@ from controller.beamline import Beamline
 from controller.campaign import Campaign
 from controller.errors import Problem
 from controller.reading import Source, Way
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 from controller.spaces import Table
 from instruments.recipes import Recipe
 

@@ -16,7 +16,7 @@ from controller.metadata_checks import check_metadata
 from controller.plan_checks import check_plans
 from controller.reading import Source, read_yaml
 from controller.resolving import ResolvedCampaign, absolute, with_absolute_paths
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 from controller.validation import validated
 
 __all__ = ["Installed", "check", "load"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.beamline import Beamline, FilePart, recorded_beamline
 from controller.campaign import Budget, Campaign, Chosen
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 
 
 class ResolvedCampaign(FilePart):

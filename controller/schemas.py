@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from controller.beamline import Beamline
 from controller.campaign import Campaign
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 
 Kind = Literal["campaign", "beamline", "safety"]
 

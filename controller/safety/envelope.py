@@ -1,40 +1,26 @@
 """The envelope: the hard limits that no write may pass, whoever asks.
 
 What an envelope doesn't name is not writable (default deny). ``limits`` name a signal by its
-dotted device path with bounds (``20..850 degC``) or members (``[Open, Closed]``); ``free``
-are patterns of signals that don't act on the world (detectors, file writers); ``safe`` names
+dotted device path with bounds (20 to 850 degC) or members (Open, Closed); ``free`` are
+patterns of signals that don't act on the world (detectors, file writers); ``safe`` names
 for a limited signal the value that it may always be given. Bounds are in the unit in which the
 device is written, which is stated with them and compared, never converted.
 """
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatchcase
 from numbers import Real
-from typing import Annotated, Any, Self
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from typing import Any
 
 from agents.digest import digest_of
 from agents.space import Categorical, Space
 from controller.safety.declared import DeadMan, Quantity, Stage, StandingRelease, WatchedSignal
 from controller.safety.rules.specs import AnyRule
 
-_NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
-_LIMIT = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})(?:\s+(\S.*?)|([^\s\d.+-]\S*))?\s*")
-
-SignalName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.\w+)*$")]
-Pattern = Annotated[str, StringConstraints(pattern=r"^[\w*?]+(\.[\w*?]+)+$")]
-"""A pattern has at least two parts, so that none frees everything."""
+HARMLESS_RELEASES_PER_H = 3600
+"""How often a bench where nothing can be unsafe may go on by itself after a process died."""
 
 
 def _is_finite(value: Any) -> bool:
@@ -151,76 +137,27 @@ class Envelope:
         return {s: v for s, limit in self.limits.items() if (v := limit.safe_value) is not None}
 
     def digest(self) -> str:
-        """Return the hash of all that is allowed; the name doesn't count."""
-        return digest_of({"limits": self.limits, "free": sorted(self.free)})
+        """Return the hash of all that is allowed and asked for; the name doesn't count."""
+        parts = {field.name: _said(getattr(self, field.name)) for field in fields(self)}
+        del parts["name"]
+        return digest_of({**parts, "free": sorted(self.free)})
 
 
-def parse_limit(text: str) -> Limit:
-    """Return the bounds written as ``low..high unit``; ValueError says what is wrong."""
-    match = _LIMIT.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no limit; write low..high and the unit: 20..850 degC")
-    return Limit(float(match[1]), float(match[2]), match[3] or match[4] or "")
-
-
-def _readable(text: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    _allowed(text, None)
-    return text
-
-
-LimitText = Annotated[str | tuple[str, ...], AfterValidator(_readable)]
-"""``20..850 degC``, or the members of an enumeration."""
-
-
-class EnvelopeFile(BaseModel):
-    """A file of config/safety: what may be written to which signal, and why so much."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, title="heliostat safety envelope"
-    )
-
-    name: Annotated[str, Field(min_length=1, description="what the envelope is called")]
-    description: str = Field(default="", description="what it protects, for people")
-    sources: dict[str, str] = Field(
-        default_factory=dict, description="where each limit comes from, by signal or topic"
-    )
-    limits: dict[SignalName, LimitText] = Field(
-        description="by dotted signal: bounds `low..high unit`, or the list of members"
-    )
-    safe: dict[SignalName, Annotated[float, Field(strict=True)] | str] = Field(
-        default_factory=dict,
-        description="for a limited signal, the value that makes it safe (heater off, shutter shut)",
-    )
-    free: tuple[Pattern, ...] = Field(
-        default=(), description="patterns of signals that don't act on the world (detector.*)"
-    )
-
-    @model_validator(mode="after")
-    def _parts_agree(self) -> Self:
-        unknown = [signal for signal in self.safe if signal not in self.limits]
-        if unknown:
-            raise ValueError(f"safe: {', '.join(unknown)} has no limit; name it under limits too")
-        both = [s for s in self.limits if any(fnmatchcase(s, pattern) for pattern in self.free)]
-        if both:
-            raise ValueError(f"free: {', '.join(both)} has a limit and can't be free as well")
-        self.envelope()
-        return self
-
-    def envelope(self) -> Envelope:
-        """Return the envelope that the gate enforces."""
-        limits = {s: _allowed(text, self.safe.get(s)) for s, text in self.limits.items()}
-        return Envelope(self.name, limits, self.free)
-
-
-def _allowed(text: str | tuple[str, ...], safe_value: float | str | None) -> Limit | Members:
-    if isinstance(text, tuple):
-        if safe_value is not None and not isinstance(safe_value, str):
-            raise ValueError(f"safe value {safe_value!r} is a number where a member is needed")
-        return Members(text, safe_value)
-    limit = parse_limit(text)
-    if isinstance(safe_value, str):
-        raise ValueError(f"safe value {safe_value!r} is text where a number is needed")
-    return Limit(limit.low, limit.high, limit.unit, safe_value)
+def _said(value: Any) -> Any:
+    """Return *value* as plain data; an expression is what it says, a rule's source is left out."""
+    if isinstance(value, Mapping):
+        return {str(key): _said(inner) for key, inner in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_said(inner) for inner in value]
+    if hasattr(value, "truth"):
+        return {"text": value.text, "unit": value.unit, "factor": getattr(value, "factor", 1.0)}
+    if is_dataclass(value):
+        kept = [field.name for field in fields(value) if field.name != "source"]
+        return {
+            "kind": type(value).__name__,
+            **{name: _said(getattr(value, name)) for name in kept},
+        }
+    return value
 
 
 def envelope_of_space(
@@ -242,4 +179,4 @@ def envelope_of_space(
         if low == high:  # it never varied: the narrowest limit there is
             high = math.nextafter(high, math.inf)
         limits[prefix + parameter.name] = Limit(low, high, parameter.unit)
-    return Envelope(name, limits, free)
+    return Envelope(name, limits, free, release=StandingRelease(HARMLESS_RELEASES_PER_H))

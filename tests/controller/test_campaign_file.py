@@ -13,7 +13,7 @@ from controller.campaign import Campaign
 from controller.errors import Problem
 from controller.reading import parse_yaml, read_yaml
 from controller.resolving import ResolvedCampaign, recorded_campaign
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 from controller.schemas import schema
 from controller.validation import validated
 

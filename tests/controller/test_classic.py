@@ -14,7 +14,7 @@ from controller.clock import VirtualClock
 from controller.errors import WriteRefused
 from controller.safety.audit import Audit
 from controller.safety.connectors import guard
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 from controller.safety.gate import Gate
 from tests.support.campaigns import copper_campaign
 from tests.support.classic_devices import Rig

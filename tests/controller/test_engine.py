@@ -18,7 +18,7 @@ from controller.conditions import Conditions, condition_of
 from controller.documents import FOLDER, read_file
 from controller.engine import BenchHooks, PlanOutcome, Supervision
 from controller.errors import EngineError, GateLost
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 from controller.watching import Watch, waiting
 from tests.support.benches import Bench, copper_bench
 from tests.support.campaigns import ENVELOPE

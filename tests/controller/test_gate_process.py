@@ -19,7 +19,7 @@ from controller.bus.messages import (
     WritesHead,
 )
 from controller.errors import GateLost, WriteRefused
-from controller.safety.envelope import EnvelopeFile
+from controller.safety.envelope_file import EnvelopeFile
 from controller.safety.remote import RemoteGate
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
 from tests.support.gates import PATIENCE_S, bench_ioc, gate_process, speaking, until

@@ -1,0 +1,353 @@
+"""The rules of an envelope file, one model for each kind, told apart by ``kind``."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from controller.safety.file_values import (
+    AmountText,
+    CountText,
+    DurationText,
+    RateText,
+    SignalName,
+    Text,
+    parse_amount,
+)
+from controller.safety.people import Role
+from controller.safety.rules import specs
+from controller.safety.rules.specs import Per, Reaction
+from controller.safety.scaled import Scaled
+from controller.safety.vocabulary import Reader, lasting
+from controller.units import compatible, convert
+from instruments.effects import Effect
+
+Persons = Annotated[int, Field(strict=True, ge=1, le=9)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+RuleName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S[^\n\r]*$")]
+
+
+class RulePart(BaseModel):
+    """What every rule has."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True
+    )
+
+    name: RuleName = Field(description="what it is called when it refuses, holds or trips")
+    mandatory: bool = Field(
+        default=False, strict=True, description="no bypass of it is ever accepted"
+    )
+    clears_after: DurationText | None = Field(
+        default=None, description="so long it must have been kept before it counts as kept again"
+    )
+    clears_when: Text | None = Field(
+        default=None, description="what must be true besides, for that (hysteresis)"
+    )
+    source: str = Field(default="", description="where it comes from: a paper, a person")
+
+    def common(self, read: Reader) -> dict[str, Any]:
+        """Return what every spec has."""
+        return {
+            "name": self.name,
+            "mandatory": self.mandatory,
+            "clears_after_s": lasting(self.clears_after),
+            "clears_when": read.maybe("clears_when", self.clears_when),
+            "source": self.source,
+        }
+
+
+class ReactingPart(RulePart):
+    """A rule that says what happens when it is broken."""
+
+    reaction: Reaction = Field(
+        default=Reaction.TRIP,
+        description="when it is broken while nobody writes; writes are refused in any case",
+    )
+
+    def common(self, read: Reader) -> dict[str, Any]:
+        """Return what every spec has."""
+        return {**super().common(read), "reaction": self.reaction}
+
+
+class RequiresRule(ReactingPart):
+    """Interlock or combination: `requires` is true, always or while `when` isn't surely false."""
+
+    kind: Literal["requires"] = Field(description="which kind of rule")
+    requires: Text = Field(description="`exhaust.flow > 2 L/min`")
+    when: Text | None = Field(default=None, description="`h2.flow > 0`; without it: always")
+
+    def spec(self, read: Reader) -> specs.Requires:
+        """Return the rule as it is judged."""
+        requires = read.statement("requires", self.requires)
+        when = read.maybe("when", self.when)
+        return specs.Requires(**self.common(read), requires=requires, when=when)
+
+
+class PermitRule(ReactingPart):
+    """What must hold to arm and to go on: a statement, or somebody's word that they are there."""
+
+    kind: Literal["permit"] = Field(description="which kind of rule")
+    requires: Text | None = Field(default=None, description="`hutch.searched == Yes`")
+    role: Role | None = Field(default=None, description="whose presence it is")
+    for_: DurationText | None = Field(
+        default=None, alias="for", description="how long a person's word counts"
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.requires is None) == (self.role is None):
+            raise ValueError("give either `requires` (a statement) or `role` (somebody's presence)")
+        if (self.role is None) != (self.for_ is None):
+            raise ValueError("`for` says how long a person's word counts: give `role` and `for`")
+        return self
+
+    def spec(self, read: Reader) -> specs.Permit:
+        """Return the rule as it is judged."""
+        requires = read.maybe("requires", self.requires)
+        role = "" if self.role is None else self.role.value
+        common = self.common(read)
+        return specs.Permit(**common, requires=requires, role=role, for_s=lasting(self.for_))
+
+
+class RateRule(ReactingPart):
+    """How fast a signal may change, and how whatever ramps it is told to."""
+
+    kind: Literal["rate"] = Field(description="which kind of rule")
+    of: SignalName = Field(description="what ramps: a readback, or a working setpoint")
+    at_most: RateText = Field(description="`22 K/min`")
+    over: DurationText = Field(default="60 s", description="over how long it is measured")
+    target: SignalName | None = Field(default=None, description="what is written to make it ramp")
+    ramp_rate: SignalName | None = Field(
+        default=None,
+        description="of a device that ramps by itself: it must read at most `ramp_at_most` before "
+        "`target` is written",
+    )
+    ramp_at_most: RateText | None = Field(default=None, description="`20 K/min`")
+    step: AmountText | None = Field(
+        default=None, description="of a device that doesn't ramp: how far `target` may jump: `5 K`"
+    )
+
+    @model_validator(mode="after")
+    def _says_how(self) -> Self:
+        if (self.ramp_rate is None) != (self.ramp_at_most is None):
+            raise ValueError("`ramp_rate` and `ramp_at_most` go together")
+        if self.target is None and (self.ramp_rate is not None or self.step is not None):
+            raise ValueError("`target` is missing: what is written after the ramp rate, or stepped")
+        return self
+
+    def spec(self, read: Reader) -> specs.Rate:
+        """Return the rule as it is judged."""
+        read.unit("of", self.of)
+        for key, name in (("target", self.target), ("ramp_rate", self.ramp_rate)):
+            if name is not None:
+                read.signal(key, name, written=True)
+                read.unit(key, name)
+        return specs.Rate(
+            **self.common(read),
+            of=self.of,
+            per_s=read.per_second("at_most", self.at_most, self.of),
+            over_s=lasting(self.over),
+            target=self.target or "",
+            ramp_rate=self.ramp_rate or "",
+            ramp_at_most=self._ramp(read),
+            step=read.in_unit("step", self.step, self.target or "", step=True),
+        )
+
+    def _ramp(self, read: Reader) -> float:
+        if self.ramp_rate is None or self.ramp_at_most is None:
+            return 0.0
+        most = read.in_unit("ramp_at_most", self.ramp_at_most, self.ramp_rate)
+        fastest = read.per_second("ramp_at_most", self.ramp_at_most, self.of)
+        if fastest > read.per_second("at_most", self.at_most, self.of) > 0:
+            message = f"{self.ramp_at_most!r} may be asked for, which {self.at_most!r} trips"
+            read.fault(("ramp_at_most",), message, f"at most {self.at_most}")
+        limit = read.words.limits.get(self.ramp_rate)
+        if limit is not None and not isinstance(getattr(limit, "low", None), str):
+            low = getattr(limit, "low", 0.0)
+            if 0 < most < low:
+                message = f"{self.ramp_rate} can't be as low as {self.ramp_at_most!r}"
+                read.fault(("ramp_at_most",), message, limit.accepts)
+        return most
+
+
+class ArrivalRule(ReactingPart):
+    """Done is not arrived: after each write `readback` is near `setpoint` before a deadline."""
+
+    kind: Literal["arrival"] = Field(description="which kind of rule")
+    setpoint: SignalName = Field(description="what is written")
+    readback: SignalName = Field(description="what says where it is")
+    tolerance: AmountText = Field(description="`2 K`")
+    within: DurationText = Field(description="the deadline, beyond what a ramp takes")
+    ramp: RateText | None = Field(
+        default=None, description="how fast it goes there at least, for a device that ramps"
+    )
+
+    def spec(self, read: Reader) -> specs.Arrival:
+        """Return the rule as it is judged."""
+        read.signal("setpoint", self.setpoint, written=True)
+        read.signal("readback", self.readback)
+        units = {read.unit("setpoint", self.setpoint), read.unit("readback", self.readback)}
+        if len(units) > 1 and {self.setpoint, self.readback} <= read.words.terms.keys():
+            read.fault(("readback",), "is in another unit than the setpoint", "the same unit")
+        return specs.Arrival(
+            **self.common(read),
+            setpoint=self.setpoint,
+            readback=self.readback,
+            tolerance=read.in_unit("tolerance", self.tolerance, self.readback, step=True),
+            within_s=lasting(self.within),
+            per_s=read.per_second("ramp", self.ramp, self.readback),
+        )
+
+
+class OwnershipRule(ReactingPart):
+    """A setpoint that changed, and not by a write of ours, breaks it."""
+
+    kind: Literal["ownership"] = Field(description="which kind of rule")
+    signals: tuple[SignalName, ...] = Field(
+        min_length=1, max_length=200, description="setpoints that nobody else may move"
+    )
+
+    def spec(self, read: Reader) -> specs.Ownership:
+        """Return the rule as it is judged."""
+        for i, name in enumerate(self.signals):
+            read.signal("signals", name, written=True, at=(i,))
+        return specs.Ownership(**self.common(read), signals=self.signals)
+
+
+class SequenceRule(ReactingPart):
+    """Once `after` was so, `before` may be so only when `needs` was true for so long since."""
+
+    kind: Literal["sequence"] = Field(description="which kind of rule")
+    before: Text = Field(description="what must wait: `h2.flow > 0`")
+    after: Text = Field(description="what it must wait for, once it was so: `o2.flow > 0`")
+    needs: Text = Field(description="what parts the two: `he.flow > 50 mL/min`")
+    for_: DurationText = Field(alias="for", description="so long: `120 s`")
+
+    def spec(self, read: Reader) -> specs.Sequence:
+        """Return the rule as it is judged."""
+        return specs.Sequence(
+            **self.common(read),
+            before=read.statement("before", self.before),
+            after=read.statement("after", self.after),
+            needs=read.statement("needs", self.needs),
+            for_s=lasting(self.for_),
+        )
+
+
+class BudgetRule(RulePart):
+    """How much may be used: it holds at `hold_at` of it, and trips at all of it."""
+
+    kind: Literal["budget"] = Field(description="which kind of rule")
+    at_most: CountText = Field(description="`2 L`, `40 MGy`, `48 h`; for `writes` their number")
+    per: Per = Field(default=Per.CAMPAIGN, description="it begins anew with each; hour: the last")
+    hold_at: Share = Field(default=0.9, description="the share at which the bench holds")
+    integral: Text | None = Field(default=None, description="used up over time: `h2.flow`")
+    increase: SignalName | None = Field(default=None, description="a counter that only grows")
+    amounts: SignalName | None = Field(default=None, description="each write uses what it writes")
+    writes: tuple[SignalName, ...] | None = Field(
+        default=None, min_length=1, max_length=200, description="each write of these counts one"
+    )
+    wall_time: Literal[True] | None = Field(default=None, description="the time itself")
+
+    @model_validator(mode="after")
+    def _counts_one_thing(self) -> Self:
+        counted = (self.integral, self.increase, self.amounts, self.writes, self.wall_time)
+        if sum(one is not None for one in counted) != 1:
+            raise ValueError(
+                "give one of `integral`, `increase`, `amounts`, `writes`, `wall_time: true`"
+            )
+        return self
+
+    def spec(self, read: Reader) -> specs.Budget:
+        """Return the rule as it is judged."""
+        common = {**self.common(read), "per": self.per, "hold_at": self.hold_at}
+        if self.integral is not None:
+            return self._integral(read, self.integral, common)
+        if self.writes is not None:
+            for i, name in enumerate(self.writes):
+                read.signal("writes", name, written=True, at=(i,))
+            return specs.Budget(**common, at_most=self._count(read), unit="", writes=self.writes)
+        if self.wall_time:
+            most = read.amount("at_most", self.at_most, "s")
+            return specs.Budget(**common, at_most=most, unit="s", wall_time=True)
+        return self._of_signal(read, common)
+
+    def _count(self, read: Reader) -> float:
+        value, unit = parse_amount(self.at_most)
+        if unit:
+            read.fault(("at_most",), f"{self.at_most!r}: writes are counted", "a number alone")
+        return value
+
+    def _of_signal(self, read: Reader, common: dict[str, Any]) -> specs.Budget:
+        key, name = ("increase", self.increase) if self.increase else ("amounts", self.amounts)
+        name = read.signal(key, name or "", written=key == "amounts")
+        most, unit = read.in_unit("at_most", self.at_most, name), read.unit(key, name)
+        return specs.Budget(**common, at_most=most, unit=unit, **{key: name})
+
+    def _integral(self, read: Reader, text: str, common: dict[str, Any]) -> specs.Budget:
+        """Return the budget of an integral, counted in the unit that the file says."""
+        expression = read.number("integral", text)
+        value, unit = parse_amount(self.at_most)
+        by_time = f"{expression.unit}*s" if expression.unit else "s"
+        if expression.unit is not None and not compatible(by_time, unit):
+            message = f"{text!r} over time is in {by_time}, not in {unit or 'a plain number'}"
+            read.fault(("at_most",), message, f"what converts to {by_time}")
+        if read.faults:
+            return specs.Budget(**common, at_most=value, unit=unit, integral=expression)
+        factor = convert(1.0, by_time, unit)
+        scaled = expression if factor == 1.0 else Scaled(expression, factor, f"{unit}/s")
+        return specs.Budget(**common, at_most=value, unit=unit, integral=scaled)
+
+
+class DwellRule(ReactingPart):
+    """How long something may be so: at a stretch, or (`in_all`) taken together."""
+
+    kind: Literal["dwell"] = Field(description="which kind of rule")
+    when: Text = Field(description="`furnace.temperature > 700 degC`")
+    at_most: DurationText = Field(description="`2 h`")
+    in_all: bool = Field(default=False, strict=True, description="all stretches taken together")
+
+    def spec(self, read: Reader) -> specs.Dwell:
+        """Return the rule as it is judged."""
+        when = read.statement("when", self.when)
+        most = lasting(self.at_most)
+        return specs.Dwell(**self.common(read), when=when, at_most_s=most, in_all=self.in_all)
+
+
+class ApprovalRule(RulePart):
+    """So many different people must have approved before something may be done."""
+
+    kind: Literal["approval"] = Field(description="which kind of rule")
+    persons: Persons = Field(default=1, description="how many different people")
+    role: Role = Field(default=Role.OPERATOR, description="of which role each must be")
+    when: Text | None = Field(default=None, description="before this may be so")
+    effect: Effect | None = Field(default=None, description="before a plan of this effect is run")
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.when is None) == (self.effect is None):
+            raise ValueError("give either `when` (a statement) or `effect` (of a plan)")
+        return self
+
+    def spec(self, read: Reader) -> specs.Approval:
+        """Return the rule as it is judged."""
+        when = read.maybe("when", self.when)
+        effect = "" if self.effect is None else self.effect.value
+        common = {**self.common(read), "reaction": Reaction.REFUSE}
+        return specs.Approval(
+            **common, persons=self.persons, role=self.role.value, when=when, effect=effect
+        )
+
+
+Rule = Annotated[
+    RequiresRule
+    | PermitRule
+    | RateRule
+    | ArrivalRule
+    | OwnershipRule
+    | SequenceRule
+    | BudgetRule
+    | DwellRule
+    | ApprovalRule,
+    Field(discriminator="kind"),
+]
