@@ -70,19 +70,19 @@ async def make_safe(stages: Sequence[Stage], actuators: Actuators) -> Safed:
         finally:
             keeping.cancel()
         held.update({s: stage.writes[s] for s in ended[-1].reached})
-    last = await _made(Stage("last look", AGAIN_S, await _off(held, actuators)), actuators)
-    return _in_all(ended, last.failed)
+    return _in_all(ended, (await keep_once(held, actuators)).failed)
 
 
-async def keep(values: Values, actuators: Actuators, every_s: float = KEEP_S) -> None:
-    """Look again and again whether *values* are still there, and write those that aren't.
-
-    Never returns: cancel it.
-    """
+async def keep(values: Values, actuators: Actuators) -> None:
+    """Look again and again whether *values* are still there; never returns: cancel it."""
     while True:
-        await asyncio.sleep(every_s)
-        off = await _off(values, actuators)
-        await _made(Stage("keep", AGAIN_S, off), actuators)
+        await asyncio.sleep(KEEP_S)
+        await keep_once(values, actuators)
+
+
+async def keep_once(values: Values, actuators: Actuators) -> StageSafed:
+    """Write those of *values* again that aren't there any more; return what came of it."""
+    return await _made(Stage("keep", AGAIN_S, await _off(values, actuators)), actuators)
 
 
 def _in_all(ended: Sequence[StageSafed], lost: Mapping[str, str]) -> Safed:
