@@ -1,0 +1,49 @@
+"""Which watcher watches which kind of rule."""
+
+from collections.abc import Mapping
+
+from controller.safety.declared import Quantity
+from controller.safety.rules.approval import ApprovalWatcher
+from controller.safety.rules.arrival import ArrivalWatcher
+from controller.safety.rules.budget import BudgetWatcher
+from controller.safety.rules.dwell import DwellWatcher
+from controller.safety.rules.findings import Approvals
+from controller.safety.rules.ownership import OwnershipWatcher
+from controller.safety.rules.permit import PermitWatcher
+from controller.safety.rules.rate import RateWatcher
+from controller.safety.rules.requires import RequiresWatcher
+from controller.safety.rules.sequence import SequenceWatcher
+from controller.safety.rules.specs import (
+    AnyRule,
+    Approval,
+    Arrival,
+    Budget,
+    Dwell,
+    Ownership,
+    Permit,
+    Rate,
+    Requires,
+    Sequence,
+)
+from controller.safety.rules.watcher import Watcher
+
+
+def watcher_of(spec: AnyRule, quantities: Mapping[str, Quantity], approvals: Approvals) -> Watcher:
+    """Return what watches *spec*."""
+    match spec:
+        case Requires():
+            return RequiresWatcher(spec, quantities)
+        case Permit():
+            return PermitWatcher(spec, quantities)
+        case Rate():
+            return RateWatcher(spec, quantities)
+        case Arrival() | Ownership():
+            return ArrivalWatcher(spec) if isinstance(spec, Arrival) else OwnershipWatcher(spec)
+        case Sequence():
+            return SequenceWatcher(spec, quantities)
+        case Budget():
+            return BudgetWatcher(spec, quantities)
+        case Dwell():
+            return DwellWatcher(spec, quantities)
+        case Approval():
+            return ApprovalWatcher(spec, quantities, approvals)
