@@ -229,6 +229,12 @@ class Standing:
     def documents(self, run: str) -> Documents:
         return read_run(self.directory, run)
 
+    def ready(self, suggestion: Any = None, upkeep: str = "") -> None:
+        return None
+
+    def await_release(self, halting: Any, patience_s: float) -> None:
+        raise NotImplementedError
+
     def await_conditions(self, patience_s: float = 0.0) -> bool:
         return True
 
@@ -267,6 +273,9 @@ class Cleared:
 
     def refuses(self, suggestion: Suggestion) -> tuple[str, ...]:
         return self.space.check(suggestion.parameters)
+
+    def verdict(self, suggestion: Suggestion) -> None:
+        return None
 
     def in_time(self, suggestion: Suggestion, now: float) -> bool:
         return True

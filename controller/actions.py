@@ -1,6 +1,6 @@
 """What to do next: a pure function of the campaign's state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.protocols import Suggestion
 from controller.events import ExperimentFinished, ExperimentResolved
@@ -77,6 +77,13 @@ class AwaitConditions:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitBench:
+    """Wait until *then* can be run: the bench is latched or holds."""
+
+    then: "Start | Recover | AwaitConditions | DoUpkeep | RunFinally"
+
+
+@dataclass(frozen=True, slots=True)
 class DoUpkeep:
     """Run the upkeep plan *name*, before *suggestion*; the campaign's *number*-th run of upkeep."""
 
@@ -116,6 +123,7 @@ Action = (
     | Recover
     | Discard
     | AwaitConditions
+    | AwaitBench
     | DoUpkeep
     | Abandon
     | Finish
@@ -125,6 +133,16 @@ Action = (
 
 def next_action(state: CampaignState) -> Action | None:
     """Return what to do now, or None when the campaign is over."""
+    if state.halted is None:
+        return _next(state)
+    released = replace(state, stop_reason="") if state.stop_reason == Stop.TRIPPED else state
+    action = _next(released)
+    if isinstance(action, (Start, Recover, AwaitConditions, DoUpkeep, RunFinally)):
+        return AwaitBench(action)
+    return action
+
+
+def _next(state: CampaignState) -> Action | None:
     if state.running is not None:
         return _on_the_running(state, state.running)
     for given_up in state.abandoned.values():

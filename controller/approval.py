@@ -1,13 +1,14 @@
 """A person's word before each experiment: what `autonomy: approve_each` asks for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.protocols import Suggestion
 from controller.campaign import Autonomy, Campaign
 from controller.errors import ConfigurationError
 from controller.loop import Clearance
 from controller.terms import Stop
+from controller.verdict import PlanVerdict
 
 Approver = Callable[[Suggestion], bool]
 """Asks a person about a suggestion that the pre-check allows; True: it may run."""
@@ -23,13 +24,25 @@ class Approved:
     def refuses(self, suggestion: Suggestion) -> tuple[str, ...]:
         """Return why *suggestion* may not run; the person is asked only if it otherwise may."""
         reasons = self.clearance.refuses(suggestion)
-        if reasons or self.approve(suggestion):
+        if reasons or self.approve(_told(suggestion, self.verdict(suggestion))):
             return reasons
         return (Stop.DECLINED.value,)
+
+    def verdict(self, suggestion: Suggestion) -> PlanVerdict | None:
+        """Return what a dry run said of *suggestion*, None without one."""
+        return self.clearance.verdict(suggestion)
 
     def in_time(self, suggestion: Suggestion, now: float) -> bool:
         """Whether it and the final plan would end in time."""
         return self.clearance.in_time(suggestion, now)
+
+
+def _told(suggestion: Suggestion, verdict: PlanVerdict | None) -> Suggestion:
+    """Return *suggestion* as the person sees it, who is told of the dry run too."""
+    if verdict is None:
+        return suggestion
+    parts = (suggestion.note, f"plan run dry: {verdict}")
+    return replace(suggestion, note="; ".join(filter(None, parts)))
 
 
 def clearance_of(campaign: Campaign, clearance: Clearance, approve: Approver | None) -> Clearance:

@@ -14,11 +14,12 @@ from agents.protocols import Suggestion
 from agents.space import Space
 from controller.documents import HEAD_KEY, finished_runs, read_run
 from controller.engine import BenchHooks, Engine, PlanOutcome, Supervision
-from controller.errors import EngineError
-from controller.loop import Ran
+from controller.errors import BenchStands, EngineError
+from controller.parts import Halting, Ran, Released
 from controller.planning import Calls, PlannedCall
 from controller.safety.envelope import Envelope
 from controller.seam import Ids
+from controller.verdict import PlanVerdict
 from controller.watching import Watch, waiting
 from instruments.effects import Effect
 from instruments.plans import Plan
@@ -92,6 +93,16 @@ class EngineBench:
     def applied(self, suggestion: Suggestion) -> Mapping[str, Any]:
         """Return the parameters as applied: as suggested, since the gate never edits a value."""
         return suggestion.parameters
+
+    def ready(self, suggestion: Suggestion | None = None, upkeep: str = "") -> Halting | None:
+        """Say that nothing stands against the next plan: nobody is asked here."""
+        del suggestion, upkeep
+        return None
+
+    def await_release(self, halting: Halting, patience_s: float) -> Released | None:
+        """Raise BenchStands: nobody can release anything while this process waits."""
+        del patience_s
+        raise BenchStands(halting.reason)
 
     def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
         """Run the plan for *suggestion* to its end, whatever that is."""
@@ -268,6 +279,11 @@ class Precheck:
         except ValidationError as error:
             return (*reasons, first_fault(error))
         return (*reasons, *self._outside_limits(recipe, suggestion))
+
+    def verdict(self, suggestion: Suggestion) -> PlanVerdict | None:
+        """Return nothing: no plan is run dry for this."""
+        del suggestion
+        return None
 
     def in_time(self, suggestion: Suggestion, now: float) -> bool:
         """Whether it and the final plan would end before the campaign's ``until``."""

@@ -10,11 +10,15 @@ ControllerError
 │   ├── JournalBroken    the journal was changed or is damaged: restore a copy, look at `verify`
 │   ├── JournalRefused   another writer was here: resume from what is on disk
 │   └── JournalUnwritable  the disk is full or read-only: make room, then resume
+├── BenchStands          the bench was made safe: acknowledge and reset it, then resume
 ├── EngineError          the bench could not do what a plan asked
 │   └── ConnectionLost   a device's server is gone: wait until it is back
 └── SafetyError
     ├── WriteRefused     a write outside the limits in force: nothing has moved
-    │   └── NotArmed     one that came while nothing may be written: the bench was made safe
+    │   └── NotArmed     one that came while nothing may be written: it says nothing about it
+    │       ├── Latched  the gate has tripped: a person must acknowledge and reset
+    │       └── Held     the bench holds: wait until it goes on, or let it
+    ├── NotAllowed       what a person asked of the gate: the role, or the state, doesn't allow it
     ├── DeviceRefused    a device that the gate doesn't stand before: declare or change it
     └── GateLost         the gate has died or doesn't answer: look at the bench, then resume
 """
@@ -91,6 +95,10 @@ class JournalUnwritable(JournalError):
     """The record could not be made durable; what was written before is safe."""
 
 
+class BenchStands(ControllerError):
+    """The gate has latched, and nobody can release it while this process waits."""
+
+
 class EngineError(ControllerError):
     """The bench could not do what a plan asked."""
 
@@ -109,6 +117,18 @@ class WriteRefused(SafetyError):
 
 class NotArmed(WriteRefused):
     """A write that came while nothing may be written: it says nothing about what was asked."""
+
+
+class Latched(NotArmed):
+    """The gate has tripped and stays so until people release it; names cause and way out."""
+
+
+class Held(NotArmed):
+    """The bench holds: no new motion until what holds it is over; names it."""
+
+
+class NotAllowed(SafetyError):
+    """A person asked for what the role doesn't allow, or what can't be now; nothing has changed."""
 
 
 class DeviceRefused(SafetyError):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents.protocols import Measured, Observation, Suggestion
+from controller.verdict import PlanVerdict
 from instruments.effects import Effect
 
 
@@ -47,6 +48,8 @@ class SuggestionCleared(_Event):
     suggestion_id: str
     allowed: bool
     reasons: tuple[str, ...] = ()
+    verdict: PlanVerdict | None = None
+    """What came of running the plan dry; None where it wasn't."""
 
 
 class ExperimentStarted(_Event):
@@ -114,6 +117,49 @@ class ConditionsHeld(_Event):
     """The measuring conditions hold again, after *waited_s* seconds of waiting for them."""
 
     kind: Literal["conditions_held"] = "conditions_held"
+    waited_s: float
+
+
+class BenchTripped(_Event):
+    """The gate has tripped, for *cause*, made the bench safe and latched.
+
+    The attempt that it ended, if one is named, says nothing of its point and counts as no loss.
+    """
+
+    kind: Literal["bench_tripped"] = "bench_tripped"
+    cause: str
+    occurrence: int
+    """By which people acknowledge it; grows with each cause and each consequence."""
+    experiment_id: str = ""
+    attempt: int = 0
+
+
+class BenchReleased(_Event):
+    """The latch was released: *by* whom and why, as far as is known; it goes on."""
+
+    kind: Literal["bench_released"] = "bench_released"
+    by: str = ""
+    reason: str = ""
+    waited_s: float
+
+
+class BenchHeld(_Event):
+    """Nothing may be moved for now, and nothing is wrong that would need a release.
+
+    A rule holds, a person does, an approval or a check of arming is missing. Of the attempt that
+    it ended, if one is named, the same is true as of a trip.
+    """
+
+    kind: Literal["bench_held"] = "bench_held"
+    reason: str
+    experiment_id: str = ""
+    attempt: int = 0
+
+
+class BenchWentOn(_Event):
+    """What held the bench is over, after *waited_s* seconds."""
+
+    kind: Literal["bench_went_on"] = "bench_went_on"
     waited_s: float
 
 
@@ -219,6 +265,10 @@ Event = Annotated[
     | ExperimentAbandoned
     | ExperimentResolved
     | ConditionsHeld
+    | BenchTripped
+    | BenchReleased
+    | BenchHeld
+    | BenchWentOn
     | UpkeepRan
     | ObservationMade
     | ObservationTold

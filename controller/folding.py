@@ -8,6 +8,10 @@ from typing import Any
 from agents.protocols import Observation, Quality
 from controller.campaign import Campaign
 from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
     CampaignResumed,
     CampaignRevised,
     CampaignStarted,
@@ -28,7 +32,7 @@ from controller.events import (
     SuggestionMade,
     UpkeepRan,
 )
-from controller.standing import Running, Upkept
+from controller.standing import Halt, Running, Upkept
 from controller.state import CampaignState
 from controller.terms import TRIES, UNFIT_IN_A_ROW, Stop, terms_of
 
@@ -149,6 +153,24 @@ def _(_event: ConditionsHeld, state: CampaignState, _stamp: float) -> CampaignSt
 
 
 @_apply.register
+def _(event: BenchTripped, state: CampaignState, stamp: float) -> CampaignState:
+    halted = Halt(event.cause, stamp, latched=True, occurrence=event.occurrence)
+    return replace(_cut_off(state, event), halted=halted, trips=state.trips + 1)
+
+
+@_apply.register
+def _(event: BenchHeld, state: CampaignState, stamp: float) -> CampaignState:
+    return replace(_cut_off(state, event), halted=Halt(event.reason, stamp, latched=False))
+
+
+@_apply.register(BenchReleased)
+@_apply.register(BenchWentOn)
+def _(_event: BenchReleased | BenchWentOn, state: CampaignState, _stamp: float) -> CampaignState:
+    reason = "" if state.stop_reason == Stop.TRIPPED else state.stop_reason
+    return replace(state, halted=None, stop_reason=reason)
+
+
+@_apply.register
 def _(event: UpkeepRan, state: CampaignState, stamp: float) -> CampaignState:
     begun = state.latest
     state = replace(
@@ -253,6 +275,15 @@ def _(event: CampaignRevised, state: CampaignState, _stamp: float) -> CampaignSt
 @_apply.register
 def _(event: CampaignStopped, state: CampaignState, _stamp: float) -> CampaignState:
     return replace(state, stop_reason=event.reason)
+
+
+def _cut_off(state: CampaignState, event: BenchTripped | BenchHeld) -> CampaignState:
+    """Return *state* without the attempt that *event* ended: lost, and nobody's fault."""
+    if not event.experiment_id:
+        return state
+    if state.running is None:
+        raise ValueError(f"experiment {event.experiment_id} was cut off without having started")
+    return replace(state, running=replace(state.running, lost=True))
 
 
 def _again(one: Running, event: CampaignRevised) -> Running:

@@ -9,6 +9,7 @@ from controller.actions import (
     Abandon,
     Action,
     Ask,
+    AwaitBench,
     AwaitConditions,
     Clear,
     Discard,
@@ -23,8 +24,12 @@ from controller.actions import (
     reason_to_stop,
 )
 from controller.corrections import TEACHES_ANEW, reason_against
-from controller.errors import EngineError, JournalError, JournalRefused
+from controller.errors import BenchStands, EngineError, JournalError, JournalRefused
 from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
     CampaignStopped,
     ConditionsHeld,
     Event,
@@ -43,7 +48,7 @@ from controller.events import (
 from controller.folding import apply
 from controller.interrupts import held_back
 from controller.journal import Record
-from controller.parts import Bench, Clearance, Listener, Parts, Ran, Sent
+from controller.parts import Bench, Clearance, Halting, Listener, Parts, Ran, Released, Sent
 from controller.seam import derived_id
 from controller.state import CampaignState
 from controller.terms import Stop
@@ -64,6 +69,7 @@ class Loop:
         self._listener = listener
         self._agent = parts.agent
         self._untold = state.observations
+        self._over = False
         self.state = state
 
     def run(self) -> None:
@@ -76,7 +82,7 @@ class Loop:
         try:
             self._remind()
             self.receive()
-            while (action := next_action(self.state)) is not None:
+            while not self._over and (action := next_action(self.state)) is not None:
                 self._carry_out(action)
                 self.receive()
         except JournalRefused:
@@ -128,10 +134,10 @@ class Loop:
         self._untold = ()
 
     def _finish_early(self, error: BaseException) -> None:
-        if self.state.terms.final_plan is None or self.state.final_done:
+        if self.state.terms.final_plan is None or self.state.final_done or self.state.halted:
             return
         try:
-            self._run_finally(self.state.final_number)
+            self._finally(self.state.final_number)
         except (JournalError, EngineError) as why:
             error.add_note(f"the final plan could not run: {why}")
 
@@ -148,7 +154,9 @@ class Loop:
             case Abandon(experiment_id, reason):
                 self._go_no_further(reason, experiment_id)
             case RunFinally(number):
-                self._run_finally(number)
+                self._finally(number)
+            case AwaitBench(then):
+                self._await_bench(action, *_wanted(then))
             case Discard() | Reduce():
                 self._conclude(action)
             case _:
@@ -165,6 +173,8 @@ class Loop:
         match action:
             case Start() if reason := self._against_starting(action):
                 self._go_no_further(reason, self._id_of(action) if action.attempt > 1 else "")
+            case Start(suggestion) if self._halts(suggestion):
+                return
             case Start(suggestion, number, attempt):
                 self._experiment(suggestion, number, attempt)
             case Recover(suggestion, experiment_id, attempt):
@@ -173,6 +183,8 @@ class Loop:
                 self._await_conditions(action)
             case DoUpkeep(name, _, suggestion) if not self._in_time(suggestion, after=name):
                 self._go_no_further(Stop.UNTIL)
+            case DoUpkeep(name) if self._halts(upkeep=name):
+                return
             case DoUpkeep(name, number):
                 self._upkeep(name, number)
 
@@ -216,7 +228,12 @@ class Loop:
             return
         reasons = self.state.reused(suggestion) or self._parts.clearance.refuses(suggestion)
         self.record(
-            SuggestionCleared(suggestion_id=suggestion.id, allowed=not reasons, reasons=reasons)
+            SuggestionCleared(
+                suggestion_id=suggestion.id,
+                allowed=not reasons,
+                reasons=reasons,
+                verdict=self._parts.clearance.verdict(suggestion),
+            )
         )
 
     def _id_of(self, start: Start) -> str:
@@ -256,7 +273,63 @@ class Loop:
             lost = Ran((), False, UNSEEN, {}, lost=True)
             self._ended(lost if ran is None else ran, experiment_id, attempt)
 
+    def _halts(self, suggestion: Suggestion | None = None, upkeep: str = "") -> bool:
+        """Let the bench get ready for the next plan; note why it doesn't."""
+        halting = self._parts.bench.ready(suggestion, upkeep)
+        if halting is not None:
+            self._halted(halting)
+        return halting is not None
+
+    def _halted(self, halting: Halting, experiment_id: str = "", attempt: int = 0) -> None:
+        event = (
+            BenchTripped(
+                cause=halting.reason,
+                occurrence=halting.occurrence,
+                experiment_id=experiment_id,
+                attempt=attempt,
+            )
+            if halting.latched
+            else BenchHeld(reason=halting.reason, experiment_id=experiment_id, attempt=attempt)
+        )
+        self.record(event)
+
+    def _await_bench(self, action: AwaitBench, suggestion: Suggestion | None, upkeep: str) -> None:
+        """Wait until it was released or goes on; stop where nobody can release it meanwhile."""
+        bench, halt = self._parts.bench, self.state.halted
+        while halt is not None and next_action(self.state) == action:
+            halting = Halting(halt.reason, halt.latched, halt.occurrence)
+            try:
+                released = bench.await_release(halting, PATIENCE_S)
+            except BenchStands:
+                self._over = True
+                if not self.state.stop_reason:
+                    self._go_no_further(Stop.TRIPPED)
+                return
+            if released is not None:
+                self._went_on(bench.ready(suggestion, upkeep), halting, released)
+                return
+            self.receive()
+
+    def _went_on(self, still: Halting | None, before: Halting, released: Released) -> None:
+        if still == before:
+            return
+        if still is not None and (still.latched or not before.latched):
+            self._halted(still)
+            return
+        halt = self.state.halted
+        waited_s = 0.0 if halt is None else self._parts.clock.now() - halt.since
+        if before.latched:
+            by, reason = released.by, released.reason
+            self.record(BenchReleased(by=by, reason=reason, waited_s=waited_s))
+        else:
+            self.record(BenchWentOn(waited_s=waited_s))
+        if still is not None:
+            self._halted(still)
+
     def _ended(self, ran: Ran, experiment_id: str, attempt: int) -> None:
+        if ran.halt is not None:
+            self._halted(ran.halt, experiment_id, attempt)
+            return
         if ran.lost:
             reason = ran.reason or UNSEEN
             self.record(ExperimentLost(experiment_id=experiment_id, attempt=attempt, reason=reason))
@@ -296,6 +369,7 @@ class Loop:
         with held_back():
             ran = self._parts.bench.upkeep(name, number)
             values, fault = self._calibrated(ran)
+            halted = "" if ran.halt is None else ran.halt.reason
             self.record(
                 UpkeepRan(
                     name=name,
@@ -306,9 +380,11 @@ class Loop:
                     values=dict(values),
                     bench=dict(ran.bench),
                     writes=ran.writes,
-                    unfit=ran.unfit,
+                    unfit=ran.unfit or halted,
                 )
             )
+            if ran.halt is not None:
+                self._halted(ran.halt)
 
     def _calibrated(self, ran: Ran) -> tuple[Mapping[str, Measured], str]:
         """Return what a run of upkeep says for later ones, or why it says nothing."""
@@ -347,6 +423,11 @@ class Loop:
         self.record(ObservationMade(observation=observation))
         self._agent.tell([observation])
 
+    def _finally(self, number: int) -> None:
+        """Run the final plan; not on a bench that was made safe, or holds: it waits."""
+        if not self._halts():
+            self._run_finally(number)
+
     def _run_finally(self, number: int) -> None:
         ran = self._parts.bench.final(number)
         self.record(
@@ -359,8 +440,20 @@ class Loop:
                 writes=ran.writes,
             )
         )
+        if ran.halt is not None:
+            self._halted(ran.halt)
         if ran.interrupted:
             raise KeyboardInterrupt
+
+
+def _wanted(then: Action) -> tuple[Suggestion | None, str]:
+    """Return what ``Bench.ready`` is told of what comes next."""
+    match then:
+        case DoUpkeep(name):
+            return None, name
+        case Start(suggestion) | Recover(suggestion) | AwaitConditions(suggestion):
+            return suggestion, ""
+    return None, ""
 
 
 def _refused(suggestion: Suggestion, reasons: tuple[str, ...]) -> Observation:

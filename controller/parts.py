@@ -10,6 +10,7 @@ from controller.clock import Clock
 from controller.events import Event
 from controller.journal import Journal, Record
 from controller.state import CampaignState
+from controller.verdict import PlanVerdict
 from instruments.effects import Effect
 from models.values import Documents
 
@@ -35,6 +36,25 @@ class Ran:
     """Why what was measured doesn't count (the measuring conditions failed during an exposure);
     empty when it does. The plan was ended, its clean-up has run; it can be repeated once
     ``await_conditions`` returns."""
+    halt: "Halting | None" = None
+    """What the gate did while it ran, where that is why it didn't end well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halting:
+    """Why nothing can be run: the gate has tripped (*latched*), or the bench holds."""
+
+    reason: str
+    latched: bool
+    occurrence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Who has released the bench and why, as far as is known."""
+
+    by: str = ""
+    reason: str = ""
 
 
 class Bench(Protocol):
@@ -52,6 +72,24 @@ class Bench(Protocol):
 
     def applied(self, suggestion: Suggestion) -> Mapping[str, Any]:
         """Return the parameters as they will be applied."""
+        ...
+
+    def ready(self, suggestion: Suggestion | None = None, upkeep: str = "") -> Halting | None:
+        """Let the gate arm for the plan that comes next; return why it doesn't, None when it did.
+
+        With *upkeep* it is that upkeep's plan, else the campaign's own with *suggestion*, and the
+        final one without. Called before each plan; may be called again and again. Doesn't wait
+        for people.
+        """
+        ...
+
+    def await_release(self, halting: Halting, patience_s: float) -> Released | None:
+        """Wait until what *halting* says may be over, at most *patience_s*; None when it isn't.
+
+        Tells people what to do, once for each halting. ``ready`` has the last word. An interrupt
+        ends the wait with KeyboardInterrupt. Raises BenchStands when nobody can release the bench
+        while this process waits.
+        """
         ...
 
     def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
@@ -100,6 +138,10 @@ class Clearance(Protocol):
 
     def refuses(self, suggestion: Suggestion) -> tuple[str, ...]:
         """Return every reason why *suggestion* may not run (a person's no included)."""
+        ...
+
+    def verdict(self, suggestion: Suggestion) -> PlanVerdict | None:
+        """Return what a dry run said of *suggestion*, when it was last asked about; or None."""
         ...
 
     def in_time(self, suggestion: Suggestion, now: float) -> bool:

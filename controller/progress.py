@@ -17,6 +17,10 @@ from rich.progress import (
 from rich.text import Text
 
 from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
     CampaignRevised,
     ConditionsHeld,
     ExperimentAbandoned,
@@ -28,6 +32,7 @@ from controller.events import (
     ObservationMade,
     ObservationRetracted,
     ObservationTold,
+    SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
 )
@@ -166,7 +171,26 @@ def best_of(state: CampaignState) -> str:
 
 def note_of(record: Record) -> str:
     """Return what a person should know at once: a failed plan, a fallback; nothing otherwise."""
-    return _of_the_bench(record) or _of_the_campaign(record) or _of_people(record)
+    told = (_of_the_gate, _of_the_bench, _of_the_campaign, _of_people)
+    return next(filter(None, (tell(record) for tell in told)), "")
+
+
+def _of_the_gate(record: Record) -> str:
+    match record.event:
+        case BenchTripped(cause=cause):
+            return f"TRIPPED: {cause}; the bench was made safe"
+        case BenchReleased(by=by, reason=reason):
+            who = f" by {by}: {reason}" if by else ""
+            return f"note: the bench was released{who}"
+        case BenchHeld(reason=reason):
+            return f"note: the bench holds: {reason}"
+        case BenchWentOn(waited_s=waited):
+            return f"note: the bench goes on, after {waited / 60:.0f} min"
+        case SuggestionCleared(verdict=verdict) if verdict is not None and (
+            verdict.found or not verdict.complete
+        ):
+            return f"note: pre-check: {verdict}"
+    return ""
 
 
 def _of_the_bench(record: Record) -> str:

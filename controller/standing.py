@@ -40,6 +40,17 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Why nothing at the bench can be run, since the campaign time *since* (s)."""
+
+    reason: str
+    since: float
+    latched: bool
+    """Whether it has tripped: people must release it. Else it holds, and may go on by itself."""
+    occurrence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Upkept:
     """When upkeep of one name ran last, and how."""
 

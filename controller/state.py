@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.protocols import Measured, Observation, Suggestion
-from controller.standing import Running, Upkept, due
+from controller.standing import Halt, Running, Upkept, due
 from controller.terms import Terms, UpkeepTerms
 
 
@@ -38,6 +38,10 @@ class CampaignState:
     unfit: str = ""
     """Why nothing can be measured before the measuring conditions hold again."""
     unfit_since: float = 0.0
+    halted: Halt | None = None
+    """Why nothing at the bench can be run until it is released, or goes on."""
+    trips: int = 0
+    """How often it has tripped."""
     upkept: Mapping[str, Upkept] = field(default_factory=dict)
     upkeep_runs: int = 0
     calibration: Mapping[str, Measured] = field(default_factory=dict)

@@ -44,6 +44,8 @@ def summary_of(
         "virtual_seconds": round(state.latest - state.started, 3),
         "bench_idle_fraction": _share(idle),
         "stopped_because": state.stop_reason,
+        "trips": state.trips,
+        "halted": "" if state.halted is None else state.halted.reason,
         "seed": state.seed,
     }
     return summary if ranks is None else summary | _ranked(state, best, ranks)

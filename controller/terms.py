@@ -42,6 +42,10 @@ class Stop(StrEnum):
         "don't last for an experiment; see why, then say with `heliostat resolve` that it was "
         "not done"
     )
+    TRIPPED = (
+        "tripped: the bench was made safe; see to it, then `heliostat ack`, `heliostat reset` and "
+        "`heliostat resume`"
+    )
     UPKEEP = f"required upkeep failed {TRIES} times, one after the other"
     UNDECIDED = "an experiment not to be repeated was interrupted: a person must say if it was done"
 

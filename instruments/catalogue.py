@@ -1,14 +1,14 @@
 """Every plan by name: its arguments with their units, its effect, how long it may take."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from instruments.effects import Effect
 from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.generic_plans import move_and_read, scan_1d
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
-from instruments.own_plans import look_up_of, recipe_of, runner_of, takes_identity
+from instruments.own_plans import look_up_of, readings_of, recipe_of, runner_of, takes_identity
 from instruments.plans import (
     Plan,
     make_safe_and_cool,
@@ -66,6 +66,9 @@ class PlanSpec:
     """What an experiment with given arguments uses up, by the name of the stock."""
     consumes_again: bool = True
     """Whether each attempt uses it up, not only the first."""
+    readings: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Between which values signals read (by dotted path) that decide what the plan does: it is run
+    dry at both."""
 
     def signal(self, argument: str) -> str:
         """Return the dotted path of the signal that *argument* is written to, empty for none."""
@@ -201,4 +204,5 @@ def own_plan(name: str, function: Callable[..., Any]) -> PlanSpec:
         runs=UNKNOWN_RUNS,
         identified=takes_identity(function),
         look_up=look_up_of(name, function),
+        readings=readings_of(name, function),
     )

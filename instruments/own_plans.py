@@ -3,6 +3,7 @@
 import inspect
 import typing
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, create_model
@@ -20,6 +21,8 @@ IDENTITY = "experiment_id"
 """A plan that takes an argument of this name is told the experiment, for the instrument to keep."""
 LOOK_UP = "look_up"
 """The attribute of a plan that asks the instrument, given station and experiment id."""
+READINGS = "readings"
+"""The attribute of a plan whose way depends on readings: lowest and highest by dotted signal."""
 
 
 class OpenRecipe(Recipe):
@@ -67,6 +70,24 @@ def look_up_of(name: str, function: Callable[..., Any]) -> Callable[[Any, str], 
             f"plan {name!r}: look_up takes station and experiment id: {error}"
         ) from error
     return lambda station, experiment_id: _plan_of(found(station, experiment_id), LOOK_UP)
+
+
+def readings_of(name: str, function: Callable[..., Any]) -> dict[str, tuple[float, float]]:
+    """Return between which values signals read that decide what *function* does.
+
+    Raises PlanError for what isn't two numbers for each signal.
+    """
+    declared = getattr(function, READINGS, {})
+    try:
+        found = {str(signal): (float(low), float(high)) for signal, (low, high) in declared.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise PlanError(
+            f"plan {name!r}: readings: {declared!r}; accepted: {{'diode.value': (0.0, 10.0)}}"
+        ) from error
+    wrong = [signal for signal, (low, high) in found.items() if not -inf < low <= high < inf]
+    if wrong:
+        raise PlanError(f"plan {name!r}: readings: {', '.join(wrong)}: low must not be above high")
+    return found
 
 
 def runner_of(function: Callable[..., Any]) -> Callable[..., Plan]:

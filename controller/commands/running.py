@@ -39,7 +39,15 @@ RUNS = Path("runs")
 EXPERIMENTS = 50
 """How many experiments on a recorded table without a campaign file, if it has as many points."""
 AILING = tuple(
-    stop.value for stop in (Stop.FAILURES, Stop.UNDECIDED, Stop.LOST, Stop.UNFIT, Stop.UPKEEP)
+    stop.value
+    for stop in (
+        Stop.FAILURES,
+        Stop.UNDECIDED,
+        Stop.LOST,
+        Stop.UNFIT,
+        Stop.UPKEEP,
+        Stop.TRIPPED,
+    )
 )
 """Ends that somebody must look at."""
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -253,7 +261,7 @@ def _outcome(ended: Ended, began: float) -> Outcome:
 def in_order(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Return *summary* with wall *seconds* and versions, its keys in the documented order."""
     before = ("campaign", "directory", "experiments", "best", "goal_reached", "experiments_to_goal")
-    after = ("virtual_seconds", "bench_idle_fraction", "stopped_because", "seed")
+    after = ("virtual_seconds", "bench_idle_fraction", "stopped_because", "trips", "halted", "seed")
     ranked = {key: value for key, value in summary.items() if key not in (*before, *after)}
     return {
         **{key: summary[key] for key in before},
@@ -271,6 +279,9 @@ def _account(ended: Ended, summary: dict[str, Any]) -> Iterator[str]:
         f"{duration(summary['virtual_seconds'])} of campaign time, "
         f"{duration(summary['seconds'])} of yours; stopped: {summary['stopped_because']}"
     )
+    if state.halted is not None:
+        what = "tripped" if state.halted.latched else "held"
+        yield f"{what}: {state.halted.reason}"
     best = best_observation(state)
     if best is None:
         yield "best: none, no experiment gave a usable value"

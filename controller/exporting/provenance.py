@@ -12,6 +12,8 @@ from typing import Any
 from agents.protocols import Suggestion
 from controller.campaign import Autonomy
 from controller.events import (
+    BenchReleased,
+    BenchTripped,
     ExperimentFinished,
     ExperimentStarted,
     ObservationAmended,
@@ -31,6 +33,7 @@ from controller.state import CampaignState
 from controller.terms import terms_of
 
 CONTROLLER, PRECHECK, OPERATOR = "h:software/controller", "h:software/precheck", "h:person/operator"
+GATE = "h:software/gate"
 
 
 def account_of(recorded: Recording, files: Mapping[str, tuple[str, Sequence[str]]]) -> str:
@@ -79,6 +82,8 @@ def _tell(account: Account, record: Record, standing: _Standing) -> None:
         _verdict(account, record, event, standing.autonomy)
     elif isinstance(event, (ExperimentStarted, ExperimentFinished)):
         _experiment(account, record, event)
+    elif isinstance(event, (BenchTripped, BenchReleased)):
+        _bench(account, record, event)
     elif isinstance(event, UpkeepRan):
         standing.calibration = _upkeep(account, record, event) or standing.calibration
     elif isinstance(event, ObservationMade):
@@ -184,8 +189,36 @@ def _verdict(
         allowed=event.allowed,
         reasons=event.reasons,
         record=record.hash,
+        **({} if event.verdict is None else {"dry_run": str(event.verdict)}),
     )
     account.relate("wasGeneratedBy", entity=clearance, activity=verdict)
+
+
+def _bench(account: Account, record: Record, event: BenchTripped | BenchReleased) -> None:
+    """Declare that the gate has made the bench safe, or that people have released it."""
+    name = f"h:bench/{record.sequence}"
+    if isinstance(event, BenchTripped):
+        account.declare("agent", GATE, type="prov:SoftwareAgent", label="the gate")
+        account.declare(
+            "activity",
+            name,
+            label="tripped, bench made safe",
+            startTime=iso(record.stamp),
+            cause=event.cause,
+            occurrence=event.occurrence,
+            record=record.hash,
+        )
+        account.relate("wasAssociatedWith", activity=name, agent=GATE)
+        if event.experiment_id:
+            ended = f"h:experiment/{event.experiment_id}/{event.attempt}"
+            account.relate("wasInformedBy", informed=ended, informant=name)
+        return
+    about = {"reason": event.reason, "by": event.by, "record": record.hash}
+    account.declare("activity", name, label="released", endTime=iso(record.stamp), **about)
+    if event.by:
+        person = f"h:person/{_slug(event.by)}"
+        account.declare("agent", person, type="prov:Person", label=event.by)
+        account.relate("wasAssociatedWith", activity=name, agent=person)
 
 
 def _experiment(

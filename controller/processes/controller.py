@@ -38,11 +38,11 @@ from controller.interrupts import heeded
 from controller.journal import Journal, Record, locked
 from controller.loop import Loop
 from controller.parts import Parts, Sent
-from controller.planning import planned_calls
+from controller.planning import planned_calls, upkeep_calls
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
 from controller.remote.agent import Decider, Patience, RemoteAgent
-from controller.remote.bench import Lines, RemoteBench
+from controller.remote.bench import Lines, PlansOf, RemoteBench
 from controller.remote.reducer import RemoteReducer
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
@@ -160,7 +160,9 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
         head=lambda: case.journal.head,
         receive=receive,
         urgent=lambda: inbox.urgent,
+        say=lambda text: supervisor.post(Note(text=text)),
     )
+    plans = PlansOf(*calls, upkeep_calls(campaign))
     precheck = Precheck(words.space, calls, envelope, until(campaign))
     chosen = campaign.reducer
     parts = Parts(
@@ -168,7 +170,7 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
         journal=case.journal,
         agent=agent,
         reducer=RemoteReducer(worker, "columns" if chosen is None else chosen.name, restart),
-        bench=RemoteBench(calls[0], launch.directory, case.state.limits, lines),
+        bench=RemoteBench(plans, launch.directory, case.state.limits, lines),
         clearance=clearance_of(campaign, precheck, _approver(supervisor, receive)),
         foresee=agent.foresee,
         inbox=inbox.take,

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from agents.protocols import Suggestion
 from controller.bus.delivery import Caller
+from controller.bus.gate_status import Status
 from controller.bus.messages import (
     Arm,
     AwaitConditions,
-    Done,
     Failed,
+    GateStatus,
     Held,
     MadeSafe,
     MakeSafe,
@@ -30,14 +31,19 @@ from controller.bus.messages import (
 )
 from controller.documents import read_run
 from controller.errors import EngineError
+from controller.halts import ended_by, halting_of, released_by, what_to_do
 from controller.interrupts import Interrupts, held_back
-from controller.parts import Ran
+from controller.parts import Halting, Ran, Released
 from controller.planning import PlannedCall
 from instruments.effects import Effect
 from models.values import Documents
 
 POLL_S = 0.02
 """How often (real seconds) who waits for the engine looks at interrupts and at what people send."""
+RELEASE_S = 0.5
+"""How often (real seconds) the gate is asked whether it was released."""
+STATUS_S = 5.0
+"""How long (real seconds) it may take to say where it stands."""
 LAST_WORD_S = 20.0
 """How long an engine that was told to stop at once may take to say how the plan ended."""
 
@@ -53,6 +59,23 @@ class Lines:
     """Takes in what people have sent meanwhile; called again and again while a plan runs."""
     urgent: Callable[[], str]
     """Why everything must stop at once; empty as long as nothing must."""
+    say: Callable[[str], object]
+    """Tells whoever is at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlansOf:
+    """The campaign's plans: of an experiment, the final one, and those of upkeep by name."""
+
+    experiment: PlannedCall
+    final: PlannedCall | None = None
+    upkeep: Mapping[str, PlannedCall] = field(default_factory=dict)
+
+    def next(self, upkeep: str, *, experiment: bool) -> PlannedCall | None:
+        """Return the plan that comes next."""
+        if upkeep:
+            return self.upkeep.get(upkeep)
+        return self.experiment if experiment else self.final
 
 
 class RemoteBench:
@@ -62,12 +85,14 @@ class RemoteBench:
     the engine runs nothing twice.
     """
 
-    def __init__(self, call: PlannedCall, directory: Path, limits: str, lines: Lines) -> None:
-        self._call = call
+    def __init__(self, plans: PlansOf, directory: Path, limits: str, lines: Lines) -> None:
+        self._plans = plans
+        self._call = plans.experiment
         self._directory = directory
         self._limits = limits
         self._lines = lines
         self._safe = ""
+        self._told: Halting | None = None
 
     @property
     def plan(self) -> str:
@@ -82,6 +107,46 @@ class RemoteBench:
     def applied(self, suggestion: Suggestion) -> Mapping[str, Any]:
         """Return the parameters as applied: as suggested, since the gate never edits a value."""
         return suggestion.parameters
+
+    def ready(self, suggestion: Suggestion | None = None, upkeep: str = "") -> Halting | None:
+        """Arm the gate for the plan that comes next; return why it wasn't, None when it was.
+
+        A gate that doesn't answer says nothing here: the plan will find out.
+        """
+        if self._safe or self._lines.urgent():
+            raise KeyboardInterrupt
+        call = self._plans.next(upkeep, experiment=suggestion is not None)
+        arm = Arm(
+            digest=self._limits,
+            plan="" if call is None else call.spec.name,
+            effect="" if call is None else call.spec.effect.value,
+            suggestion="" if suggestion is None else suggestion.digest(self._limits),
+        )
+        with held_back() as interrupts:
+            answer = self._wait(self._lines.gate.post(arm), interrupts, insistence=1)
+            if interrupts.count:
+                raise KeyboardInterrupt
+        if not isinstance(answer, Failed) or answer.error not in HALTING:
+            return None
+        status = self._status()
+        return None if status is None else halting_of(status, answer.reason)
+
+    def await_release(self, halting: Halting, patience_s: float) -> Released | None:
+        """Wait until the gate was released, or may go on, at most *patience_s* (real seconds)."""
+        if self._told != halting:
+            self._told = halting
+            self._lines.say(what_to_do(halting, str(self._directory)))
+        with held_back() as interrupts:
+            deadline = time.monotonic() + patience_s
+            while time.monotonic() < deadline:
+                if interrupts.count or self._lines.urgent():
+                    raise KeyboardInterrupt
+                status = self._status()
+                released = None if status is None else released_by(status)
+                if released is not None and self._may_go_on(status, halting):
+                    return released
+                self._pass(RELEASE_S)
+        return None
 
     def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
         """Run the plan for *suggestion*; the first interrupt lets it go to its next checkpoint."""
@@ -145,12 +210,6 @@ class RemoteBench:
 
     def _run(self, request: Message, identity: str, *, insistence: int) -> Ran:
         with held_back() as interrupts:
-            armed = self._wait(
-                self._lines.gate.post(Arm(digest=self._limits)), interrupts, insistence
-            )
-            if not isinstance(armed, Done):
-                why = armed.reason if isinstance(armed, Failed) else "no answer"
-                return Ran((), False, f"the gate could not be armed: {why}", {}, lost=True)
             answer = self._wait(
                 self._lines.engine.post(request, id=identity), interrupts, insistence
             )
@@ -158,10 +217,37 @@ class RemoteBench:
         if isinstance(answer, PlanEnded) and insistence == 1 and self._cut_short(answer):
             raise KeyboardInterrupt  # which says nothing about its point
         if isinstance(answer, PlanEnded):
-            return _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
+            ran = _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
+            return ran if ran.succeeded else replace(ran, halt=self._halted())
         why = answer.reason if isinstance(answer, Failed) else "the engine did not answer"
         lost = not isinstance(answer, Failed) or answer.lost
-        return Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)
+        ended = Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)
+        return replace(ended, halt=self._halted())
+
+    def _status(self) -> Status | None:
+        """Return where the gate stands, None when it doesn't say so in time."""
+        asked = self._lines.gate.post(GateStatus())
+        with suppress(FutureTimeout):
+            answer = asked.result(STATUS_S)
+            return answer if isinstance(answer, Status) else None
+        asked.cancel()
+        return None
+
+    def _halted(self) -> Halting | None:
+        """Return why the gate has ended a plan, if it has; not when we wanted it so."""
+        status = None if self._safe else self._status()
+        return None if status is None else ended_by(status)
+
+    def _may_go_on(self, status: Status | None, halting: Halting) -> bool:
+        """Whether it makes sense to try: what held it is over, or can only be seen by trying."""
+        return halting.latched or (status is not None and not status.holds)
+
+    def _pass(self, seconds: float) -> None:
+        """Let *seconds* pass, while people may send something."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(POLL_S)
+            self._lines.receive()
 
     def _cut_short(self, ended: PlanEnded) -> bool:
         """Whether a plan didn't come to its own end: it was told to stop, or its bench was."""
@@ -207,6 +293,10 @@ class RemoteBench:
             if isinstance(answer, MadeSafe) and answer.failed:
                 self._safe = f"{why}; not safe: {dict(answer.failed)}"
         self._stop_plan(now=True)
+
+
+HALTING = frozenset({"Latched", "Held", "NotArmed"})
+"""What a gate answers that doesn't arm, and isn't lost itself."""
 
 
 def _ran(ended: PlanEnded, *, interrupted: bool = False) -> Ran:

@@ -190,6 +190,7 @@ def _wrong(story: Story) -> Iterator[str]:
     if fallbacks:
         found.append(f"{fallbacks} space-filling because no model could be fitted")
     yield f"{'; '.join(found)}." if found else "Nothing that the journal knows of."
+    yield from map(str, story.halts)
     for event in story.resumed:
         changed = f"; changed: {', '.join(event.changed)}" if event.changed else ""
         yield f"Interrupted and resumed{changed}."

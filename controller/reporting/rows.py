@@ -78,13 +78,19 @@ def _missed(expected: Prediction | None, value: Measured | None) -> str:
     return f"{(value.mean - expected.mean) / sigma:+.1f} σ" if sigma > 0 else ""
 
 
+def _judged(decision: Decision) -> Iterator[tuple[str, str]]:
+    if decision.refused:
+        yield "refused", "; ".join(decision.refused)
+    if decision.verdict is not None:
+        yield "plan run dry", str(decision.verdict)
+
+
 def _details(decision: Decision, agent: Agent) -> Iterator[tuple[str, str]]:
     suggestion, observation = decision.suggestion, decision.observation
     yield "why", agent.explain(suggestion)
     if suggestion.acquisition is not None:
         yield "acquisition", number(suggestion.acquisition)
-    if decision.refused:
-        yield "refused", "; ".join(decision.refused)
+    yield from _judged(decision)
     if observation is not None:
         if observation.quality.reasons and not decision.refused:
             yield "quality", "; ".join(observation.quality.reasons)

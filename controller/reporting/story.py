@@ -6,6 +6,10 @@ from dataclasses import dataclass, replace
 from agents.protocols import Observation, Parameters, Prediction, Suggestion, Verdict
 from controller.benches import ranks_of
 from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
     CampaignResumed,
     ExperimentFinished,
     ExperimentStarted,
@@ -18,6 +22,7 @@ from controller.journal import Record
 from controller.recording import Recording
 from controller.state import CampaignState
 from controller.summary import Ranks
+from controller.verdict import PlanVerdict
 from controller.wording import short_unit, value_text
 
 
@@ -29,6 +34,8 @@ class Decision:
     suggestion: Suggestion
     made: float
     refused: tuple[str, ...] = ()
+    verdict: PlanVerdict | None = None
+    """What came of running its plan dry."""
     experiment: str = ""
     """Empty where nothing was run."""
     began: float | None = None
@@ -62,6 +69,30 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltTold:
+    """The gate tripped or the bench held at the campaign time *began*; *ended* None: it still is.
+
+    *how* says who has released it, where that is known.
+    """
+
+    began: float
+    event: BenchTripped | BenchHeld
+    ended: float | None = None
+    how: str = ""
+
+    def __str__(self) -> str:
+        if isinstance(self.event, BenchTripped):
+            what = f"Tripped: {self.event.cause}; the bench was made safe"
+        else:
+            what = f"Held: {self.event.reason}"
+        if self.ended is None:
+            return f"{what}. It still is."
+        by = f" by {self.how}" if self.how else ""
+        over = "released" if isinstance(self.event, BenchTripped) else "went on"
+        return f"{what}; {over}{by} after {(self.ended - self.began) / 60:.0f} min."
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A campaign for its readers."""
 
@@ -71,6 +102,7 @@ class Story:
     finals: tuple[Final, ...]
     resumed: tuple[CampaignResumed, ...]
     ranks: Ranks | None
+    halts: tuple[HaltTold, ...] = ()
 
     @property
     def head(self) -> str:
@@ -102,6 +134,7 @@ def tell(recording: Recording) -> Story:
         finals_of(recording.records),
         tuple(r.event for r in recording.records if isinstance(r.event, CampaignResumed)),
         ranks_of(recording.words, state),
+        halts_of(recording.records),
     )
 
 
@@ -123,9 +156,11 @@ def decisions_of(records: Iterable[Record]) -> tuple[Decision, ...]:
         if isinstance(event, SuggestionMade):
             suggestion = event.suggestion
             found[suggestion.id] = Decision(len(found) + 1, suggestion, record.stamp)
-        elif isinstance(event, SuggestionCleared) and not event.allowed:
+        elif isinstance(event, SuggestionCleared):
             decision = found[event.suggestion_id]
-            found[event.suggestion_id] = replace(decision, refused=event.reasons)
+            found[event.suggestion_id] = replace(
+                decision, refused=() if event.allowed else event.reasons, verdict=event.verdict
+            )
         elif isinstance(event, ExperimentStarted):
             suggested[event.experiment_id] = event.suggestion_id
             found[event.suggestion_id] = _begun(found[event.suggestion_id], event, record.stamp)
@@ -138,6 +173,21 @@ def decisions_of(records: Iterable[Record]) -> tuple[Decision, ...]:
             if name in found:
                 found[name] = replace(found[name], observation=event.observation)
     return tuple(found.values())
+
+
+def halts_of(records: Iterable[Record]) -> tuple[HaltTold, ...]:
+    """Return every trip and hold in *records*, oldest first."""
+    found: list[HaltTold] = []
+    for record in records:
+        event = record.event
+        if isinstance(event, (BenchTripped, BenchHeld)):
+            found.append(HaltTold(record.stamp, event))
+        elif isinstance(event, (BenchReleased, BenchWentOn)) and found:
+            how = getattr(event, "by", "")
+            why = getattr(event, "reason", "")
+            told = f"{how} ({why})" if how and why else how
+            found[-1] = replace(found[-1], ended=record.stamp, how=told)
+    return tuple(found)
 
 
 def ordered(parameters: Parameters, story: Story) -> Parameters:

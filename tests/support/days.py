@@ -9,11 +9,12 @@ from typing import Any
 from agents.protocols import Goal, Measured, Objective, Reduced, Suggestion
 from agents.sobol import SobolAgent
 from agents.space import Continuous, Integer, Space
+from controller.errors import BenchStands
 from controller.events import CampaignResumed, CampaignStarted, Event, ExperimentResolved
 from controller.history import fold
 from controller.journal import Journal, read
 from controller.loop import Loop, Parts
-from controller.parts import Ran, Sent
+from controller.parts import Halting, Ran, Released, Sent
 from controller.terms import Terms
 from instruments.effects import Effect
 
@@ -49,6 +50,10 @@ class ScriptedBench:
     during: Callable[[], None] = lambda: None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     plan: str = "scripted"
+    halting: list[Halting | None] = field(default_factory=list)
+    """What the gate says before each plan."""
+    releases: list[Released | None] = field(default_factory=list)
+    """What comes of waiting; without any more nobody can release it meanwhile."""
 
     def applied(self, suggestion: Suggestion) -> Mapping[str, Any]:
         return suggestion.parameters
@@ -71,6 +76,16 @@ class ScriptedBench:
         self.calls.append(("upkeep", name, number))
         self.clock.time += MEASURE_S
         return self.keeping.pop(0) if self.keeping else done(f"upkeep/{name}/{number}")
+
+    def ready(self, suggestion: Suggestion | None = None, upkeep: str = "") -> Halting | None:
+        return self.halting.pop(0) if self.halting else None
+
+    def await_release(self, halting: Halting, patience_s: float) -> Released | None:
+        self.calls.append(("await release", halting.reason))
+        if not self.releases:
+            raise BenchStands(halting.reason)
+        self.clock.time += patience_s
+        return self.releases.pop(0)
 
     def await_conditions(self, patience_s: float) -> bool:
         self.calls.append(("await",))
@@ -115,6 +130,9 @@ class Clearing:
 
     def refuses(self, suggestion: Suggestion) -> tuple[str, ...]:
         return ()
+
+    def verdict(self, suggestion: Suggestion) -> None:
+        return None
 
     def in_time(self, suggestion: Suggestion, now: float) -> bool:
         return now + MEASURE_S <= self.until

@@ -1,0 +1,187 @@
+"""The gate of a dry run: the same envelope and rules, nothing recorded but what it finds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from controller.errors import WriteRefused
+from controller.safety.envelope import Envelope
+from controller.safety.moment import Moment
+from controller.safety.picture import Picture
+from controller.safety.rulebook import Rulebook
+from controller.safety.rules.specs import Approval, Permit, Reaction
+from controller.verdict import HOLD, REFUSED, TRIP, Found
+
+T = TypeVar("T")
+
+EVERYBODY = frozenset(f"person {number}" for number in range(16))
+"""That an approval is still missing says nothing of a point: whoever starts it waits for it."""
+LIMITS = "limits"
+
+
+class Everybody:
+    """All have approved of all."""
+
+    def who(self, role: str) -> frozenset[str]:
+        """Return so many people that it is enough for any rule, whatever their *role*."""
+        del role
+        return EVERYBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The bench as it is before the plan: signals by name, and what the rules remember."""
+
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    rules: Any = None
+    bench: Mapping[str, Any] = field(default_factory=dict)
+    """The state of the simulated bench, where it is known."""
+
+
+class DryGate:
+    """Stands before the second set of devices; ``begin`` starts a plan, ``found`` tells of it."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self.message = 0
+        self.found: list[Found] = []
+        self.unjudged: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        """What is known of each signal; nothing is, of one that nobody has moved or reported."""
+        self._idle = True
+        self._begun = 0.0
+        self._names = {rule.name: frozenset(signals_of(rule, envelope)) for rule in envelope.rules}
+        self._watched = frozenset().union(*self._names.values(), envelope.signals)
+        self._rulebook = self._new_rulebook()
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The signals that rules name."""
+        return self._watched
+
+    def forget(self, signals: Mapping[str, Any]) -> None:
+        """Forget the plan before: of the bench no more is known than *signals*."""
+        self.message, self.found, self.unjudged = 0, [], {}
+        self.values = dict(signals)
+        self._rulebook = self._new_rulebook()
+
+    def begin(self, rules: Any) -> None:
+        """Judge from here on; *rules* is what those of the gate remember, None for nothing."""
+        self._begun = asyncio.get_running_loop().time()
+        when = self._now()
+        self._hear_all(when)
+        if rules is not None:
+            self._rulebook.recall(rules, 0.0)
+        for rule in self.envelope.rules:
+            if isinstance(rule, Permit) and rule.role:
+                self._rulebook.presence(rule.role, when.later(1e9))
+        for finding in self._rulebook.look(when):
+            self.unjudged[finding.rule] = f"broken at present ({finding.reason})"
+        self._idle = False
+
+    def end(self) -> None:
+        """The plan is over: nothing is judged until the next one begins."""
+        self._idle = True
+
+    def heard(self, signal: str, value: Any) -> None:
+        """A device shows *value*."""
+        self.values[signal] = value
+        if not self._idle and signal in self._watched:
+            self._picture.heard(signal, value, self._now())
+
+    def look(self) -> None:
+        """Note what is broken now; nothing that was heard gets old in a dry run."""
+        when = self._now()
+        self._hear_all(when)
+        for finding in self._rulebook.look(when):
+            kind = TRIP if finding.reaction is Reaction.TRIP else HOLD
+            self._note(kind, finding.rule, finding.reason)
+
+    async def write(
+        self, signal: str, value: Any, perform: Callable[[], Awaitable[T]], *, local: bool = False
+    ) -> T:
+        """Do *perform*, with a mock device, if the gate would let it pass; else WriteRefused."""
+        del local
+        if self._idle:
+            return await perform()
+        when = self._now()
+        refusal = self._against(signal, value, when)
+        if refusal is not None:
+            raise WriteRefused(refusal)
+        self._rulebook.asked(signal, value, when)
+        done = False
+        try:
+            result = await perform()
+            done = True
+        finally:
+            self._rulebook.ended(signal, value, self._now(), done=done)
+        return result
+
+    def _against(self, signal: str, value: Any, when: Moment) -> str | None:
+        reason = self.envelope.reason_against(signal, value)
+        if reason:
+            reason = f"{signal}: asked for {value!r}: {reason}"
+            self._note(REFUSED, LIMITS, reason)
+            return reason
+        if self.envelope.is_safe(signal, value):
+            return None
+        refusal = self._rulebook.judge(signal, value, when)
+        if refusal is None or not self._note(REFUSED, refusal.rule, refusal.reason):
+            return None
+        return refusal.reason
+
+    def _note(self, kind: Any, rule: str, reason: str) -> bool:
+        """Note a finding once; return whether it can be held against the point."""
+        unknown = sorted(self._names.get(rule, frozenset()) - self.values.keys())
+        if unknown and rule not in self.unjudged:
+            self.unjudged[rule] = f"nobody knows {', '.join(unknown)} beforehand"
+        if rule in self.unjudged:
+            self.unjudged[rule] = f"{rule}: {self.unjudged[rule].removeprefix(f'{rule}: ')}"
+            return False
+        if not any(one.rule == rule and one.kind == kind for one in self.found):
+            since = asyncio.get_running_loop().time() - self._begun
+            self.found.append(Found(kind, rule, reason, self.message, since))
+        return True
+
+    def _hear_all(self, when: Moment) -> None:
+        for name in self._watched & self.values.keys():
+            self._picture.heard(name, self.values[name], when)
+
+    def _new_rulebook(self) -> Rulebook:
+        self._picture = Picture(self.envelope)
+        return Rulebook(self.envelope, self._picture, Everybody())
+
+    def _now(self) -> Moment:
+        now = asyncio.get_running_loop().time()
+        return Moment(now, now)
+
+
+def signals_of(rule: Any, envelope: Envelope) -> Iterable[str]:
+    """Yield the signals that *rule* looks at, those of the quantities that it names included."""
+    for name in _named(rule):
+        yield from _resolved(name, envelope)
+
+
+def _named(rule: Any) -> Iterable[str]:
+    if isinstance(rule, Approval):
+        return
+    for field_name in rule.__dataclass_fields__:
+        value = getattr(rule, field_name)
+        if hasattr(value, "names"):
+            yield from value.names
+        elif field_name in ("of", "target", "ramp_rate", "setpoint", "readback", "increase"):
+            yield from (value,) if value else ()
+        elif field_name == "signals":
+            yield from value
+
+
+def _resolved(name: str, envelope: Envelope) -> Iterable[str]:
+    quantity = envelope.quantities.get(name)
+    if quantity is None:
+        yield name
+    elif quantity.expression is not None:
+        for inner in quantity.expression.names:
+            yield from _resolved(inner, envelope)
+    else:
+        yield from (quantity.setpoint, quantity.readback)
