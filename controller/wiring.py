@@ -1,7 +1,7 @@
 """Builds a campaign that runs in one process: every part in its place, and nothing between them."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from controller.actions import next_action
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
+from controller.armed_bench import ArmedBench
 from controller.beginning import (
     about,
     connecting,
@@ -19,7 +20,7 @@ from controller.beginning import (
     started,
     until,
 )
-from controller.bench import EngineBench, Identity, Precheck, World
+from controller.bench import Identity, Precheck, World
 from controller.benches import (
     StationBench,
     Words,
@@ -33,7 +34,7 @@ from controller.chain import Chain
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
-from controller.errors import ConfigurationError
+from controller.errors import ConfigurationError, EngineError, JournalError
 from controller.events import CampaignResumed
 from controller.history import fold, resolved_of, started_of
 from controller.journal import Journal, locked, require_campaign
@@ -43,6 +44,11 @@ from controller.resolving import ResolvedCampaign
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.gate import Gate
+from controller.safety.inline import Bench
+from controller.safety.loop_hands import LoopHands
+from controller.safety.marker import Marker
+from controller.safety.means import Disk, Means
+from controller.safety.moment import Moment
 from controller.seam import Ids, seam
 from controller.state import CampaignState
 from controller.stock import consumption
@@ -147,13 +153,16 @@ def _build(
     stack.enter_context(seam(clock, ids))
     stack.enter_context(none_ungated())
     chain = stack.enter_context(closing(Chain.open(plan.directory / GATE_FILE, AUDIT_TABLE)))
-    gate = Gate(envelope, Audit(chain, clock))
+    audit = Audit(chain, clock)
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
     stack.callback(engine.close)
     bench = bench_of(resolved.beamline, words, state.seed, Path(resolved.campaign.beamline))
     routine = routine_of(resolved.campaign, bench.station.devices())
+    hands = Bench(bench.station.devices(), envelope)
+    gate = Gate(envelope, audit, _means(plan.directory, clock, hands))
     with connecting(resolved.beamline):
-        engine.call(_connect(bench, gate, state))
+        engine.call(_connect(bench, gate, hands, state))
+        stack.callback(_disarm, engine, gate)
         if routine.watch is not None:
             engine.call(routine.watch.connect())
     identity = Identity(
@@ -170,7 +179,9 @@ def _build(
         journal=journal,
         agent=agent_of(resolved.campaign, words, state.seed),
         reducer=reducer_of(resolved, words),
-        bench=EngineBench(engine, bench.station, calls, _world(bench), identity, routine),
+        bench=ArmedBench(engine, bench.station, calls, _world(bench), identity, routine).behind(
+            gate
+        ),
         clearance=clearance_of(
             resolved.campaign,
             Precheck(words.space, calls, envelope, until(resolved.campaign)),
@@ -186,7 +197,26 @@ def _clock(resolved: ResolvedCampaign, elapsed: float) -> Clock:
     return RealClock() if resolved.beamline.twin is None else VirtualClock(VIRTUAL_START, elapsed)
 
 
-async def _connect(bench: StationBench, gate: Gate, state: CampaignState) -> None:
+def _means(directory: Path, clock: Clock, hands: Bench) -> Means:
+    """Return what the gate of this process acts with; all there is to know is in this process.
+
+    A simulated bench is put back to where the journal has it: it wasn't left alone.
+    """
+
+    def now() -> Moment:
+        at = clock.loop.time()
+        return Moment(at, at)
+
+    return Means(
+        hands=LoopHands(hands.actuators()),
+        marker=Marker(directory),
+        now=now,
+        disk=Disk(directory),
+        restored=clock.virtual,
+    )
+
+
+async def _connect(bench: StationBench, gate: Gate, eyes: Bench, state: CampaignState) -> None:
     devices = bench.station.devices()
     for path, device in devices.items():
         guard(gate, path, device)
@@ -195,7 +225,19 @@ async def _connect(bench: StationBench, gate: Gate, state: CampaignState) -> Non
     if bench.simulated is not None:
         if state.bench:
             bench.simulated.restore(state.bench)
-        bench.simulated.attach(gate.watch)
+        bench.simulated.attach(lambda shown: gate.watch({**shown, **eyes.readings()}))
+    gate.start()
+
+
+def _disarm(engine: Engine, gate: Gate) -> None:
+    """End in an orderly way, if anything was begun; a gate that has tripped stays so."""
+
+    async def disarm() -> None:
+        if gate.armed:
+            gate.disarm()
+
+    with suppress(EngineError, JournalError):  # why it ended is known already
+        engine.call(disarm())
 
 
 def _world(bench: StationBench) -> World:

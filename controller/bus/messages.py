@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents.protocols import Measured, Observation, Reduced, Suggestion
+from controller.bus.gate_status import Status
 from controller.events import Event
 
 
@@ -62,10 +63,41 @@ class Write(_Message):
 
 
 class Arm(_Message):
-    """Allow writes within the envelope of *digest*, until the bench is made safe or disarmed."""
+    """Allow writes within the envelope of *digest* for what comes next; until disarmed or safe.
+
+    Asked before each plan, of the name *plan*; *effect* is what it does to the world, *suggestion*
+    the digest of what is to be done: approvals are for it. *live* says that the bench is real.
+    Failed(lost) names every check that stands against it: nothing has moved.
+    """
 
     kind: Literal["arm"] = "arm"
     digest: str
+    plan: str = ""
+    effect: str = ""
+    suggestion: str = ""
+    live: bool = False
+
+
+class Renew(_Message):
+    """The process *pid*, *holder* (controller or engine) of *campaign*, is there and works."""
+
+    kind: Literal["renew"] = "renew"
+    holder: str
+    pid: int
+    campaign: str = ""
+
+
+class Release(_Message):
+    """*holder* ends in an orderly way: nobody needs to miss it."""
+
+    kind: Literal["release"] = "release"
+    holder: str
+
+
+class GateStatus(_Message):
+    """Where does the gate stand? Answered by Status."""
+
+    kind: Literal["gate_status"] = "gate_status"
 
 
 class Disarm(_Message):
@@ -75,7 +107,10 @@ class Disarm(_Message):
 
 
 class MakeSafe(_Message):
-    """Write every safe value now, refuse all other writes until armed again; answer MadeSafe."""
+    """An orderly end with the bench made safe: nothing is wrong, nothing latches unless it fails.
+
+    Answered by MadeSafe; all other writes are refused until it is armed again.
+    """
 
     kind: Literal["make_safe"] = "make_safe"
     reason: str
@@ -328,6 +363,10 @@ Message = Annotated[
     | Judge
     | Write
     | Arm
+    | Renew
+    | Release
+    | GateStatus
+    | Status
     | Disarm
     | MakeSafe
     | MadeSafe
@@ -338,7 +377,6 @@ Message = Annotated[
     | RunUpkeep
     | Recover
     | AwaitConditions
-    | Held
     | Held
     | StopPlan
     | PausePlan

@@ -2,14 +2,17 @@
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
 
 import numpy as np
 
 from agents.digest import canonical
-from controller.chain import Chain
+from controller.chain import Chain, Link
 from controller.clock import Clock
+from controller.safety.causes import Trip
+from controller.safety.machine import Facts, Input, Standing, State
 
 MOST_REQUESTS = 10_000
 """How many of the last requests are remembered: whoever sent an older one has its answer."""
@@ -21,6 +24,44 @@ class Past:
 
     signal: str
     error: str | None
+
+
+class Said(Protocol):
+    """Who lets the gate take a step, and why; both may be empty."""
+
+    @property
+    def by(self) -> str:
+        """Who."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PastStanding:
+    """Where the gate before this one stood, by its record."""
+
+    standing: Standing = field(default_factory=Standing)
+    trip: Trip = field(default_factory=Trip)
+    releases: tuple[float, ...] = ()
+    """When (campaign s since 1970) the standing order released a latch."""
+    released_by: str = ""
+    released_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRules:
+    """What the rules remembered, and when (campaign s since 1970)."""
+
+    data: Any
+    stamp: float
+
+
+STANDING_ORDER = "standing order"
+"""Who releases by ``release:`` of the envelope."""
 
 
 class Audit:
@@ -35,13 +76,49 @@ class Audit:
         """The hash of the last record (64 zeros when there is none)."""
         return self._chain.head
 
-    def intent(self, signal: str, value: Any, request: str = "") -> int:
+    @property
+    def length(self) -> int:
+        """How many records there are."""
+        return self._chain.length
+
+    def now(self) -> float:
+        """Return campaign seconds since 1970, with which records are stamped."""
+        return self._clock.now()
+
+    def intent(self, signal: str, value: Any, request: str = "", rules: Any = None) -> int:
         """Record that *value* is about to be written to *signal*; return the record's number.
 
-        *request* is the id under which another process asked for it.
+        *request* is the id under which another process asked for it, *rules* what the rules then
+        remember, where the write is counted by one.
         """
         record = {"kind": "intent", "signal": signal, "value": _plain(value)}
-        return self._append({**record, "request": request} if request else record)
+        if request:
+            record["request"] = request
+        return self._append(record if rules is None else {**record, "rules": rules})
+
+    def event(self, kind: str, **said: Any) -> None:
+        """Record something else that happened: an approval, a bypass, a login, a configuration."""
+        self._append({**said, "kind": kind})
+
+    def remember(self, rules: Any) -> None:
+        """Record what the rules must not forget, whatever dies."""
+        self._append({"kind": "rules", "rules": rules})
+
+    def step(self, what: Input, facts: Facts, to: Standing, trip: Trip, said: Said) -> None:
+        """Record a step of the gate from one state to another, with the *facts* that it stood on.
+
+        *to* and *trip* are what it led to: the last such record is where the next gate begins.
+        """
+        record = {"kind": "step", "input": what.value, "standing": _standing(to)}
+        held = [each.name for each in fields(facts) if getattr(facts, each.name)]
+        self._append(
+            {**record, "facts": held, "trip": trip.record(), "by": said.by, "reason": said.reason}
+        )
+
+    def started(self, standing: Standing, trip: Trip, *, marker: bool) -> None:
+        """Record where a gate began, and whether it found the armed marker."""
+        record = {"kind": "started", "marker": marker, "standing": _standing(standing)}
+        self._append({**record, "trip": trip.record()})
 
     def outcome(self, intent: int, signal: str, error: str = "") -> None:
         """Record how the write of record *intent* ended."""
@@ -56,10 +133,6 @@ class Audit:
         """Record that what is outside its limits has changed."""
         self._append({"kind": "violations", "reasons": list(reasons)})
 
-    def armed(self, *, armed: bool, reason: str) -> None:
-        """Record that writes are allowed from now on, or no longer."""
-        self._append({"kind": "armed" if armed else "disarmed", "reason": reason})
-
     def made_safe(self, reason: str, reached: list[str], failed: dict[str, str]) -> None:
         """Record which signals have their safe value, and which don't and why."""
         self._append({"kind": "safe", "reason": reason, "reached": reached, "failed": failed})
@@ -68,8 +141,7 @@ class Audit:
         """Return how the last requests of other processes ended, by their ids."""
         found: OrderedDict[str, Past] = OrderedDict()
         open_intents: dict[int, str] = {}
-        for link in self._chain.links():
-            record = json.loads(link.payload)
+        for link, record in self._records():
             if record["kind"] == "intent" and (request := record.get("request")):
                 open_intents[link.sequence] = request
                 found[request] = Past(record["signal"], None)
@@ -81,8 +153,46 @@ class Audit:
                 found.popitem(last=False)
         return dict(found)
 
+    def past_standing(self) -> PastStanding:
+        """Return where the gate before this one stood; disarmed where there was none."""
+        standing, trip, releases, by, why = Standing(), Trip(), [], "", ""
+        for link, record in self._records():
+            if record["kind"] not in ("step", "started"):
+                continue
+            if record.get("input") == Input.RESET.value:
+                by, why = record["by"], record["reason"]
+                if by == STANDING_ORDER:
+                    releases.append(link.stamp)
+            standing, trip = _stood(record["standing"]), Trip.recorded(record["trip"])
+        return PastStanding(standing, trip, tuple(releases), by, why)
+
+    def past_rules(self) -> PastRules | None:
+        """Return what the rules last remembered; None when they never did."""
+        found = None
+        for link, record in self._records():
+            if record["kind"] in ("rules", "intent") and "rules" in record:
+                found = PastRules(record["rules"], link.stamp)
+        return found
+
+    def _records(self) -> Iterator[tuple[Link, Mapping[str, Any]]]:
+        for link in self._chain.links():
+            yield link, json.loads(link.payload)
+
     def _append(self, record: dict[str, Any]) -> int:
         return self._chain.append(self._clock.now(), canonical(record)).sequence
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return asdict(standing)
+
+
+def _stood(record: Mapping[str, Any]) -> Standing:
+    return Standing(
+        State(record["state"]),
+        record["cause"],
+        record["acknowledged"],
+        State(record["returns_to"]),
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -122,6 +122,10 @@ class GatedBackend(SignalBackend[Any]):
         if not here:
             await self._caught_up()
 
+    async def put_beneath(self, value: Any) -> None:
+        """Write *value* past the gate: for the gate itself."""
+        await self._inner.put(value)
+
     async def _caught_up(self) -> None:
         """Return once this process has seen all that the server had to say until now."""
         try:
@@ -178,9 +182,10 @@ class GatedMockBackend(MockSignalBackend[Any]):
 
     async def put(self, value: Any) -> None:
         """Ask the gate to write *value*."""
-        await self._gate.write(self._path, value, lambda: self._put(value))
+        await self._gate.write(self._path, value, lambda: self.put_beneath(value))
 
-    async def _put(self, value: Any) -> None:
+    async def put_beneath(self, value: Any) -> None:
+        """Write *value* past the gate: for the gate itself."""
         if "put_mock" in self.__dict__ or self._mock_put_callback is None:
             await super().put(value)
             return
@@ -236,6 +241,10 @@ class GatedCommandBackend(CommandBackend[..., Any]):
             self._path, EXECUTE, lambda: self._inner.execute(*args, **kwargs), local=self._local
         )
 
+    async def put_beneath(self, _value: Any) -> None:
+        """Execute the command past the gate: for the gate itself."""
+        await self._inner.execute()
+
 
 class GatedMockCommandBackend(MockCommandBackend[..., Any]):
     """The mock command backend, executed through the gate."""
@@ -251,6 +260,10 @@ class GatedMockCommandBackend(MockCommandBackend[..., Any]):
         """Ask the gate to execute the command."""
         execute = super().execute
         return await self._gate.write(self._path, EXECUTE, lambda: execute(*args, **kwargs))
+
+    async def put_beneath(self, _value: Any) -> None:
+        """Execute the command past the gate: for the gate itself."""
+        await super().execute()
 
 
 class GatedCommandConnector(CommandConnector[..., Any]):

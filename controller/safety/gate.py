@@ -1,128 +1,349 @@
 """The gate: the one place through which a value reaches a device.
 
-Every write is judged against the envelope, recorded before it leaves and again when it
-ended. A signal that the envelope doesn't name is not writable. The gate refuses and
-never edits a value. It is a software layer beside the hardware's own interlocks, claims
-no integrity level, and never replaces them.
+Every write is judged against the envelope and its rules, recorded before it leaves and again when
+it ended. A signal that the envelope doesn't name is not writable. When a rule says so, a person
+stops it, or one of our processes dies, the bench is made safe and the gate latches until people
+release it. It refuses and never edits a value. It is a software layer beside the hardware's own
+interlocks, claims no integrity level, and never replaces them.
+
+All methods are called in one event loop.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from controller.errors import JournalUnwritable, NotArmed, WriteRefused
+from controller.bus.gate_status import Status
+from controller.errors import Held, Latched, NotAllowed, NotArmed
+from controller.safety.arming import failed_checks
 from controller.safety.audit import Audit
+from controller.safety.bypasses import Bypass
+from controller.safety.causes import Cause, CauseKind
+from controller.safety.core import Core
+from controller.safety.course import Word
+from controller.safety.custody import Custody
 from controller.safety.envelope import Envelope
-from controller.safety.values import plain
+from controller.safety.holding import Holding
+from controller.safety.machine import Facts, Input, State
+from controller.safety.means import Means
+from controller.safety.moment import Moment
+from controller.safety.people import SUPERVISOR, Principal
+from controller.safety.people_words import PeopleWords
+from controller.safety.readbacks import Readbacks
+from controller.safety.releasing import Releasing, why_not
+from controller.safety.request import Arming
+from controller.safety.safekeeping import Safekeeping
+from controller.safety.safing import Safed
+from controller.safety.status import status_of
+from controller.safety.watching import Watching
+from controller.safety.writing import Permit, Writes, Writing, refusal
+
+__all__ = ["Arming", "Cause", "CauseKind", "Gate", "Means", "Permit", "Writes", "refusal"]
 
 T = TypeVar("T")
 
 
-class Writes(Protocol):
-    """What stands before a device's every way to write: the gate, or the way to its process."""
-
-    async def write(
-        self, signal: str, value: Any, perform: Callable[[], Awaitable[T]], *, local: bool = False
-    ) -> T:
-        """Do *perform*, which writes *value* to *signal*, if that is allowed.
-
-        *local* says that it has its effect in this process alone (a soft or a derived signal).
-        Raises WriteRefused, with nothing moved, when it isn't allowed.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """That *value* may be written to *signal*; *intent* is None where nothing can be recorded."""
-
-    signal: str
-    value: Any
-    intent: int | None
-
-
 class Gate:
-    """Judges, records and performs writes; each is judged at once, in the order of asking."""
+    """Where everything comes together. ``start`` it before anything else is asked of it."""
 
-    def __init__(self, envelope: Envelope, audit: Audit) -> None:
+    def __init__(self, envelope: Envelope, audit: Audit, means: Means) -> None:
         self.envelope = envelope
-        self._audit = audit
-        self._violations: tuple[str, ...] = ()
+        self._core = core = Core(envelope, audit, means, self._begin_safing)
+        self._safekeeping = Safekeeping(core)
+        self._watching = Watching(core, self.trip, Holding(core).begin)
+        self._writing = Writing(core, self._watching.journal_failed)
+        self._releasing = Releasing(core, self._watching.look)
+        self._custody = Custody(core)
+        self._readbacks = Readbacks(core)
+        self._people = PeopleWords(core)
+        self._arming = asyncio.Lock()
+
+    def start(self) -> None:
+        """Begin where the gate before this one ended; a bench that was left alone is made safe.
+
+        Raises JournalError, with the bench being made safe, when nothing can be recorded.
+        """
+        marker = self._core.means.marker
+        self._core.recall()
+        self._core.course.start(marker=marker.found and not self._core.means.restored)
+
+    # --- where it stands ------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the gate stands."""
+        return self._core.state
+
+    @property
+    def digest(self) -> str:
+        """The digest of the limits in force."""
+        return self._core.digest
+
+    @property
+    def armed(self) -> bool:
+        """Whether anything but safe values could be written if nothing held it."""
+        return self.state in (State.ARMED, State.RUNNING, State.HOLD)
+
+    def status(self) -> Status:
+        """Return all that there is to know of it now."""
+        return status_of(self._core)
+
+    def now(self) -> Moment:
+        """Return the time by both clocks."""
+        return self._core.now()
+
+    # --- writing --------------------------------------------------------------------------------
 
     async def write(
         self, signal: str, value: Any, perform: Callable[[], Awaitable[T]], *, local: bool = False
     ) -> T:
-        """Do *perform* (which writes *value* to *signal*) if the envelope allows it.
+        """Do *perform* (which writes *value* to *signal*) if envelope, state and rules allow it.
 
-        Raises WriteRefused, with nothing moved, when it doesn't, and JournalUnwritable when the
+        Raises WriteRefused, with nothing moved, when they don't, and JournalUnwritable when the
         record can't be made, unless *value* is the one that makes the signal safe.
         """
         return await self.carry_out(self.admit(signal, value), perform)
 
-    def admit(self, signal: str, value: Any, *, request: str = "", not_now: str = "") -> Permit:
-        """Judge a write and record it as intended; *request* is the id of who asked elsewhere.
-
-        *not_now* is why nothing may be written at present but what makes a signal safe; the
-        limits come first. Raises as ``write`` does.
-        """
-        self.judge(signal, value, not_now=not_now)
-        try:
-            return Permit(signal, value, self._audit.intent(signal, value, request))
-        except JournalUnwritable:
-            if self.envelope.is_safe(signal, value):  # a full disk must not keep a heater on
-                return Permit(signal, value, None)
-            raise
-
-    def judge(self, signal: str, value: Any, *, not_now: str = "") -> None:
+    def judge(self, signal: str, value: Any) -> None:
         """Raise WriteRefused, and record that, when *value* may not be written to *signal* now.
 
-        NotArmed is raised for *not_now*, the reason why nothing may be but safe values.
+        Its kinds NotArmed, Held and Latched say that it isn't the value that stands against it.
         """
-        reason = self.reason_against(signal, value)
-        if reason:
-            self._audit.refusal(signal, value, reason)
-            raise WriteRefused(refusal(signal, value, reason))
-        if not_now and not self.envelope.is_safe(signal, value):
-            self._audit.refusal(signal, value, not_now)
-            raise NotArmed(refusal(signal, value, not_now))
+        self._writing.judge(signal, value)
+
+    def admit(self, signal: str, value: Any, *, request: str = "") -> Permit:
+        """Judge a write and record it as intended; *request* is the id of who asked elsewhere.
+
+        Raises as ``write`` does.
+        """
+        return self._writing.admit(signal, value, request)
+
+    def require_still(self, permit: Permit) -> None:
+        """Raise NotArmed when what *permit* allows may not be put any more; asked right before."""
+        self._writing.require_still(permit)
 
     async def carry_out(self, permit: Permit, perform: Callable[[], Awaitable[T]]) -> T:
         """Do *perform*, which writes what *permit* allows, and record how it ended."""
-        try:
-            result = await perform()
-        except BaseException as error:
-            self._ended(permit, repr(error))
-            raise
-        self._ended(permit)
-        return result
+        return await self._writing.carry_out(permit, perform)
 
     def reason_against(self, signal: str, value: Any) -> str:
-        """Return why *value* may not be written to *signal* now, or an empty string."""
+        """Return why *value* may never be written to *signal*, or an empty string."""
         return self.envelope.reason_against(signal, value)
 
-    def watch(self, readings: Mapping[str, float]) -> tuple[str, ...]:
-        """Return what *readings* violate of the limits on readbacks; changes are recorded."""
-        violations = tuple(
-            f"{signal} reads {readings[signal]:g}: {reason}"
-            for signal, limit in self.envelope.limits.items()
-            if signal in readings and (reason := limit.refuses(readings[signal]))
-        )
-        if violations != self._violations:
-            self._violations = violations
-            self._audit.violations(violations)
-        return violations
+    # --- what happens at the bench, and as time passes ------------------------------------------
 
-    def _ended(self, permit: Permit, error: str = "") -> None:
-        if permit.intent is None:
-            return
-        if self.envelope.is_safe(permit.signal, permit.value):
-            with suppress(JournalUnwritable):  # it is done; that it can't be noted undoes nothing
-                self._audit.outcome(permit.intent, permit.signal, error)
-            return
-        self._audit.outcome(permit.intent, permit.signal, error)
+    def heard(
+        self,
+        signal: str,
+        value: Any,
+        *,
+        severity: int = 0,
+        stamp: float | None = None,
+        wall: float | None = None,
+    ) -> None:
+        """Take in that *signal* says *value* (or still does), and look at the rules.
 
+        *severity* is Channel Access's; *stamp* is the record's own time and *wall* the computer's,
+        both in seconds since 1970.
+        """
+        self._hear(signal, value, severity=severity, stamp=stamp, wall=wall)
+        self._watching.look()
 
-def refusal(signal: str, value: Any, reason: str) -> str:
-    """Return what whoever asked for a write is told when it is refused."""
-    return f"{signal}: asked for {plain(value)!r}: {reason}; nothing has moved"
+    def lost(self, signal: str) -> None:
+        """Take in that *signal* has no server any more."""
+        self._core.picture.lost(signal)
+        self._watching.look()
+
+    def watch(self, readings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Take in many *readings* at once, and tick; return what violates limits on readbacks."""
+        for signal, value in readings.items():
+            self._hear(signal, value)
+        self.tick()
+        return self._readbacks.violations
+
+    def tick(self) -> None:
+        """Look at rules, leases, disk and time; called every 50 ms or so."""
+        self._watching.tick()
+        self._safekeeping.keep()
+
+    def _hear(self, signal: str, value: Any, **more: Any) -> None:
+        self._core.picture.heard(signal, value, self._core.now(), **more)
+        self._readbacks.heard(signal, value)
+
+    # --- armed or not ---------------------------------------------------------------------------
+
+    async def arm(self, arming: Arming, by: Principal = SUPERVISOR) -> None:
+        """Allow writes for what *arming* says comes next, once every check passes.
+
+        Waits for a safe sequence in progress and for servers that don't answer. Raises NotArmed
+        naming all checks that fail, Held while the bench holds, Latched after a trip which no
+        standing order releases.
+        """
+        async with self._arming:
+            await self._safekeeping.ended()
+            if self.state is State.LATCHED:
+                await self._releasing.by_standing_order(lambda: self._checks(arming))
+            self._require_no_hold()
+            failed = await self._checks(arming)
+            if self.state in (State.SAFING, State.LATCHED):
+                raise Latched(self._core.why_latched())
+            self._require_no_hold()
+            if failed:
+                raise NotArmed(f"not armed: {'; '.join(failed)}")
+            self._core.take_up(arming)
+            self._arm_now(by)
+
+    def disarm(self, by: Principal = SUPERVISOR) -> None:
+        """End in an orderly way: nothing is written any more, the bench stays as it is.
+
+        Raises Latched after a trip: only people release that.
+        """
+        if self.state in (State.SAFING, State.LATCHED):
+            raise Latched(self._core.why_latched())
+        self._core.leases.release_all()
+        self._core.course.at_once(Input.END, Facts(), Word(by.name))
+        self._core.course.take(Input.DISARM, self._core.facts(by), Word(by.name))
+        self._watching.remember()
+
+    def renew(self, holder: str) -> None:
+        """Take a sign of life of *holder* (controller or engine); KeyError for anybody else."""
+        self._core.leases.renew(holder, self._core.now().real_s)
+        if self.state is State.ARMED and self._core.leases.held:
+            self._begin()
+
+    def release(self, holder: str) -> None:
+        """Miss *holder* no more: it ends in an orderly way; without it nothing is written."""
+        self._core.leases.release(holder)
+        if not self._core.leases.held:
+            self._core.course.at_once(Input.END, Facts(), Word(holder, "has ended"))
+
+    def holder_died(self, holder: str) -> None:
+        """Make the bench safe: *holder* has died."""
+        self._core.leases.release(holder)
+        self.trip(Cause(CauseKind.PROCESS, f"the {holder} died"))
+
+    async def secure(self, reason: str) -> Safed:
+        """Make the bench safe because somebody ends in an orderly way; return how far that went.
+
+        Nothing latches unless it isn't reached. After a trip it is written once more.
+        """
+        self._core.leases.release_all()
+        if self.state is State.MAINTENANCE:
+            self.trip(Cause(CauseKind.PROCESS, reason))
+        taken = self._core.course.at_once(Input.SECURE, Facts(), Word("", reason))
+        if not taken.taken:
+            self._begin_safing(reason)
+        return await self._safekeeping.ended()
+
+    # --- trips ----------------------------------------------------------------------------------
+
+    def trip(self, cause: Cause) -> None:
+        """Make the bench safe at once and latch; after a trip it is one more consequence."""
+        self._core.course.at_once(Input.TRIP, Facts(), cause=cause)
+        self._after_trip()
+
+    def stop(self, by: Principal) -> None:
+        """Emergency stop: make the bench safe and latch, whatever the state, for anybody at all."""
+        cause = Cause(CauseKind.STOP, f"emergency stop by {by.name} ({by.via})")
+        self._core.course.at_once(Input.STOP, Facts(), Word(by.name), cause)
+        self._after_trip()
+
+    def acknowledge(self, by: Principal, occurrence: int) -> None:
+        """Note that *by* has seen all up to *occurrence*; NotAllowed when it is not the last."""
+        self._releasing.acknowledge(by, occurrence)
+
+    def reset(self, by: Principal, reason: str) -> None:
+        """Release the latch; raises NotAllowed and says what stands against it."""
+        self._releasing.reset(by, reason)
+
+    # --- people ---------------------------------------------------------------------------------
+
+    def hold(self, reason: str, by: Principal) -> None:
+        """Let nothing new move until a person lets it go on."""
+        self._people.hold(reason, by)
+        self._watching.look()
+
+    def go_on(self, by: Principal) -> None:
+        """End what people hold; raises NotAllowed naming what holds it yet."""
+        self._people.let_go(by)
+        self._watching.look()
+        if self.state is State.HOLD:
+            raise NotAllowed(f"it holds yet: {self._core.holds.in_words()}")
+
+    def approve(self, by: Principal, digest: str, for_s: float) -> None:
+        """Take *by*'s approval of what has *digest* (see ``Status.approving``), for *for_s* s."""
+        self._people.approve(by, digest, for_s)
+        if self.state is State.ARMED and self._core.leases.held:
+            self._begin()
+
+    def bypass(self, by: Principal, rule: str, for_s: float, reason: str) -> Bypass:
+        """Let *rule* be broken for *for_s* seconds, once two people have asked for it.
+
+        Raises NotAllowed for a mandatory rule.
+        """
+        return self._people.bypass(by, rule, for_s, reason)
+
+    def present(self, by: Principal, for_s: float) -> None:
+        """Take *by*'s word to be there for *for_s* seconds, in all its roles."""
+        self._people.present(by, for_s)
+
+    async def take(self, by: Principal, devices: tuple[str, ...]) -> None:
+        """Let *by* have *devices* for maintenance; the campaign holds. Raises NotAllowed."""
+        await self._custody.take(by, devices)
+
+    async def give_back(self, by: Principal) -> tuple[str, ...]:
+        """Take back what *by* has; return what has changed. Raises NotAllowed naming checks."""
+        changes = await self._custody.give_back(by)
+        self._watching.look()
+        return changes
+
+    def begin_sample(self, by: Principal, name: str) -> None:
+        """Take *by*'s word that another sample is in place: budgets per sample begin anew."""
+        self._people.begin_sample(by, name)
+
+    def begin_spot(self, by: Principal, name: str) -> None:
+        """Take *by*'s word that another spot is in the beam: budgets per spot begin anew."""
+        self._people.begin_spot(by, name)
+
+    def note(self, kind: str, **said: object) -> None:
+        """Record what comes to pass beside the gate (a login, a refusal); nobody waits for it."""
+        self._core.recorder.later(lambda: self._core.audit.event(kind, **said))
+        self._core.recorder.catch_up()
+
+    # --- within ---------------------------------------------------------------------------------
+
+    def _begin_safing(self, why: str) -> None:
+        self._safekeeping.begin(why)
+
+    def _after_trip(self) -> None:
+        self._custody.forget()
+        self._core.leases.release_all()
+        self._core.recorder.catch_up()
+
+    async def _checks(self, arming: Arming) -> tuple[str, ...]:
+        self._watching.tick()
+        failed = await failed_checks(self._core, arming)
+        self._watching.tick()
+        return failed
+
+    def _require_no_hold(self) -> None:
+        if self.state in (State.HOLD, State.MAINTENANCE):
+            raise self._core.not_now("") or Held("the bench holds")
+
+    def _arm_now(self, by: Principal) -> None:
+        core = self._core
+        if self.state is State.DISARMED:
+            armed = core.course.take(Input.ARM, core.facts(by), Word(by.name, core.arming.plan))
+            if not armed.taken:
+                raise NotArmed(f"not armed: {why_not(core, Input.ARM, armed)}")
+            core.means.hands.allow()
+        if self.state is State.RUNNING and core.approvals_missing():
+            core.course.at_once(Input.END, Facts(), Word("", "what comes next isn't approved"))
+        if missing := core.approvals_missing():
+            raise NotArmed(f"not approved: {'; '.join(missing)}")
+        if self.state is State.ARMED and core.leases.held:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._core.course.take(Input.BEGIN, self._core.facts())
+        self._watching.look()

@@ -1,6 +1,7 @@
 """The armed marker: on disk as long as the bench may have been left in a state to be made safe."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from controller.errors import JournalUnwritable
@@ -36,6 +37,11 @@ class Marker:
                 f"{self._path}: can't be written ({error}); nothing was armed: make room, or mend "
                 "the permissions of its folder"
             ) from error
+
+    def stay(self) -> None:
+        """Make the file if that can be done; the bench is being made safe whether or not it can."""
+        with suppress(JournalUnwritable):
+            self.put()
 
     def remove(self) -> None:
         """Take the file away; what can't be taken away stays, and the next gate makes safe."""
