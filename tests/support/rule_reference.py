@@ -18,6 +18,10 @@ EPSILON = Fraction(1, 2**49)
 """Eight times what one operation in floats may be off."""
 
 
+ANYTHING = Fraction(10) ** 400
+"""How much something may be off that was divided by zero."""
+
+
 class Refused(Exception):
     """No expression of a rule."""
 
@@ -376,14 +380,16 @@ def _as_other(bare: Amount, other: Amount) -> Amount:
 
 def _times(a: Amount, b: Amount) -> tuple[Fraction, Fraction]:
     value = a.value * b.value
+    if max(a.off, b.off) >= ANYTHING:
+        return value, ANYTHING
     off = abs(a.value) * b.off + abs(b.value) * a.off + a.off * b.off + EPSILON * abs(value)
     return value, off
 
 
 def _divided(a: Amount, b: Amount) -> tuple[Fraction, Fraction]:
     least = abs(b.value) - b.off
-    if least <= 0:
-        return Fraction(0), Fraction(10) ** 400
+    if least <= 0 or max(a.off, b.off) >= ANYTHING:
+        return Fraction(0), ANYTHING
     value = a.value / b.value
     return value, (a.off + abs(value) * b.off) / least + EPSILON * abs(value)
 

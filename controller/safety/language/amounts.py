@@ -33,7 +33,7 @@ from controller.safety.language.scales import (
     scale_of,
 )
 from controller.safety.language.tokens import KEYWORDS, mistake, near
-from controller.safety.language.tree import Name, Negative, Node, Number, Product, Sum
+from controller.safety.language.tree import Name, Node, Number, Product, Signed, Sum
 from controller.safety.language.values import Term
 
 
@@ -99,8 +99,8 @@ class Amounts:
                 return self._literal(node)
             case Name():
                 return self._named(node)
-            case Negative():
-                return self._negative(node)
+            case Signed():
+                return self._negative(node) if node.sign < 0 else self.number(node.of)
             case Sum():
                 return self._folded(self._sum(node))
             case Product():
@@ -124,7 +124,7 @@ class Amounts:
             raise self.wrong(node.place, f"isn't a number: it says {says(term)}")
         return Amount(node.place, scale_of(term.unit), slot(self.slot(node)))
 
-    def _negative(self, node: Negative) -> Amount:
+    def _negative(self, node: Signed) -> Amount:
         of = self.number(node.of)
         if of.constant is not None:
             return Amount(node.place, of.scale, constant(-of.constant), -of.constant)

@@ -21,11 +21,11 @@ from controller.safety.language.tree import (
     Comparison,
     Flag,
     Name,
-    Negative,
     Node,
     Not,
     Number,
     Product,
+    Signed,
     Some,
     Sum,
     Word,
@@ -122,7 +122,7 @@ class _Parser:
         self._deeper()
         inside = self._factor()
         self._depth -= 1
-        return inside if sign.text == "+" else Negative(place, inside)
+        return Signed(place, 1 if sign.text == "+" else -1, inside)
 
     def _atom(self) -> Node:
         if bracket := self._take("sign", "("):

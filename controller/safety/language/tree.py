@@ -40,10 +40,11 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Negative:
-    """The same with the other sign."""
+class Signed:
+    """A number with a sign (1 or -1) before it."""
 
     place: int
+    sign: int
     of: "Node"
 
 
@@ -96,4 +97,4 @@ class Some:
     parts: tuple["Node", ...]
 
 
-Node = Number | Name | Word | Flag | Negative | Sum | Product | Comparison | Not | All | Some
+Node = Number | Name | Word | Flag | Signed | Sum | Product | Comparison | Not | All | Some

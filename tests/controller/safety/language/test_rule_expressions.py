@@ -275,6 +275,7 @@ def test_units_are_converted_where_they_fit(text, expected):
         ("shutter.status == Opn", 19, "near it: Open"),
         ("shutter.status == 3", 19, "Open or Closed"),
         ("shutter.status > Open", 1, "only == and !="),
+        ("shutter.status == +Open", 19, "Open or Closed"),
         ("shutter.status == door.closed", 19, "true or false"),
         ("door.closed == 1", 16, "true or false"),
         ("(gas.total < 3) == true", 2, "can't be compared"),
