@@ -198,6 +198,11 @@ class Beamline(FilePart):
     metadata: MetadataRules = Field(
         default=MetadataRules(), description="what every start document must carry"
     )
+    people: str | None = Field(
+        default=None,
+        description="the people file, seen from this file: who may do what at the gate; left out: "
+        "the user who runs the campaign alone",
+    )
     catalog: str = Field(
         default="",
         description="URI of the Tiled catalog that runs go to (its key: TILED_API_KEY of the "

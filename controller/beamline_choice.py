@@ -53,6 +53,9 @@ def _chosen(resolved: ResolvedCampaign, choice: str) -> tuple[Beamline, str]:
         table = absolute(beamline.twin.table, Path(file).parent)
         twin = beamline.twin.model_copy(update={"table": table})
         beamline = beamline.model_copy(update={"twin": twin})
+    if beamline.people is not None:
+        people = absolute(beamline.people, Path(file).parent)
+        beamline = beamline.model_copy(update={"people": people})
     return beamline, file
 
 

@@ -200,6 +200,23 @@ def tables(path: Path) -> list[str]:
             raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
 
 
+def peek(path: Path, table: str, after: int, count: int) -> list[Link]:
+    """Return up to *count* records past number *after*, as stored and unchecked: to look at.
+
+    Another process may append meanwhile. Raises JournalBroken for a file that is no journal.
+    """
+    with closing(_connect_to_read(path)) as connection:
+        try:
+            rows = connection.execute(
+                f"SELECT sequence, stamp, payload, previous, hash FROM {table} "
+                "WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (after, count),
+            )
+            return [Link(*row) for row in rows]
+        except UNREADABLE as error:
+            raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
+
+
 def _connect(path: Path, table: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from agents.errors import AgentError
-from controller import cli_data, cli_people
+from controller import cli_data, cli_people, cli_safety
 from controller.errors import (
     ConfigurationError,
     ControllerError,
@@ -156,11 +156,22 @@ def replay(
 
 
 @app.command()
-def verify(directory: Directory) -> None:
-    """Check the hash chains of a campaign's journal; exit 1 and the first broken record."""
-    from controller.commands import examining
+def verify(
+    directory: Directory,
+    key: Annotated[
+        str | None, typer.Option(help="The public key that must have signed, or its file.")
+    ] = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoints that were kept elsewhere: all must still be there."),
+    ] = None,
+) -> None:
+    """Check hash chains and signatures of a campaign; exit 1 and the first broken record."""
+    from controller.commands import examining, safety_showing
 
     examining.verify(directory)
+    for line in safety_showing.verify_signatures(directory, key, checkpoints):
+        typer.echo(line)
 
 
 @app.command()
@@ -201,11 +212,15 @@ def twin(
         int | None, typer.Option(min=1024, max=65534, help="Default: Channel Access's own.")
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="Print the PVs, serve nothing.")] = False,
+    writer: Annotated[
+        list[str] | None,
+        typer.Option(help="Let only this Channel Access user write (repeatable)."),
+    ] = None,
 ) -> None:
     """Serve a beamline's twin over Channel Access, for any EPICS client, until Ctrl-C."""
     from controller.commands import serving
 
-    raise typer.Exit(serving.serve(file, speed, port, listing))
+    raise typer.Exit(serving.serve(file, speed, port, listing, writer or ()))
 
 
 @app.command()
@@ -245,7 +260,8 @@ def fit(
 @app.command()
 def schema(
     kind: Annotated[
-        Literal["campaign", "beamline", "safety"], typer.Argument(help="Which kind of file.")
+        Literal["campaign", "beamline", "safety", "people"],
+        typer.Argument(help="Which kind of file."),
     ] = "campaign",
 ) -> None:
     """Print the JSON Schema of a configuration file, for editors."""
@@ -256,6 +272,7 @@ def schema(
 
 cli_data.register(app)
 cli_people.register(app)
+cli_safety.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

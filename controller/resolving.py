@@ -12,7 +12,7 @@ class ResolvedCampaign(FilePart):
     """A campaign, its beamline and its envelope, every path in them absolute.
 
     Plain data: ``ResolvedCampaign.model_validate(resolved.model_dump(mode="json"))`` is equal.
-    ``envelope`` is None for a recorded bench, whose limits are those of its table.
+    ``envelope`` is None where a recorded bench has none: its limits are those of its table then.
     """
 
     file: str
@@ -47,6 +47,9 @@ def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> R
         table = absolute(beamline.twin.table, Path(beamline_file).parent)
         twin = beamline.twin.model_copy(update={"table": table})
         beamline = beamline.model_copy(update={"twin": twin})
+    if beamline.people is not None:
+        people = absolute(beamline.people, Path(beamline_file).parent)
+        beamline = beamline.model_copy(update={"people": people})
     return ResolvedCampaign(
         file=str(file.resolve()), campaign=campaign.model_copy(update=changed), beamline=beamline
     )

@@ -7,13 +7,15 @@ from pydantic import BaseModel
 from controller.beamline import Beamline
 from controller.campaign import Campaign
 from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.people_file import PeopleFile
 
-Kind = Literal["campaign", "beamline", "safety"]
+Kind = Literal["campaign", "beamline", "safety", "people"]
 
 _MODELS: dict[Kind, type[BaseModel]] = {
     "campaign": Campaign,
     "beamline": Beamline,
     "safety": EnvelopeFile,
+    "people": PeopleFile,
 }
 
 

@@ -37,7 +37,7 @@ class ClientKeys:
     def apply(self, socket: "zmq.Socket[bytes]") -> None:
         """Make *socket* speak to this server alone, under this client's key."""
         server, _ = _load(self.server)
-        _be(socket, self.secret)
+        be(socket, self.secret)
         socket.curve_serverkey = server
 
 
@@ -67,7 +67,7 @@ def admit(
     """
     if not keys.clients.is_dir():
         raise AddressRefused(f"{keys.clients}: is no folder with the public keys of clients")
-    _be(socket, keys.secret)
+    be(socket, keys.secret)
     socket.curve_server = True
     socket.zap_domain = _DOMAIN
     # without this, everybody is let in when the thread that asks for keys has died
@@ -78,7 +78,8 @@ def admit(
     return authenticator.stop
 
 
-def _be(socket: "zmq.Socket[bytes]", file: Path) -> None:
+def be(socket: Any, file: Path) -> None:
+    """Give *socket* the key pair in the secret *file*; AddressRefused when it holds none."""
     public, secret = _load(file)
     if secret is None:
         raise AddressRefused(f"{file}: holds no secret key")

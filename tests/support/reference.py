@@ -53,16 +53,22 @@ def _commands() -> str:
         yield "that ended ill); 2 bad input; 130 interrupted. With `--json`, stdout holds JSON and"
         yield "nothing else; progress and messages go to stderr."
         yield ""
-        for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-            yield f"## heliostat {name}"
-            yield ""
-            yield _help(command.help)
-            yield ""
-            rows = [_option(parameter) for parameter in command.params if parameter.name != "help"]
-            if rows:
-                yield from _table(("argument", "what it does"), rows)
+        yield from _each("heliostat", get_command(app))
 
     return _page("Commands", lines())
+
+
+def _each(path: str, group: Any) -> Iterator[str]:
+    for name, command in group.commands.items():
+        yield f"## {path} {name}"
+        yield ""
+        yield _help(command.help)
+        yield ""
+        rows = [_option(parameter) for parameter in command.params if parameter.name != "help"]
+        if rows and not hasattr(command, "commands"):
+            yield from _table(("argument", "what it does"), rows)
+        if hasattr(command, "commands"):
+            yield from _each(f"{path} {name}", command)
 
 
 def _help(text: str) -> str:

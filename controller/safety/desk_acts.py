@@ -1,0 +1,132 @@
+"""Does at the gate what people ask at its desk: in the gate's own event loop, from the desk's."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from controller.chain import peek
+from controller.safety.commands import (
+    Accepted,
+    Acknowledge,
+    Act,
+    Approve,
+    Bypass,
+    GiveBack,
+    GoOn,
+    Hold,
+    Present,
+    Reset,
+    Sample,
+    ShowLog,
+    ShowStatus,
+    Spot,
+    Stop,
+    TakeDevices,
+)
+from controller.safety.gate import Gate
+from controller.safety.people import Principal
+
+T = TypeVar("T")
+LARGEST_LOG = 1_000_000
+"""Bytes of records that one answer may carry."""
+
+
+class GateActs:
+    """Acts at *gate*, which lives in *loop*; its record is *table* of the file *record*."""
+
+    def __init__(
+        self, gate: Gate, loop: asyncio.AbstractEventLoop, record: tuple[Path, str]
+    ) -> None:
+        self._gate = gate
+        self._loop = loop
+        self._record = record
+        self.boot = gate.status().boot
+
+    async def act(self, by: Principal, act: Act) -> Accepted:
+        """Do *act* for *by*; raises ControllerError when the gate refuses it."""
+        if isinstance(act, ShowLog):
+            return Accepted(data=await asyncio.to_thread(self._records, act.after, act.count))
+        work = asyncio.run_coroutine_threadsafe(acted(self._gate, by, act), self._loop)
+        return await asyncio.wrap_future(work)
+
+    def refused(self, visitor: str, error: str, reason: str) -> None:
+        """Record that somebody was refused."""
+        self._later(lambda: self._gate.note("refused", peer=visitor, error=error, reason=reason))
+
+    def came(self, principal: Principal, label: str) -> None:
+        """Record that somebody has come who is known."""
+        roles = sorted(role.value for role in principal.roles)
+        self._later(lambda: self._gate.note("login", by=principal.name, peer=label, roles=roles))
+
+    def _later(self, act: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the gate ends
+            self._loop.call_soon_threadsafe(act)
+
+    def _records(self, after: int, count: int) -> list[dict[str, Any]]:
+        return records_after(self._record, after, count)
+
+
+async def acted(gate: Gate, by: Principal, act: Act) -> Accepted:  # noqa: C901, PLR0911, PLR0912
+    """Do *act* for *by* at *gate*, in its loop: one case for each verb."""
+    match act:
+        case ShowStatus():
+            return Accepted(data=gate.status().model_dump(mode="json"))
+        case Stop():
+            gate.stop(by)
+            return Accepted(text="the bench is being made safe")
+        case Acknowledge(occurrence=occurrence):
+            gate.acknowledge(by, occurrence)
+            return Accepted(text=f"seen by {by.name}, up to occurrence {occurrence}")
+        case Reset(reason=reason):
+            gate.reset(by, reason)
+            return Accepted(text=f"released by {by.name}; arming looks at everything again")
+        case Approve(digest=digest, for_s=for_s):
+            gate.approve(by, digest, for_s)
+            return Accepted(text=f"{digest[:12]}… approved by {by.name} for {for_s:g} s")
+        case Bypass(rule=rule, for_s=for_s, reason=reason):
+            asked = gate.bypass(by, rule, for_s, reason)
+            if asked.in_force:
+                who = " and ".join(asked.by)
+                return Accepted(text=f"{rule} is bypassed for {asked.for_s:g} s, by {who}")
+            return Accepted(text=f"noted for {rule}; in force when a second person says the same")
+        case Hold(reason=reason):
+            gate.hold(reason, by)
+            return Accepted(text=f"held by {by.name}; `heliostat go-on` lets it go on")
+        case GoOn():
+            gate.go_on(by)
+            return Accepted(text="goes on")
+        case TakeDevices(devices=devices):
+            await gate.take(by, devices)
+            return Accepted(text=f"{', '.join(devices)} taken by {by.name}")
+        case GiveBack():
+            changes = await gate.give_back(by)
+            return Accepted(text="given back" if changes else "given back as it was", data=changes)
+        case Present(for_s=for_s):
+            gate.present(by, for_s)
+            return Accepted(text=f"{by.name} is there for {for_s:g} s")
+        case Sample(name=name):
+            gate.begin_sample(by, name)
+            return Accepted(text=f"sample {name}")
+        case Spot(name=name):
+            gate.begin_spot(by, name)
+            return Accepted(text=f"spot {name}")
+    raise AssertionError(act)
+
+
+def records_after(record: tuple[Path, str], after: int, count: int) -> list[dict[str, Any]]:
+    """Return up to *count* records past number *after*, each with its number and its time.
+
+    *record* are file and table; not so many that the answer has more than ``LARGEST_LOG`` bytes.
+    """
+    found: list[dict[str, Any]] = []
+    size = 0
+    for link in peek(*record, after, count):
+        size += len(link.payload)
+        if found and size > LARGEST_LOG:
+            break
+        said = json.loads(link.payload)
+        found.append({"number": link.sequence, "at": link.stamp, "record": said})
+    return found
