@@ -104,9 +104,9 @@ def ranks_of(words: Words, state: CampaignState) -> Ranks | None:
 
 
 def envelope_of(resolved: ResolvedCampaign, space: Space) -> Envelope:
-    """Return the limits in force: the envelope file's, or those of a recorded table."""
+    """Return the limits and rules in force: the envelope file's, or those of a recorded table."""
     if resolved.envelope is not None:
-        return resolved.envelope.envelope()
+        return resolved.envelope.envelope(resolved.beamline.prefix)
     return envelope_of_space(resolved.beamline.name, space)
 
 

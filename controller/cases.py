@@ -56,6 +56,7 @@ class Case:
     beamline: Beamline | None = None
     beamline_source: Source | None = None
     envelope: EnvelopeFile | None = None
+    envelope_source: Source | None = None
     table: Table | None = None
     refused: frozenset[str] = field(default_factory=frozenset)
 

@@ -11,12 +11,13 @@ from controller.campaign import Campaign
 from controller.cases import Case, Installed
 from controller.days_checks import check_days
 from controller.device_checks import check_devices
+from controller.envelope_checks import check_envelope
+from controller.envelope_reading import read_envelope
 from controller.errors import ConfigurationError, Problem
 from controller.metadata_checks import check_metadata
 from controller.plan_checks import check_plans
 from controller.reading import Source, read_yaml
 from controller.resolving import ResolvedCampaign, absolute, with_absolute_paths
-from controller.safety.envelope_file import EnvelopeFile
 from controller.validation import validated
 
 __all__ = ["Installed", "check", "load"]
@@ -109,8 +110,8 @@ def _with_envelope(case: Case) -> Step:
     source, problems = _referred(case, "safety", case.campaign.safety)
     if source is None or (source.data is None and problems):
         return case, problems
-    envelope, more = validated(EnvelopeFile, source)
-    return replace(case, envelope=envelope), problems + more
+    envelope, more = read_envelope(source)
+    return replace(case, envelope=envelope, envelope_source=source), problems + more
 
 
 def _with_table(case: Case) -> Step:
@@ -137,6 +138,7 @@ _TOPICS: tuple[Callable[[Case], Any], ...] = (
     checks.check_objectives,
     checks.check_bench,
     check_devices,
+    check_envelope,
     checks.check_expressions,
     check_days,
 )

@@ -160,6 +160,12 @@ def _wider(old: Envelope, new: Envelope) -> Iterator[str]:
             yield f"{signal}: {limit.accepts}; nothing before"
         elif _allows_more(before, limit):
             yield f"{signal}: {limit.accepts}; before {before.accepts}"
+    rules = new.rules_said()
+    for name, said in old.rules_said().items():
+        if rules.get(name) != said:
+            yield f"rule {name!r}: {'changed' if name in rules else 'gone'}"
+    if new.release is not None and new.release != old.release:
+        yield f"release: {new.release.at_most_per_h} per hour"
 
 
 def _allows_more(before: Limit | Members, limit: Limit | Members) -> bool:

@@ -127,5 +127,7 @@ def _plain(node: dict[str, Any], definitions: dict[str, dict[str, Any]]) -> dict
     """Return *node* with references followed and ``or nothing`` left away."""
     if "$ref" in node:
         return _plain(definitions.get(node["$ref"].rsplit("/", 1)[-1], {}), definitions)
-    options = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
+    options = [o for o in node.get("anyOf", node.get("oneOf", [])) if o.get("type") != "null"]
+    if len(options) > 1 and "discriminator" not in node:  # only one of them can have keys
+        options = [option for option in options if "$ref" in option or "properties" in option]
     return _plain(options[0], definitions) if len(options) == 1 else node

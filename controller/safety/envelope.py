@@ -136,6 +136,10 @@ class Envelope:
         """Return the value that makes each signal safe, for those that have one."""
         return {s: v for s, limit in self.limits.items() if (v := limit.safe_value) is not None}
 
+    def rules_said(self) -> dict[str, Any]:
+        """Return what each rule says, by its name, as plain data that can be compared."""
+        return {rule.name: _said(rule) for rule in self.rules}
+
     def digest(self) -> str:
         """Return the hash of all that is allowed and asked for; the name doesn't count."""
         parts = {field.name: _said(getattr(self, field.name)) for field in fields(self)}

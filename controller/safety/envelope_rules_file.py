@@ -282,7 +282,8 @@ class BudgetRule(RulePart):
         key, name = ("increase", self.increase) if self.increase else ("amounts", self.amounts)
         name = read.signal(key, name or "", written=key == "amounts")
         most, unit = read.in_unit("at_most", self.at_most, name), read.unit(key, name)
-        return specs.Budget(**common, at_most=most, unit=unit, **{key: name})
+        what: dict[str, Any] = {**common, key: name}
+        return specs.Budget(**what, at_most=most, unit=unit)
 
     def _integral(self, read: Reader, text: str, common: dict[str, Any]) -> specs.Budget:
         """Return the budget of an integral, counted in the unit that the file says."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from controller.safety.language.expression import Expression
-from controller.safety.language.values import Interval, Known, Truth
+from controller.safety.language.values import Interval, Known, Margin, Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,9 @@ class Scaled:
         return Interval(found.low * self.factor, found.high * self.factor)
 
     def margin(self, known: Known) -> float | None:
+        """Return that a number keeps no distance from anything."""
+        return None
+
+    def measured(self, known: Known) -> Margin | None:
         """Return that a number keeps no distance from anything."""
         return None

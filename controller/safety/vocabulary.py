@@ -9,7 +9,7 @@ from controller.safety.envelope import Limit, Members
 from controller.safety.file_values import amount, difference, duration, per_second
 from controller.safety.language.binding import bind
 from controller.safety.language.expression import Expression
-from controller.safety.language.values import Interval, Known, Term, Truth
+from controller.safety.language.values import Interval, Known, Margin, Term, Truth
 
 Way = tuple[str | int, ...]
 
@@ -57,6 +57,10 @@ class _Unread:
         return None
 
     def margin(self, known: Known) -> float | None:
+        """Return that nothing is known."""
+        return None
+
+    def measured(self, known: Known) -> Margin | None:
         """Return that nothing is known."""
         return None
 

@@ -104,7 +104,7 @@ def test_each_change_is_shown_with_its_key_its_old_and_its_new_value(begun, file
     [
         ("20..500 degC", "20..400 degC", ()),
         ("20..500 degC", "10..500 degC", ("furnace.setpoint",)),
-        ("- Open", "- Other", ("shutter.command",)),
+        ("- Closed\n", "- Closed\n  foil.position: [In, Out]\n", ("foil.position",)),
         ("- spectrometer.acquire", "- spectrometer.acquire\n- mono.*", ("free: mono.*",)),
     ],
 )
