@@ -79,7 +79,11 @@ class PlanSpec:
 
 def _treatment_s(recipe: OxidationRecipe) -> float:
     return (
-        recipe.regeneration_s + recipe.purge_s + 60.0 * recipe.dwell + recipe.exposure + COOLING_S
+        recipe.regeneration_s
+        + 2.0 * recipe.purge_s
+        + 60.0 * recipe.dwell
+        + recipe.exposure
+        + COOLING_S
     )
 
 

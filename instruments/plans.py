@@ -21,10 +21,14 @@ Plan = Generator[Msg, Any, Any]
 
 
 def oxidise_and_measure(station: XasStation, recipe: OxidationRecipe) -> Plan:
-    """Reduce the catalyst to metal, treat it by *recipe*, take its spectrum while it reacts."""
+    """Reduce the catalyst to metal, treat it by *recipe*, take its spectrum while it reacts.
+
+    Helium parts oxygen from hydrogen, before and after: whatever was in the cell is swept first.
+    """
 
     @run_decorator(md=recipe.metadata())
     def treat() -> Plan:
+        yield from purge(station, recipe.total_flow, recipe.purge_s)
         yield from regenerate(station, recipe)
         yield from purge(station, recipe.total_flow, recipe.purge_s)
         yield from heat(station, recipe.temperature)

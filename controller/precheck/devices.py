@@ -13,8 +13,8 @@ from controller.precheck.gate import DryGate, Present
 from controller.resolving import ResolvedCampaign
 from controller.safety.connectors import guard, leaves
 
-TICK_S = 2.0
-"""How often readbacks are shown and rules looked at in a dry run (campaign seconds)."""
+TICK_S = 5.0
+"""How often readbacks are shown in a dry run (campaign seconds)."""
 SETTLED_S = 3600.0
 """A twin whose state nobody knows has had its present setpoints for so long."""
 CLASSIC = "devices of classic ophyd can't be had a second time without their hardware"

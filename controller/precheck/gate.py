@@ -1,7 +1,7 @@
 """The gate of a dry run: the same envelope and rules, nothing recorded but what it finds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -9,22 +9,22 @@ from controller.errors import WriteRefused
 from controller.safety.envelope import Envelope
 from controller.safety.moment import Moment
 from controller.safety.picture import Picture
-from controller.safety.rulebook import Rulebook
-from controller.safety.rules.specs import Approval, Permit, Reaction
+from controller.safety.rulebook import LIMITS, Rulebook
+from controller.safety.rules.specs import Permit, Reaction
+from controller.safety.rules.watchers import watcher_of
 from controller.verdict import HOLD, REFUSED, TRIP, Found
 
 T = TypeVar("T")
 
 EVERYBODY = frozenset(f"person {number}" for number in range(16))
 """That an approval is still missing says nothing of a point: whoever starts it waits for it."""
-LIMITS = "limits"
 
 
 class Everybody:
     """All have approved of all."""
 
     def who(self, role: str) -> frozenset[str]:
-        """Return so many people that it is enough for any rule, whatever their *role*."""
+        """Return enough people for any rule, whatever their *role*."""
         del role
         return EVERYBODY
 
@@ -51,14 +51,12 @@ class DryGate:
         """What is known of each signal; nothing is, of one that nobody has moved or reported."""
         self._idle = True
         self._begun = 0.0
-        self._names = {rule.name: frozenset(signals_of(rule, envelope)) for rule in envelope.rules}
+        self._names = {
+            rule.name: watcher_of(rule, envelope.quantities, Everybody()).signals
+            for rule in envelope.rules
+        }
         self._watched = frozenset().union(*self._names.values(), envelope.signals)
         self._rulebook = self._new_rulebook()
-
-    @property
-    def watched(self) -> frozenset[str]:
-        """The signals that rules name."""
-        return self._watched
 
     def forget(self, signals: Mapping[str, Any]) -> None:
         """Forget the plan before: of the bench no more is known than *signals*."""
@@ -70,7 +68,8 @@ class DryGate:
         """Judge from here on; *rules* is what those of the gate remember, None for nothing."""
         self._begun = asyncio.get_running_loop().time()
         when = self._now()
-        self._hear_all(when)
+        for name in self._watched & self.values.keys():
+            self._picture.heard(name, self.values[name], when)
         if rules is not None:
             self._rulebook.recall(rules, 0.0)
         for rule in self.envelope.rules:
@@ -91,10 +90,8 @@ class DryGate:
             self._picture.heard(signal, value, self._now())
 
     def look(self) -> None:
-        """Note what is broken now; nothing that was heard gets old in a dry run."""
-        when = self._now()
-        self._hear_all(when)
-        for finding in self._rulebook.look(when):
+        """Note what is broken now."""
+        for finding in self._rulebook.look(self._now()):
             kind = TRIP if finding.reaction is Reaction.TRIP else HOLD
             self._note(kind, finding.rule, finding.reason)
 
@@ -144,44 +141,10 @@ class DryGate:
             self.found.append(Found(kind, rule, reason, self.message, since))
         return True
 
-    def _hear_all(self, when: Moment) -> None:
-        for name in self._watched & self.values.keys():
-            self._picture.heard(name, self.values[name], when)
-
     def _new_rulebook(self) -> Rulebook:
         self._picture = Picture(self.envelope)
         return Rulebook(self.envelope, self._picture, Everybody())
 
     def _now(self) -> Moment:
-        now = asyncio.get_running_loop().time()
-        return Moment(now, now)
-
-
-def signals_of(rule: Any, envelope: Envelope) -> Iterable[str]:
-    """Yield the signals that *rule* looks at, those of the quantities that it names included."""
-    for name in _named(rule):
-        yield from _resolved(name, envelope)
-
-
-def _named(rule: Any) -> Iterable[str]:
-    if isinstance(rule, Approval):
-        return
-    for field_name in rule.__dataclass_fields__:
-        value = getattr(rule, field_name)
-        if hasattr(value, "names"):
-            yield from value.names
-        elif field_name in ("of", "target", "ramp_rate", "setpoint", "readback", "increase"):
-            yield from (value,) if value else ()
-        elif field_name == "signals":
-            yield from value
-
-
-def _resolved(name: str, envelope: Envelope) -> Iterable[str]:
-    quantity = envelope.quantities.get(name)
-    if quantity is None:
-        yield name
-    elif quantity.expression is not None:
-        for inner in quantity.expression.names:
-            yield from _resolved(inner, envelope)
-    else:
-        yield from (quantity.setpoint, quantity.readback)
+        """Return the time: no real time passes, so that nothing that was heard gets old."""
+        return Moment(asyncio.get_running_loop().time(), 0.0)

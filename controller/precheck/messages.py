@@ -37,6 +37,19 @@ NOTED = (
 """What is for documents and pauses alone."""
 
 
+ANSWERED = (
+    "wait",
+    "sleep",
+    "read",
+    "locate",
+    "configure",
+    "stop",
+    "open_run",
+    "rewindable",
+    "wait_for",
+)
+
+
 class Unforeseeable(Exception):
     """A plan does something of which nobody can say beforehand what comes of it."""
 
@@ -80,33 +93,46 @@ class DryRun:
                 error = raised
 
     async def _answer(self, message: Msg) -> Any:
-        command, what = message.command, message.obj
+        command = message.command
         if command in MOVING:
             return await self._moved(message)
         if command in NOTED:
             return None
-        match command:
-            case "wait":
-                group = message.kwargs.get("group", message.args[0] if message.args else None)
-                return await self._wait(group, message.kwargs)
-            case "sleep":
-                return await asyncio.sleep(float(message.args[0]))
-            case "read":
-                return self._reading(await _result(what.read()))
-            case "locate":
-                found = [await _result(one.locate()) for one in (what, *message.args) if one]
-                return (
-                    found[0] if len(found) == 1 and message.kwargs.get("squeeze", True) else found
-                )
-            case "configure" | "stop":
-                return await _result(getattr(what, command)(*message.args, **message.kwargs))
-            case "open_run":
-                return "dry-run"
-            case "rewindable":
-                return True
-            case "wait_for":
-                return await asyncio.gather(*(make() for make in message.args[0]))
-        raise Unforeseeable(f"{command!r} can't be run dry")
+        answer = getattr(self, f"_{command}", None)
+        if command not in ANSWERED or answer is None:
+            raise Unforeseeable(f"{command!r} can't be run dry")
+        return await answer(message)
+
+    async def _wait(self, message: Msg) -> Any:
+        group = message.kwargs.get("group", message.args[0] if message.args else None)
+        return await self._wait_for_all(group, message.kwargs)
+
+    async def _sleep(self, message: Msg) -> None:
+        await asyncio.sleep(float(message.args[0]))
+
+    async def _read(self, message: Msg) -> Any:
+        return self._reading(await _result(message.obj.read()))
+
+    async def _locate(self, message: Msg) -> Any:
+        devices = [one for one in (message.obj, *message.args) if one is not None]
+        found = [await _result(one.locate()) for one in devices]
+        one = len(found) == 1 and message.kwargs.get("squeeze", True)
+        return found[0] if one else found
+
+    async def _configure(self, message: Msg) -> Any:
+        return await _result(message.obj.configure(*message.args, **message.kwargs))
+
+    async def _stop(self, message: Msg) -> Any:
+        return await _result(message.obj.stop(*message.args, **message.kwargs))
+
+    async def _open_run(self, _message: Msg) -> str:
+        return "dry-run"
+
+    async def _rewindable(self, _message: Msg) -> bool:
+        return True
+
+    async def _wait_for(self, message: Msg) -> Any:
+        return await asyncio.gather(*(make() for make in message.args[0]))
 
     async def _moved(self, message: Msg) -> Any:
         kwargs = {k: v for k, v in message.kwargs.items() if k not in ("group", "wait")}
@@ -119,14 +145,14 @@ class DryRun:
             future.add_done_callback(self._note)
             self._groups.setdefault(group, []).append(future)
             if message.command in ("stage", "unstage") and group is None:
-                await self._wait(None, {})
+                await self._wait_for_all(None, {})
         return status
 
     def _note(self, future: "asyncio.Future[Any]") -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
             self._failed.append(error)
 
-    async def _wait(self, group: Any, options: Mapping[str, Any]) -> Any:
+    async def _wait_for_all(self, group: Any, options: Mapping[str, Any]) -> Any:
         waiting = self._groups.get(group, [])
         if not waiting:
             return ()

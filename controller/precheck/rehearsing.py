@@ -1,10 +1,8 @@
 """The pre-check of a point: its whole plan is run dry before anything moves."""
 
 import asyncio
-import math
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,19 +14,20 @@ from controller.benches import Words, envelope_of
 from controller.clock import VirtualClock
 from controller.errors import ControllerError
 from controller.planning import PlannedCall
-from controller.precheck.devices import TICK_S, NoSecondSet, SecondSet, second_set
+from controller.precheck.devices import NoSecondSet, SecondSet, second_set
 from controller.precheck.gate import DryGate, Present
 from controller.precheck.guesses import Guess
 from controller.precheck.messages import DryRun, Unforeseeable
 from controller.resolving import ResolvedCampaign
 from controller.verdict import Found, PlanVerdict
-from instruments.effects import Effect
 from instruments.recipes import Recipe
 
 LIMIT_S = 2.0
 """So long (CPU seconds of its thread) may a dry run take."""
 WALL_S = 10.0
 """And so long by the wall, where the computer is busy."""
+LOOK_S = 10.0
+"""How often rules are looked at (campaign seconds), beside each write."""
 IDENTITY = "dry-run"
 
 
@@ -161,7 +160,7 @@ class _Run:
         limit_s = 2.0 * self.call.spec.duration_s(self.recipe) + 3600.0
         begun = asyncio.get_running_loop().time()
         while not task.done():
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(LOOK_S)
             self.made.gate.look()
             self._why_cut = self._too_long()
             if asyncio.get_running_loop().time() - begun > limit_s:
