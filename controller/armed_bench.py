@@ -1,12 +1,14 @@
 """A bench whose gate stands in the same process: armed before each plan, disarmed at the end."""
 
+from dataclasses import replace
 from typing import Self
 
 from agents.protocols import Suggestion
 from controller.bench import EngineBench
+from controller.engine import PlanOutcome
 from controller.errors import BenchStands, NotArmed
-from controller.halts import halting_of
-from controller.parts import Halting, Released
+from controller.halts import ended_by, halting_of
+from controller.parts import Halting, Ran, Released
 from controller.safety.gate import Arming, Gate
 
 
@@ -37,6 +39,11 @@ class ArmedBench(EngineBench):
         except NotArmed as error:
             return halting_of(self._gate.status(), str(error))
         return None
+
+    def _ran(self, outcome: PlanOutcome) -> Ran:
+        """Say besides what the gate did while a plan ran that didn't end well."""
+        ran = super()._ran(outcome)
+        return ran if ran.succeeded else replace(ran, halt=ended_by(self._gate.status()))
 
     def await_release(self, halting: Halting, patience_s: float) -> Released | None:
         """Raise BenchStands: nobody can release anything while this process waits."""

@@ -18,7 +18,7 @@ from bluesky.utils import Msg, RunEngineInterrupted
 
 from controller.clock import Clock
 from controller.documents import DocumentWriter
-from controller.errors import EngineError, GateLost, JournalError
+from controller.errors import EngineError, GateLost, JournalError, NotArmed
 from controller.interrupts import held_back
 from controller.patience import Ending, LoopLost, Patience
 from controller.watching import Watch, exposures_watched
@@ -342,7 +342,7 @@ def _failed(error: Exception) -> _Ended:
     for cause in chain:
         if isinstance(cause, JournalError):
             raise cause from error
-    lost = any(isinstance(cause, (GateLost, CANothing)) for cause in chain)
+    lost = any(isinstance(cause, (GateLost, NotArmed, CANothing)) for cause in chain)
     return _Ended(_in_words(chain), lost)
 
 

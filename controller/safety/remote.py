@@ -13,8 +13,11 @@ from controller.errors import (
     ControllerError,
     EngineError,
     GateLost,
+    Held,
     JournalRefused,
     JournalUnwritable,
+    Latched,
+    NotArmed,
     WriteRefused,
 )
 from controller.safety.envelope import Envelope
@@ -33,6 +36,8 @@ _NAMED: dict[str, type[ControllerError]] = {
     error.__name__: error
     for error in (EngineError, GateLost, JournalRefused, JournalUnwritable, WriteRefused)
 }
+_NOT_NOW: dict[str, type[NotArmed]] = {e.__name__: e for e in (NotArmed, Latched, Held)}
+"""What says nothing about the value: the attempt is lost, and can be repeated."""
 
 
 class RemoteGate:
@@ -54,8 +59,9 @@ class RemoteGate:
     ) -> T:
         """Let the gate write *value* to *signal*; *perform* is done here if it is *local* alone.
 
-        Returns when the device has taken it. Raises WriteRefused when it isn't allowed, EngineError
-        when the device didn't do it, GateLost when the gate died or says nothing for LEASE_S.
+        Returns when the device has taken it. Raises WriteRefused when it isn't allowed, NotArmed (a
+        kind of it, Held and Latched of that) when nothing is now, EngineError when the device
+        didn't do it, GateLost when the gate died or says nothing for LEASE_S.
         """
         begun = time.monotonic()
         try:
@@ -180,8 +186,8 @@ def require_done(answer: Message) -> None:
     match answer:
         case Done():
             return
-        case Failed(lost=True, reason=reason):
-            raise GateLost(reason)
+        case Failed(lost=True, error=error, reason=reason):
+            raise _NOT_NOW.get(error, GateLost)(reason)
         case Failed(refused=True, reason=reason):
             raise WriteRefused(reason)
         case Failed(error=error, reason=reason):

@@ -30,8 +30,9 @@ from controller.errors import DeviceRefused, JournalUnwritable, WriteRefused
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
 from controller.safety.envelope import Envelope, Limit, Members
-from controller.safety.gate import Gate
-from tests.support.benches import copper_bench
+from controller.safety.gate import Arming, Gate
+from controller.safety.loop_hands import LoopHands
+from tests.support.benches import copper_bench, means_of
 
 ENVELOPE = Envelope(
     "test",
@@ -115,8 +116,9 @@ def test_a_write_within_the_limits_is_recorded_before_and_after(bench):
 
     assert outcome.succeeded
     intent, done = bench.records()
+    number = bench.begun + 1
     assert intent == {"kind": "intent", "signal": "o2.setpoint", "value": 5.0}
-    assert done == {"kind": "outcome", "intent": 1, "signal": "o2.setpoint", "error": ""}
+    assert done == {"kind": "outcome", "intent": number, "signal": "o2.setpoint", "error": ""}
     assert bench.twin.commands()["o2.setpoint"] == 5.0
 
 
@@ -134,7 +136,7 @@ def test_the_intent_is_on_disk_when_the_write_arrives(bench):
 
     bench.engine.call(look())
 
-    assert seen == ["intent"]
+    assert seen[-1] == "intent"
     assert bench.audit._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
@@ -190,7 +192,14 @@ class Valve(Device):
 def gate_of(tmp_path, envelope):
     clock = VirtualClock()
     chain = Chain.open(tmp_path / "a.sqlite", "writes")
-    return Gate(envelope, Audit(chain, clock)), clock, chain
+    gate = Gate(envelope, Audit(chain, clock), means_of(tmp_path, clock, LoopHands({})))
+
+    async def arm() -> None:
+        gate.start()
+        await gate.arm(Arming(gate.digest))
+
+    clock.loop.run_until_complete(arm())
+    return gate, clock, chain
 
 
 @pytest.mark.parametrize("path", ["valve.opening", "valve.reset_", "valve.banks.1"])
@@ -224,7 +233,10 @@ def test_a_command_listed_as_a_member_may_be_executed(tmp_path):
         await device.reset_.trigger()
 
     clock.loop.run_until_complete(trigger())
-    assert chain.length == 2
+    assert [json.loads(link.payload)["kind"] for link in chain.links()][-2:] == [
+        "intent",
+        "outcome",
+    ]
     chain.close()
     clock.loop.close()
 
@@ -360,7 +372,7 @@ def test_what_makes_the_bench_safe_is_written_even_when_nothing_can_be_recorded(
     limits = {"o2.setpoint": Limit(0, 10, "mL/min", safe_value=0.0)}
     with copper_bench(tmp_path, Envelope("safe", limits)) as bench:
         bench.run(bps.abs_set(bench.station.o2.setpoint, 5.0, wait=True))
-        bench.gate._audit.intent = full_disk
+        bench.gate._core.audit.intent = full_disk
 
         with pytest.raises(JournalUnwritable):
             bench.run(bps.abs_set(bench.station.o2.setpoint, 6.0, wait=True))

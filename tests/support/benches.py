@@ -1,5 +1,6 @@
 """Gated devices in mock mode on a virtual clock, for tests that drive them by hand."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,13 @@ from controller.engine import BenchHooks, Engine
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.envelope import Envelope
-from controller.safety.gate import Gate
+from controller.safety.gate import Arming, Gate
+from controller.safety.hands import Hands
+from controller.safety.inline import Bench as Beneath
+from controller.safety.loop_hands import LoopHands
+from controller.safety.marker import Marker
+from controller.safety.means import Disk, Means
+from controller.safety.moment import Moment
 from controller.seam import Ids, seam
 from instruments.stations import XasStation
 from simulators.copper.twin import CopperTwin
@@ -32,16 +39,27 @@ class Bench:
     audit: Chain
     clock: VirtualClock
     directory: Path
+    begun: int
+    """How many records there were once it was armed."""
 
     def run(self, plan: Any) -> Any:
         """Run *plan* and return its outcome."""
         return self.engine.run(plan, {}, BenchHooks(self.simulated.start, self.simulated.stop))
 
     def records(self) -> list[Mapping[str, Any]]:
-        """Return what the gate recorded."""
-        import json
+        """Return what the gate has recorded since it was armed."""
+        return [json.loads(link.payload) for link in self.audit.links(self.begun)]
 
-        return [json.loads(link.payload) for link in self.audit.links()]
+
+def means_of(directory: Path, clock: VirtualClock, hands: Hands, **changes: Any) -> Means:
+    """Return what a gate on the virtual clock acts with."""
+    given = {
+        "hands": hands,
+        "marker": Marker(directory),
+        "now": lambda: Moment(clock.loop.time(), clock.loop.time()),
+        "disk": Disk(directory),
+    }
+    return Means(**{**given, **changes})
 
 
 @contextmanager
@@ -50,9 +68,11 @@ def copper_bench(directory: Path, envelope: Envelope, seed: int = 0) -> Iterator
     clock, ids = VirtualClock(), Ids()
     with seam(clock, ids), none_ungated():
         audit = Chain.open(directory / "audit.sqlite", "writes")
-        gate = Gate(envelope, Audit(audit, clock))
-        engine = Engine(clock, DocumentWriter(directory), {})
         station = XasStation.build("TEST:")
+        beneath = Beneath(station.devices(), envelope)
+        hands = LoopHands(beneath.actuators())
+        gate = Gate(envelope, Audit(audit, clock), means_of(directory, clock, hands))
+        engine = Engine(clock, DocumentWriter(directory), {})
         twin = CopperTwin(seed)
         simulated = CopperBench(station, twin)
 
@@ -61,11 +81,15 @@ def copper_bench(directory: Path, envelope: Envelope, seed: int = 0) -> Iterator
                 guard(gate, path, device)
                 await device.connect(mock=True)
                 ensure_guarded(path, device)
-            simulated.attach(gate.watch)
+            simulated.attach(lambda shown: gate.watch({**shown, **beneath.readings()}))
+            gate.start()
+            await gate.arm(Arming(gate.digest))
 
         engine.call(connect())
         try:
-            yield Bench(station, twin, simulated, engine, gate, audit, clock, directory)
+            yield Bench(
+                station, twin, simulated, engine, gate, audit, clock, directory, audit.length
+            )
         finally:
             engine.close()
             audit.close()
