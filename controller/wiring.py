@@ -39,7 +39,11 @@ from controller.events import CampaignResumed
 from controller.history import fold, resolved_of, started_of
 from controller.journal import Journal, locked, require_campaign
 from controller.loop import Listener, Loop, Parts
-from controller.planning import planned_calls
+from controller.parts import Clearance
+from controller.planning import Calls, planned_calls
+from controller.precheck.clearing import RunDry
+from controller.precheck.gate import Present
+from controller.precheck.rehearsing import Rehearsal
 from controller.resolving import ResolvedCampaign
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard, none_ungated
@@ -184,7 +188,7 @@ def _build(
         ),
         clearance=clearance_of(
             resolved.campaign,
-            Precheck(words.space, calls, envelope, until(resolved.campaign)),
+            _run_dry(stack, (engine, gate, bench), plan, calls),
             plan.approve,
         ),
         rebuild=partial(agent_of, resolved.campaign, words, state.seed),
@@ -238,6 +242,28 @@ def _disarm(engine: Engine, gate: Gate) -> None:
 
     with suppress(EngineError, JournalError):  # why it ended is known already
         engine.call(disarm())
+
+
+def _run_dry(
+    stack: ExitStack, there: tuple[Engine, Gate, StationBench], plan: _Plan, calls: Calls
+) -> Clearance:
+    """Return what clears suggestions; where the limits have rules, by running plans dry too."""
+    resolved, words = plan.resolved, plan.words
+    engine, gate, bench = there
+    precheck = Precheck(words.space, calls, gate.envelope, until(resolved.campaign))
+    if not gate.envelope.rules:
+        return precheck
+    rehearsal = Rehearsal(resolved, words, resolved.campaign.seed, calls[0])
+    stack.callback(rehearsal.close)
+
+    async def present() -> Present:
+        signals, rules = gate.picture()
+        snapshot = {} if bench.simulated is None else bench.simulated.snapshot()
+        return Present(signals, rules, snapshot)
+
+    return RunDry(
+        precheck, lambda suggestion: rehearsal.verdict(suggestion, engine.call(present()))
+    )
 
 
 def _world(bench: StationBench) -> World:

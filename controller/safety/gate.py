@@ -50,7 +50,8 @@ class Gate:
         self.envelope = envelope
         self._core = core = Core(envelope, audit, means, self._begin_safing)
         self._safekeeping = Safekeeping(core)
-        self._watching = Watching(core, self.trip, Holding(core).begin)
+        self._holding = Holding(core)
+        self._watching = Watching(core, self.trip, self._holding.begin)
         self._writing = Writing(core, self._watching.journal_failed)
         self._releasing = Releasing(core, self._watching.look)
         self._custody = Custody(core)
@@ -91,6 +92,14 @@ class Gate:
     def now(self) -> Moment:
         """Return the time by both clocks."""
         return self._core.now()
+
+    def picture(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what signals were last read, and what the rules remember: to run plans dry."""
+        core = self._core
+        names = core.rules.signals | self.envelope.limits.keys()
+        read = {name: core.picture.value(name) for name in sorted(names)}
+        known = {name: value for name, value in read.items() if value is not None}
+        return known, core.rules.remember()
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -345,5 +354,7 @@ class Gate:
             self._begin()
 
     def _begin(self) -> None:
-        self._core.course.take(Input.BEGIN, self._core.facts())
+        begun = self._core.course.take(Input.BEGIN, self._core.facts())
+        if begun.taken and self.state is State.HOLD:
+            self._holding.begin()
         self._watching.look()
