@@ -100,14 +100,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: *input* leads from any of *sources* to *target*."""
+    """One line of the table: *input* leads from any of *sources* to *target*.
+
+    Where several are there for an input and a state, the first whose guards all hold is taken.
+    """
 
     input: Input
     sources: frozenset[State]
     target: State | None
-    """None: it stays where it is, or (GIVE_BACK) goes where maintenance returns."""
+    """None: it stays where it is."""
     guards: tuple[Guard, ...] = ()
     duties: tuple[Duty, ...] = ()
+    returns: State | None = None
+    """Only where maintenance returns to this state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,12 @@ TABLE: tuple[Row, ...] = (
         _I.BEGIN,
         frozenset({_S.ARMED}),
         _S.RUNNING,
+        (_G.LEASE, _G.NO_TRIP, _G.PERMIT, _G.APPROVED, _G.NOTHING_HOLDS),
+    ),
+    Row(
+        _I.BEGIN,
+        frozenset({_S.ARMED}),
+        _S.HOLD,
         (_G.LEASE, _G.NO_TRIP, _G.PERMIT, _G.APPROVED),
     ),
     Row(_I.END, frozenset({_S.RUNNING, _S.HOLD}), _S.ARMED),
@@ -151,7 +162,7 @@ TABLE: tuple[Row, ...] = (
         _I.GO_ON,
         frozenset({_S.HOLD}),
         _S.RUNNING,
-        (_G.NOTHING_HOLDS, _G.NO_TRIP, _G.PERMIT, _G.LEASE),
+        (_G.NOTHING_HOLDS, _G.NO_TRIP, _G.PERMIT, _G.LEASE, _G.APPROVED),
     ),
     Row(
         _I.TAKE,
@@ -163,8 +174,17 @@ TABLE: tuple[Row, ...] = (
     Row(
         _I.GIVE_BACK,
         frozenset({_S.MAINTENANCE}),
-        None,
+        _S.DISARMED,
         (_G.ROLE, _G.CHECKS, _G.NO_TRIP, _G.PERMIT),
+        (_D.REMOVE_MARKER,),
+        returns=_S.DISARMED,
+    ),
+    Row(
+        _I.GIVE_BACK,
+        frozenset({_S.MAINTENANCE}),
+        _S.HOLD,
+        (_G.ROLE, _G.CHECKS, _G.NO_TRIP, _G.PERMIT),
+        returns=_S.HOLD,
     ),
     Row(_I.SECURE, _QUIET, _S.SECURING, (), (_D.MAKE_SAFE,)),
     Row(_I.TRIP, _LIVE, _S.SAFING, (), (_D.MAKE_SAFE, _D.KEEP_CAUSE)),
@@ -197,27 +217,35 @@ def step(
     standing: Standing, what: Input, facts: Facts, cause: str = "", table: tuple[Row, ...] = TABLE
 ) -> Step:
     """Return what *what* leads to from *standing* while *facts* are so."""
-    row = next((r for r in table if r.input is what and standing.state in r.sources), None)
-    if row is None:
+    rows = [row for row in table if row.input is what and _applies(row, standing)]
+    if not rows:
         return Step(standing, impossible=True)
-    against = tuple(guard for guard in row.guards if not _holds(guard, standing, facts))
-    if against:
-        return Step(standing, against=against)
+    against = [tuple(g for g in row.guards if not _holds(g, standing, facts)) for row in rows]
+    if all(against):
+        return Step(standing, against=against[0])
+    row = rows[against.index(())]
     return Step(_after(standing, row, cause), row.duties)
 
 
 def restarted(standing: Standing, *, marker: bool) -> tuple[Standing, tuple[Duty, ...]]:
     """Return where a gate begins that finds *standing* recorded, and whether the *marker* is there.
 
-    A marker that nobody removed means that the gate died: the bench is made safe. It is never
-    anywhere else than SAFING, LATCHED or DISARMED.
+    A marker that nobody removed means that the gate died: the bench is made safe. So it is where
+    the gate before it was at that already. It is never anywhere else than SAFING, LATCHED or
+    DISARMED, and what was acknowledged before must be seen again: that it died was not.
     """
-    cause = standing.cause or "the gate before it died"
-    if marker and standing.state is not State.LATCHED:
-        return Standing(State.SAFING, cause), (Duty.MAKE_SAFE,)
     if standing.state is State.LATCHED:
-        return standing, (Duty.MAKE_SAFE,) if not marker else ()
+        again = replace(standing, acknowledged=False)
+        return again, () if marker else (Duty.MAKE_SAFE,)
+    if marker or standing.state is State.SAFING:
+        cause = standing.cause or "the gate before it died"
+        return Standing(State.SAFING, cause), (Duty.MAKE_SAFE,)
     return Standing(), ()
+
+
+def _applies(row: Row, standing: Standing) -> bool:
+    returns = row.returns is None or row.returns is standing.returns_to
+    return standing.state in row.sources and returns
 
 
 def _holds(guard: Guard, standing: Standing, facts: Facts) -> bool:
@@ -237,7 +265,7 @@ def _holds(guard: Guard, standing: Standing, facts: Facts) -> bool:
 def _after(standing: Standing, row: Row, cause: str) -> Standing:
     state = standing.state if row.target is None else row.target
     if row.input is Input.GIVE_BACK:
-        return Standing(standing.returns_to)
+        return Standing(state)
     if row.input is Input.TAKE:
         running = standing.state in (State.RUNNING, State.HOLD)
         return Standing(state, returns_to=State.HOLD if running else State.DISARMED)
