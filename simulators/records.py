@@ -24,7 +24,8 @@ COMMUNICATION, UNDEFINED = Alarm(9, 3), Alarm(17, 3)
 class Record:
     """What a PV's record carries besides its value; limits in its unit, None for no limits.
 
-    ``display`` is LOPR and HOPR, ``warning`` LOW and HIGH (minor), ``alarm`` LOLO and HIHI (major);
+    ``display`` is LOPR and HOPR, ``drive`` DRVL and DRVH (a put beyond is made the nearest of the
+    two, and succeeds), ``warning`` LOW and HIGH (minor), ``alarm`` LOLO and HIHI (major);
     a value at a limit is in alarm, as with EPICS' own records. ``length`` is how many elements an
     array, or characters a string, may have.
     """
@@ -35,6 +36,13 @@ class Record:
     warning: Limits | None = None
     alarm: Limits | None = None
     length: int = 0
+    drive: Limits | None = None
+
+    def driven(self, value: Any) -> Any:
+        """Return what a put of *value* becomes; not a number stays what it is, as with EPICS."""
+        if self.drive is None or not isinstance(value, float) or isnan(value):
+            return value
+        return min(max(value, self.drive[0]), self.drive[1])
 
     def alarmed(self, value: Any) -> Alarm:
         """Return the alarm of the scalar *value*; arrays and words never alarm."""

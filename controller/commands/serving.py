@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -33,11 +34,14 @@ SEED = 0
 OK = 0
 
 
-def serve(file: Path, speed: float, port: int | None, listing: bool) -> int:
+def serve(
+    file: Path, speed: float, port: int | None, listing: bool, writers: Iterable[str] = ()
+) -> int:
     """Serve the twin of the beamline or campaign in *file* until Ctrl-C; return the exit code.
 
     *speed* is how many seconds of the bench a real one takes; *port* None is Channel Access's
-    own. With *listing*, its PVs are printed, and nothing is served. Raises ConfigurationError for
+    own; *writers* are the Channel Access users who may write, nobody named: everybody. With
+    *listing*, its PVs are printed, and nothing is served. Raises ConfigurationError for
     a file that can't be used, a live beamline, and a port that is taken.
     """
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.ERROR)
@@ -45,7 +49,8 @@ def serve(file: Path, speed: float, port: int | None, listing: bool) -> int:
     os.environ.update({**environment, **beacon_environment(environment)})
     clock = ScaledClock(speed, time.time(), time.time())
     bench = _bench(file)
-    served = ServedBench(bench, place_of(environment), Timing(clock.now, speed))
+    place = replace(place_of(environment), writers=frozenset(writers))
+    served = ServedBench(bench, place, Timing(clock.now, speed))
     if listing:
         clock.loop.run_until_complete(served.connect())
         clock.loop.close()

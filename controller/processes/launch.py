@@ -34,6 +34,8 @@ class Launch(BaseModel):
     epics: Mapping[str, str] = Field(default_factory=dict)
     supervisor: int = 0
     """The process id of the supervisor."""
+    writers: tuple[str, ...] = ()
+    """The only Channel Access users whom a twin lets write; nobody named: everybody."""
 
     def clock(self) -> Clock:
         """Return a new clock of the campaign: the computer's own where there is no twin."""
@@ -44,6 +46,10 @@ class Launch(BaseModel):
     def address(self, role: str) -> str:
         """Return where the process of *role* answers; ``supervisor`` and ``documents`` too."""
         return f"ipc://{self.runtime}/{role}"
+
+    def socket(self, role: str) -> Path:
+        """Return where a plain socket of this machine is: ``stop``, the emergency stop."""
+        return self.runtime / role
 
     def write(self) -> Path:
         """Write the launch file, and return its path."""

@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from controller.errors import ConfigurationError
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
 from controller.recording import Recording, recording
-from simulators.copper.records import RECORDS
+from simulators.copper.records import RECORDS, SAFE
 from simulators.ioc.environment import beacon_environment, place_of
 from simulators.ioc.server import Timing
 from simulators.ioc.serving import Bench, ServedBench
@@ -51,7 +51,8 @@ def main(launch_file: Path) -> int:
     os.environ.update({**launch.epics, **beacon_environment(launch.epics)})
     clock = launch.clock()
     timing = Timing(clock.now, launch.speed)
-    served = ServedBench(_bench(recording(launch.directory)), place_of(launch.epics), timing)
+    place = replace(place_of(launch.epics), writers=frozenset(launch.writers))
+    served = ServedBench(_bench(recording(launch.directory)), place, timing)
     with closing(Caller(launch.address("supervisor"), "twin")) as supervisor:
         when_orphaned(partial(os.kill, os.getpid(), signal.SIGTERM), launch.supervisor)
         life = Life(served, State(launch.directory / FILE, clock), launch.speed)
@@ -82,7 +83,8 @@ def bench_to_serve(beamline: Beamline, words: Words, seed: int, file: Path) -> B
         raise ConfigurationError(f"beamline {beamline.name!r}: has no twin that could be served")
     found = made.station.devices()
     devices = {name: device for name, device in found.items() if isinstance(device, Device)}
-    return Bench(beamline.prefix, devices, made.simulated, _records(devices))
+    safe = SAFE if beamline.twin is not None and beamline.twin.name == "copper" else {}
+    return Bench(beamline.prefix, devices, made.simulated, _records(devices), safe)
 
 
 def _records(devices: Mapping[str, Any]) -> dict[str, Record]:

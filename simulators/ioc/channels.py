@@ -46,8 +46,8 @@ class Served:
     """
 
     put: Put | None = None
-    rights: AccessRights | None = None
-    """What clients may do in place of what they could; for faults."""
+    may_write: Callable[[str | None], bool] | None = None
+    """Whether the Channel Access user of this name may write; None: everybody may."""
 
     def decoded(self, value: Any) -> Any:
         """Return what a client wrote in the words of the device."""
@@ -57,11 +57,11 @@ class Served:
         """Return the device's *value* as the channel keeps it."""
         return value
 
-    def check_access(self, _hostname: object, _username: object) -> AccessRights:
-        """Return what anybody may do."""
-        if self.rights is not None:
-            return self.rights
-        return AccessRights.READ if self.put is None else AccessRights.READ | AccessRights.WRITE
+    def check_access(self, _hostname: object, username: str | None) -> AccessRights:
+        """Return what the user *username* may do."""
+        if self.put is None or (self.may_write is not None and not self.may_write(username)):
+            return AccessRights.READ
+        return AccessRights.READ | AccessRights.WRITE
 
     async def write(self, value: Any, **_: Any) -> None:
         """Take a client's put; returns when the bench has done what was asked."""
@@ -69,12 +69,14 @@ class Served:
             raise CaprotoValueError("this record can't be written")
         await self.put(self.decoded(value))
 
-    async def show(self, value: Any, timestamp: float, alarm: Alarm) -> None:
-        """Publish *value* as of *timestamp* (seconds since 1970)."""
+    async def show(
+        self, value: Any, timestamp: float, alarm: Alarm, *, silent: bool = False
+    ) -> None:
+        """Keep *value* as of *timestamp* (s since 1970); tell subscribers, unless *silent*."""
         await super().write(
             self.encoded(value),
             verify_value=False,
-            flags=EVERYTHING,
+            flags=SubscriptionType(0) if silent else EVERYTHING,
             timestamp=timestamp,
             status=alarm.status,
             severity=alarm.severity,
@@ -227,7 +229,7 @@ def trigger_channel() -> Any:
 def _numeric(record: Record) -> dict[str, Any]:
     limits = {
         "disp": record.display,
-        "ctrl": record.display,
+        "ctrl": record.drive or record.display,
         "warning": record.warning,
         "alarm": record.alarm,
     }

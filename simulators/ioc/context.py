@@ -12,6 +12,7 @@ from caproto.asyncio.server import Context, VirtualCircuit
 from caproto.asyncio.utils import _TransportWrapper
 
 from simulators.errors import NotServed
+from simulators.ioc.peers import owner_of, vouched
 
 FIRST_BEACON_S = 0.02
 """As the Channel Access protocol recommends; from then on twice as long each time."""
@@ -20,10 +21,18 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to listen: one port for UDP and TCP, on one interface."""
+    """Where to listen: one port for UDP and TCP, on one interface; and whom to let write.
+
+    *writers* are the names of Channel Access users, nobody named: everybody.
+    """
 
     port: int
     interface: str = LOOPBACK
+    writers: frozenset[str] = frozenset()
+
+    def lets_write(self, user: str | None) -> bool:
+        """Whether *user* may write at all."""
+        return not self.writers or user in self.writers
 
 
 class _Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto has no types
@@ -34,9 +43,29 @@ class _Circuit(VirtualCircuit):  # type: ignore[misc]  # caproto has no types
     """
 
     def __init__(self, circuit: Any, client: Any, context: Any) -> None:
+        self._owner = owner_of(*circuit.address[:2])
+        self._claimed: str | None = None
         super().__init__(circuit, client, context)
         accepted = client.writer.get_extra_info("socket")
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def send(self, *commands: Any) -> None:
+        """Send *commands*, once the server isn't frozen."""
+        await self.context.thawed.wait()
+        await super().send(*commands)
+
+    async def _command_queue_iteration(self, command: Any) -> Any:
+        await self.context.thawed.wait()
+        return await super()._command_queue_iteration(command)
+
+    @property
+    def client_username(self) -> str | None:
+        """The user's name as the client gave it, where the kernel doesn't know better."""
+        return vouched(self._claimed, self._owner)
+
+    @client_username.setter
+    def client_username(self, claimed: str | None) -> None:
+        self._claimed = claimed
 
     async def end_subscriptions(self, channel: Any, entry: Any) -> None:
         """Send nothing more of *entry* to the client's *channel*."""
@@ -54,6 +83,9 @@ class Server(Context):  # type: ignore[misc]
         self.environ["EPICS_CAS_BEACON_PERIOD"] *= speed
         self.hidden: set[str] = set()
         self.listening = asyncio.Event()
+        self.thawed = asyncio.Event()
+        """Cleared, the server answers nobody any more, and hangs up on nobody."""
+        self.thawed.set()
 
     def __getitem__(self, name: str) -> Any:
         if name in self.hidden:
@@ -87,6 +119,10 @@ class Server(Context):  # type: ignore[misc]
         async with await asyncio.start_server(self._accept, sock=sock) as server:
             await server.serve_forever()
 
+    async def _broadcaster_queue_iteration(self, addr: Any, commands: Any) -> None:
+        await self.thawed.wait()
+        await super()._broadcaster_queue_iteration(addr, commands)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _TransportWrapper(reader, writer)
         self.server_tasks.create(self.tcp_handler(client, client.getpeername()))
@@ -107,6 +143,7 @@ class Server(Context):  # type: ignore[misc]
         """Say at growing intervals that this server is here; nobody needs to listen."""
         longest, pause = float(self.environ["EPICS_CAS_BEACON_PERIOD"]), FIRST_BEACON_S
         while True:
+            await self.thawed.wait()
             for interface, sock in self.beacon_socks.values():
                 beacon = ca.Beacon(13, self.port, self.beacon_count, interface)
                 with suppress(OSError, ca.CaprotoNetworkError):
@@ -115,12 +152,12 @@ class Server(Context):  # type: ignore[misc]
             await asyncio.sleep(pause)
             pause = min(longest, 2.0 * pause)
 
-    async def tell(self, name: str, answer: Callable[[Any], Any]) -> None:
-        """Send every client of the PV *name* what *answer* makes of its channel."""
+    async def tell(self, name: str, answer: Callable[[Any, str | None], Any]) -> None:
+        """Send every client of the PV *name* what *answer* makes of its channel and its user."""
         for circuit in list(self.circuits):
             for channel in list(circuit.circuit.channels.values()):
                 if channel.name == name:
-                    await circuit.send(answer(channel))
+                    await circuit.send(answer(channel, circuit.client_username))
 
     async def hang_up(self, name: str) -> None:
         """Tell every client of the PV *name* that it is gone; nothing more is sent for it.

@@ -52,6 +52,8 @@ class Kind(StrEnum):
 
 READINGS = frozenset({Kind.STUCK, Kind.FROZEN, Kind.SPIKES, Kind.NAN, Kind.INVALID, Kind.SATURATED})
 WRITES = frozenset({Kind.SLOW, Kind.STALLED, Kind.CLAMPED, Kind.REFUSED, Kind.HUNG})
+CLIENTS = frozenset({Kind.REFUSED, Kind.HUNG})
+"""They befall who asks, not the device."""
 PASSING = frozenset({Kind.BEAM_DUMP, Kind.EXHAUST_STOP, Kind.REBOOT})
 """They happen to the whole bench and must have a duration."""
 MEASURED = frozenset({Kind.SPIKES, Kind.SATURATED, Kind.SLOW, Kind.CLAMPED})

@@ -12,7 +12,16 @@ from typing import Any
 from ophyd_async.core import Device
 
 from simulators.errors import FaultError
-from simulators.ioc.faults import NUMERIC, READINGS, WRITES, Fault, Faults, Kind
+from simulators.ioc.faults import (
+    CLIENTS,
+    NUMERIC,
+    READINGS,
+    WRITES,
+    Fault,
+    Faults,
+    Kind,
+    Passed,
+)
 from simulators.ioc.leaves import Leaf, leaves_of
 from simulators.mock_bench import Listener, MockBench
 
@@ -97,6 +106,15 @@ class FaultyBench:
         if seconds > 0:
             self._timers.add(loop.call_later(seconds, self._renew))
         self._renew()
+
+    async def drive(self, path: str, value: Any) -> None:
+        """Write *value* as the IOC itself does: whatever keeps clients from it doesn't count.
+
+        What befalls the device does. Raises FaultError for a signal that isn't there.
+        """
+        if path not in self._points:
+            raise FaultError(f"no signal {path!r} at this bench; nothing was written")
+        await self._points[path].drive(value)
 
     def clear(self, signal: str | None = None) -> None:
         """End all faults of *signal*, or every fault; beam and exhaust come back too."""
@@ -186,12 +204,23 @@ class _Point:
         while passed.hung:
             await self._renewed.wait()
             passed = self._faults.write(self.path, value, self._faults.of(self.path, writable=True))
+        return await self._do(passed)
+
+    async def drive(self, value: Any) -> None:
+        """Write *value* whatever befalls clients, and show it."""
+        faults = self._faults.of(self.path, writable=True)
+        felt = {kind: fault for kind, fault in faults.items() if kind not in CLIENTS}
+        answer = await self._do(self._faults.write(self.path, value, felt))
+        await self._soft.put(answer)
+
+    async def _do(self, passed: Passed) -> Any:
+        """Let the bench do what was passed on; returns what the setpoint is then."""
         if self._move is not None:
             self._move.cancel()
             self._move = None
         if passed.stalled or self._inner is None:
             return passed.value
-        if passed.slow_s > 0 and isinstance(value, float):
+        if passed.slow_s > 0 and isinstance(passed.value, float):
             creeping = self._creep(float(self._true), passed.value, passed.slow_s)
             self._move = asyncio.create_task(creeping)
             return passed.value

@@ -166,9 +166,13 @@ class MotorBench:
         set_mock_value(motor.status, MOVING if moving else DONE)
         set_mock_value(motor.done, int(not moving))
 
+    def halt(self) -> None:
+        """Stop where it is."""
+        self._stopped.set()
+
     def _stop(self, stop: int) -> int:
         if stop:
-            self._stopped.set()
+            self.halt()
         return 0
 
     async def _home(self, go: int) -> int:

@@ -11,7 +11,7 @@ from ophyd_async.epics.core import EpicsDevice, PvSuffix
 from simulators.errors import FaultError
 from simulators.ioc.faults import Fault, Kind
 from simulators.ioc.faulty import FaultyBench
-from simulators.ioc.server import Ioc
+from simulators.ioc.server import Ioc, Manner
 from simulators.records import Record
 
 SUFFIX = "FAULT:"
@@ -113,7 +113,7 @@ class FaultDesk:
         """Make the server as the faults want it, and list them."""
         async with self._turn:
             await self._ioc.disconnect(self._befallen(Kind.DISCONNECT))
-            await self._ioc.refuse(self._befallen(Kind.REFUSED))
+            await self._ioc.behave(Manner(refused=frozenset(self._befallen(Kind.REFUSED))))
             active = self._bench.faults.active()
             set_mock_value(self._panel.active, "\n".join(_in_words(fault) for fault in active))
             set_mock_value(self._panel.count, len(active))

@@ -8,7 +8,7 @@ campaign's.
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import caproto as ca
 
 from simulators.errors import NotServed
-from simulators.ioc.channels import alarm_of, channel_of, trigger_channel
+from simulators.ioc.channels import alarm_of
 from simulators.ioc.context import Place, Server
 from simulators.ioc.leaves import Leaf, Trigger
-from simulators.records import Alarm, Record
+from simulators.ioc.ports import Port, SignalPort, port_of
+from simulators.records import Record
 
 PERIOD_S = 0.05
 """Between two publications (real seconds), however fast the bench runs."""
@@ -35,8 +36,26 @@ class Timing:
     speed: float = 1.0
 
 
+@dataclass
+class Manner:
+    """How the server treats its clients beyond what the bench does: as faults want it.
+
+    *refused*: paths that nobody may write; *silent*: of which no monitor tells; *stamp* makes the
+    time stamp of a path from campaign time.
+    """
+
+    refused: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+    stamp: Callable[[str, float], float] = lambda _path, now: now
+
+
 class Ioc:
-    """The PVs of *leaves* at *place*; all methods are called in the devices' loop."""
+    """The PVs of *leaves* at *place*; all methods are called in the devices' loop.
+
+    While it is closed (``close``) only devices whose names are in *spared* can be written.
+    """
+
+    spared: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -50,18 +69,20 @@ class Ioc:
         self._ports = [
             port
             for leaf in leaves
-            if (port := _port(leaf, records.get(leaf.path, Record()), self)) is not None
+            if (port := port_of(leaf, records.get(leaf.path, Record()), self)) is not None
         ]
         self._by_path = {port.path: port for port in self._ports}
         self._pvs = {name: port.channel for port in self._ports for name in port.names}
         self._hidden: set[str] = set()
-        self._changed: dict[_Port, tuple[Any, float, int]] = {}
+        self._changed: dict[SignalPort, tuple[Any, float, int]] = {}
         self._publishing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._published = 0.0
         self._task: asyncio.Task[None] | None = None
         self._server: Server | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self.manner = Manner()
+        self.closed = False
 
     @property
     def pvs(self) -> dict[str, str]:
@@ -133,27 +154,55 @@ class Ioc:
             for name in lost:
                 await self._server.hang_up(name)
 
-    async def refuse(self, paths: Iterable[str]) -> None:
-        """Let exactly the PVs of *paths* be read only."""
-        refused = set(paths)
-        for port in self._ports:
-            rights = ca.AccessRights.READ if port.path in refused else None
-            if port.channel.put is not None and port.channel.rights != rights:
-                port.channel.rights = rights
-                await self._announce(port)
+    async def behave(self, manner: Manner) -> None:
+        """Treat clients so from now on, and tell them what they may write."""
+        self.manner = manner
+        await self._announce()
 
-    async def _announce(self, port: "_Port") -> None:
-        allowed = port.channel.check_access("", "")
+    def close(self, closed: bool) -> None:
+        """Take nothing from clients but for spared devices, what is under way neither; or again."""
+        self.closed = closed
+        if closed:
+            for port in self._ports:
+                if self.shut(port.path):
+                    port.give_up()
+        self._soon(self._announce())
+
+    def may_write(self, path: str, user: str | None) -> bool:
+        """Whether the Channel Access user of that name may write the leaf at *path* now."""
+        refused = path in self.manner.refused or self.shut(path)
+        return not refused and self.place.lets_write(user)
+
+    def shut(self, path: str) -> bool:
+        """Whether nobody may write it, because the server is closed."""
+        return self.closed and path.partition(".")[0] not in self.spared
+
+    async def freeze(self, seconds: float) -> None:
+        """Answer nobody and hang up on nobody for *seconds* of the loop; the bench goes on."""
+        if (server := self._server) is not None:
+            server.thawed.clear()
+            await asyncio.sleep(seconds)
+            server.thawed.set()
+
+    async def _announce(self) -> None:
+        for port in self._ports:
+            told = (self.manner.refused, self.closed)
+            if port.channel.put is not None and port.told != told:
+                port.told = told
+                await self._tell_rights(port)
+
+    async def _tell_rights(self, port: Port) -> None:
+        def rights(channel: Any, user: str | None) -> Any:
+            allowed = port.channel.check_access("", user)
+            return ca.AccessRightsResponse(cid=channel.cid, access_rights=allowed)
+
         for name in port.names:
             if self._server is not None:
-                await self._server.tell(
-                    name,
-                    lambda channel: ca.AccessRightsResponse(cid=channel.cid, access_rights=allowed),
-                )
+                await self._server.tell(name, rights)
 
-    def changed(self, port: "_Port", value: Any, severity: int) -> None:
+    def changed(self, port: SignalPort, value: Any, severity: int) -> None:
         """Note what *port* shows now; it is published within the period."""
-        self._changed[port] = (value, self._timing.now(), severity)
+        self._changed[port] = (value, self.stamp(port.path), severity)
         if self._timer is None:
             loop = asyncio.get_running_loop()
             due = max(loop.time(), self._published + PERIOD_S * self._timing.speed)
@@ -161,7 +210,10 @@ class Ioc:
 
     def _due(self) -> None:
         self._timer = None
-        task = asyncio.get_running_loop().create_task(self.publish())
+        self._soon(self.publish())
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -171,82 +223,13 @@ class Ioc:
             self._published = asyncio.get_running_loop().time()
             changed, self._changed = self._changed, {}
             for port, (value, stamp, severity) in changed.items():
-                await port.channel.show(value, stamp, alarm_of(value, severity, port.record))
+                silent = port.path in self.manner.silent
+                alarm = alarm_of(value, severity, port.record)
+                await port.channel.show(value, stamp, alarm, silent=silent)
 
-    def stamp(self) -> float:
-        """Return campaign time."""
-        return self._timing.now()
-
-
-class _Port:
-    """One leaf's PV: what it shows, and what is done with a put."""
-
-    def __init__(self, leaf: Leaf, names: tuple[str, ...], record: Record, ioc: Ioc) -> None:
-        self.path, self.names, self.record = leaf.path, names, record
-        self._leaf = leaf
-        self._ioc = ioc
-        self._turn = asyncio.Lock()
-        value = leaf.soft.reading["value"]
-        self.channel = channel_of(leaf.path, leaf.signal.datatype, value, record)
-        if leaf.writable:
-            self.channel.put = self._put
-
-    def listen(self) -> None:
-        """Follow what the signal shows."""
-        if self._leaf.readable:
-            self._leaf.signal.subscribe_reading(self._show)  # type: ignore[attr-defined]
-
-    def deafen(self) -> None:
-        """Follow no longer."""
-        if self._leaf.readable:
-            self._leaf.signal.clear_sub(self._show)  # type: ignore[attr-defined]
-
-    def _show(self, readings: Mapping[str, Any]) -> None:
-        (reading,) = readings.values()
-        self._ioc.changed(self, reading["value"], reading.get("alarm_severity", 0))
-
-    async def _put(self, value: Any) -> None:
-        """Show what was asked while the bench does it, then what came of it, then answer."""
-        async with self._turn:
-            try:
-                await self.channel.show(value, self._ioc.stamp(), self.record.alarmed(value))
-                await self._leaf.put(value)
-            finally:
-                reading = self._leaf.soft.reading
-                self._ioc.changed(self, reading["value"], reading.get("alarm_severity", 0))
-                await self._ioc.publish()
-
-
-class _TriggerPort:
-    """A command's PV: whatever is written executes it."""
-
-    def __init__(self, trigger: Trigger, ioc: Ioc) -> None:
-        self.path, self.names = trigger.path, trigger.names
-        self.record = Record()
-        self._trigger = trigger
-        self._ioc = ioc
-        self.channel = trigger_channel()
-        self.channel.put = self._put
-
-    def listen(self) -> None:
-        """Nothing is shown by a command."""
-
-    def deafen(self) -> None:
-        """Nothing is shown by a command."""
-
-    async def _put(self, value: Any) -> None:
-        try:
-            await self._trigger.execute()
-        finally:
-            await self.channel.show(value, self._ioc.stamp(), Alarm())
-            await self._ioc.publish()
-
-
-def _port(leaf: Leaf | Trigger, record: Record, ioc: Ioc) -> Any:
-    names = leaf.names
-    if not names:
-        return None
-    return _TriggerPort(leaf, ioc) if isinstance(leaf, Trigger) else _Port(leaf, names, record, ioc)
+    def stamp(self, path: str) -> float:
+        """Return the time stamp of *path* now: campaign time, where no fault has it otherwise."""
+        return self.manner.stamp(path, self._timing.now())
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -14,15 +14,17 @@ COPPER = ROOT / "config/beamlines/xas_copper_simulated.yaml"
 PREFIX = "SIM:XAS:"
 SERVE = (
     "import sys; from pathlib import Path; from controller.commands.serving import serve; "
-    "sys.exit(serve(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), False))"
+    "sys.exit(serve(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), False, sys.argv[4:]))"
 )
 
 
 @contextmanager
-def served_twin(file: Path = COPPER, speed: float = 1.0) -> Iterator[Mapping[str, str]]:
+def served_twin(
+    file: Path = COPPER, speed: float = 1.0, writers: tuple[str, ...] = ()
+) -> Iterator[Mapping[str, str]]:
     """Serve the twin of *file* for a block; gives the environment in which clients find it."""
     port = free_port()
-    command = [sys.executable, "-c", SERVE, str(file), str(speed), str(port)]
+    command = [sys.executable, "-c", SERVE, str(file), str(speed), str(port), *writers]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with Popen(
         command,
