@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from agents.protocols import Measured, Observation, Reduced, Suggestion
 from controller.bus.gate_status import Status
 from controller.events import Event
+from controller.verdict import PlanVerdict
 
 
 class _Message(BaseModel):
@@ -136,6 +137,20 @@ class Head(_Message):
     kind: Literal["head"] = "head"
     head: str
     armed: bool = False
+
+
+class LookAround(_Message):
+    """What does each signal say, and what do the rules remember? Answered by Seen."""
+
+    kind: Literal["look_around"] = "look_around"
+
+
+class Seen(_Message):
+    """What signals were last read, by dotted path, and the rules' memory."""
+
+    kind: Literal["seen"] = "seen"
+    signals: dict[str, Any]
+    rules: dict[str, Any]
 
 
 # --- to the engine ------------------------------------------------------------------------------
@@ -292,6 +307,25 @@ class Calibrated(_Message):
     values: dict[str, Measured]
 
 
+class RunDry(_Message):
+    """What would come of *suggestion* on a bench that is as *signals* and *rules* (of Seen) say?
+
+    Answered by RanDry; nothing moves.
+    """
+
+    kind: Literal["run_dry"] = "run_dry"
+    suggestion: Suggestion
+    signals: dict[str, Any]
+    rules: dict[str, Any]
+
+
+class RanDry(_Message):
+    """What came of running the plan dry; None where the limits have no rules."""
+
+    kind: Literal["ran_dry"] = "ran_dry"
+    verdict: PlanVerdict | None
+
+
 # --- to the controller --------------------------------------------------------------------------
 
 
@@ -367,6 +401,8 @@ Message = Annotated[
     | Release
     | GateStatus
     | Status
+    | LookAround
+    | Seen
     | Disarm
     | MakeSafe
     | MadeSafe
@@ -390,6 +426,8 @@ Message = Annotated[
     | ReducedRun
     | Calibrate
     | Calibrated
+    | RunDry
+    | RanDry
     | Take
     | Taken
     | EndCampaign

@@ -19,6 +19,7 @@ from controller.precheck.gate import DryGate, Present
 from controller.precheck.guesses import Guess
 from controller.precheck.messages import DryRun, Unforeseeable
 from controller.resolving import ResolvedCampaign
+from controller.safety.connectors import none_ungated
 from controller.verdict import Found, PlanVerdict
 from instruments.recipes import Recipe
 
@@ -70,7 +71,7 @@ class Rehearsal:
         except ValidationError:  # the other half of the pre-check says so
             return None
         loop = self._clock.loop
-        self._make(loop)
+        self.prepare()
         if self._set is None:
             return PlanVerdict(complete=False, stopped=self._why_not)
         made = self._set
@@ -83,13 +84,15 @@ class Rehearsal:
             ]
         )
 
-    def _make(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._set is not None or self._why_not:
+    def prepare(self) -> None:
+        """Make the devices, if plans are run dry at all: the first answer is then quick."""
+        if self._set is not None or self._why_not or not self._gate.envelope.rules:
             return
         try:
-            self._set = loop.run_until_complete(
-                second_set(self.resolved, self.words, self.seed, self._gate)
-            )
+            with none_ungated():
+                self._set = self._clock.loop.run_until_complete(
+                    second_set(self.resolved, self.words, self.seed, self._gate)
+                )
         except (NoSecondSet, ControllerError, NotConnectedError, NotImplementedError) as error:
             self._why_not = f"not run dry: {error}"
 

@@ -37,12 +37,14 @@ from controller.history import fold, resolved_of, started_of
 from controller.interrupts import heeded
 from controller.journal import Journal, Record, locked
 from controller.loop import Loop
-from controller.parts import Parts, Sent
+from controller.parts import Clearance, Parts, Sent
 from controller.planning import planned_calls, upkeep_calls
+from controller.precheck.clearing import RunDry
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.bench import Lines, PlansOf, RemoteBench
+from controller.remote.precheck import RemoteRehearsal
 from controller.remote.reducer import RemoteReducer
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
@@ -163,7 +165,9 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
         say=lambda text: supervisor.post(Note(text=text)),
     )
     plans = PlansOf(*calls, upkeep_calls(campaign))
-    precheck = Precheck(words.space, calls, envelope, until(campaign))
+    clearance: Clearance = Precheck(words.space, calls, envelope, until(campaign))
+    if envelope.rules:
+        clearance = RunDry(clearance, RemoteRehearsal(lines.gate, worker, receive))
     chosen = campaign.reducer
     parts = Parts(
         clock=clock,
@@ -171,7 +175,7 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
         agent=agent,
         reducer=RemoteReducer(worker, "columns" if chosen is None else chosen.name, restart),
         bench=RemoteBench(plans, launch.directory, case.state.limits, lines),
-        clearance=clearance_of(campaign, precheck, _approver(supervisor, receive)),
+        clearance=clearance_of(campaign, clearance, _approver(supervisor, receive)),
         foresee=agent.foresee,
         inbox=inbox.take,
         rebuild=lambda: _anew(agent),

@@ -28,14 +28,19 @@ from controller.bus.messages import (
     Done,
     Failed,
     Message,
+    RanDry,
     Reduce,
     ReducedRun,
+    RunDry,
     Suggested,
     Tell,
     Up,
 )
 from controller.documents import read_run
 from controller.errors import ControllerError
+from controller.planning import planned_calls
+from controller.precheck.gate import Present
+from controller.precheck.rehearsing import Rehearsal
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
 from controller.recording import Recording, recording
@@ -59,10 +64,14 @@ class Worker:
         self._agent: Agent = campaign.agent()
         self._reducer: Reducer = reducer_of(campaign.resolved, campaign.words)
         self._known = 0
+        words, resolved = campaign.words, campaign.resolved
+        call = planned_calls(resolved.campaign, words.space)[0]
+        self._rehearsal = Rehearsal(resolved, words, campaign.state.seed, call)
 
     def preparations(self) -> Iterator[Step]:
         """Yield what makes later answers quick, in steps that can stand between two requests."""
         yield partial(rehearse_agent, self._campaign.agent(), self._campaign.words)
+        yield self._rehearsal.prepare
         yield partial(rehearse_reducer, self._reducer, self._campaign)
 
     def carry_out(self, message: Message) -> Message:
@@ -82,6 +91,9 @@ class Worker:
                 return ReducedRun(reduced=self._under(calibration).reduce(self._documents(run)))
             case Calibrate(run=run):
                 return Calibrated(values=self._calibration_by(run))
+            case RunDry(suggestion=suggestion, signals=signals, rules=rules):
+                present = Present(signals, rules)
+                return RanDry(verdict=self._rehearsal.verdict(suggestion, present))
             case _:
                 reason = f"a worker doesn't know {message.kind!r}"
                 return Failed(error="Unknown", reason=reason, refused=True)
@@ -133,7 +145,7 @@ def overtaken(why: str) -> Failed:
 
 
 class Desk:
-    """Where requests wait: reductions first, the bench waits for them; of questions the last."""
+    """Where requests wait: what the bench waits for first; of questions the last alone."""
 
     def __init__(self) -> None:
         self._arrived: SimpleQueue[tuple[Message, Answer]] = SimpleQueue()
@@ -152,7 +164,7 @@ class Desk:
             self._waiting.append(self._arrived.get())
             self._sort_in()
         for place, (message, _) in enumerate(self._waiting):
-            if isinstance(message, Reduce | Calibrate):
+            if isinstance(message, Reduce | Calibrate | RunDry):
                 taken = self._waiting[place]
                 del self._waiting[place]
                 return taken

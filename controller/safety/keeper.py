@@ -16,11 +16,13 @@ from controller.bus.messages import (
     GateStatus,
     Head,
     Judge,
+    LookAround,
     MadeSafe,
     MakeSafe,
     Message,
     Release,
     Renew,
+    Seen,
     Write,
     WritesHead,
 )
@@ -94,6 +96,9 @@ class Keeper:
                 self._renew(holder, pid, answer)
             case GateStatus():
                 answer(self._gate.status())
+            case LookAround():
+                signals, rules = self._gate.picture()
+                answer(Seen(signals=signals, rules=rules))
             case WritesHead():
                 answer(Head(head=self._audit.head, armed=self._gate.armed))
             case _:
