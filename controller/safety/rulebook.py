@@ -47,6 +47,7 @@ class Rulebook:
         self._clearing = {w.spec.name: Clearing(w.spec) for w in self._watchers}
         self._broken: dict[str, Broken | None] = {}
         self._bypassed: dict[str, Moment] = {}
+        self._lent: frozenset[str] = frozenset()
         self._others: dict[str, Any] = {}
         self._all = tuple(w for w in self._watchers if w.judges_all)
         self._of: dict[str, tuple[Watcher, ...]] = self._index()
@@ -163,12 +164,17 @@ class Rulebook:
                 watcher.present(until)
 
     def lend(self, signals: Collection[str]) -> None:
-        """Let others set *signals*, and no others (maintenance); ``()`` when all are back."""
-        for signal in signals:
+        """Let others set *signals*, and no others (maintenance); ``()`` when all are back.
+
+        What a signal reads when it goes and when it comes back is what it should from then on.
+        """
+        lent = frozenset(signals)
+        for signal in self._lent ^ lent:
             self._picture.adopt(signal)
+        self._lent = lent
         for watcher in self._watchers:
             if isinstance(watcher, OwnershipWatcher):
-                watcher.lend(watcher.signals & frozenset(signals))
+                watcher.lend(watcher.signals & lent)
 
     def adopt(self, signals: Iterable[str] | None = None) -> None:
         """Take what *signals* (None: all setpoints that are owned) read for what they should.

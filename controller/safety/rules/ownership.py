@@ -33,9 +33,9 @@ class OwnershipWatcher(Watcher):
 
     def lend(self, signals: frozenset[str]) -> None:
         """Let others move *signals* and no others (maintenance)."""
-        self._lent = signals
-        for signal in signals:
+        for signal in self._lent ^ signals:
             self.adopt(signal)
+        self._lent = signals
 
     def adopt(self, signal: str) -> None:
         """Take what *signal* says for what it should."""

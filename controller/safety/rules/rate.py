@@ -2,20 +2,22 @@
 
 The slope of the readback is seen robustly. Of what was heard one sample is kept in each fifteenth
 of the time over which the rate is measured (and at least nine, where there are fewer). The slope is
-the difference between the medians of the last and of the first third of them, so that a spike
-shorter than a tenth or so of that time moves it by nothing, and that samples come at unequal times
-does no harm, since each third has the mean of its samples' times. From its amount is taken what it
-may be wrong by: the smallest step that was seen (the quantum of the record) and three times the
-scatter of a median (1.4826 × median absolute deviation from a line through both thirds), divided by
-the time between the thirds. So a device that ramps at just the rate allowed doesn't trip, and a
-run-away does: its rise is a line, not scatter. One that rises k times too fast is found after
-(1/6 + 2/(3 k)) of the time over which the rate is measured.
+the difference between the medians of the last and of the first third of them, divided by that
+between the medians of their times: a spike shorter than a tenth or so of that time moves it by
+nothing, and samples at unequal times do no harm. From its amount is taken what it may be wrong
+by: the smallest step that was seen (the quantum of the record; half of the rate allowed at most,
+so that a jump is none) and three times the scatter of a median. The scatter is that of samples
+about the line through their neighbours (1.4826 × median absolute deviation), which neither slopes
+nor jumps change. So a device that ramps at just the rate allowed doesn't trip, and a run-away
+does: its rise is no scatter. One that rises k times too fast is found after (1/6 + 2/(3 k)) of the
+time over which the rate is measured, a jump after a quarter of it.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 from controller.safety.declared import Quantity
@@ -36,8 +38,9 @@ _SLACK = 1.0 + 1e-6
 class Track:
     """The slope of what was heard; times in campaign seconds."""
 
-    def __init__(self, over_s: float) -> None:
+    def __init__(self, over_s: float, per_s: float) -> None:
         self._over_s = over_s
+        self._per_s = per_s
         self._cell_s = over_s / CELLS
         self._samples: deque[tuple[float, float]] = deque()
         self._cell = float("-inf")
@@ -68,21 +71,28 @@ class Track:
             return None
         third = len(samples) // 3
         first, last = samples[:third], samples[-third:]
-        early, late = fmean(t for t, _ in first), fmean(t for t, _ in last)
-        span = late - early
+        span = median(t for t, _ in last) - median(t for t, _ in first)
         if not span > 0.0:
             return None
-        low, high = median(y for _, y in first), median(y for _, y in last)
-        slope = (high - low) / span
-        off = [abs(y - low - slope * (t - early)) for t, y in first]
-        off += [abs(y - high - slope * (t - late)) for t, y in last]
-        scatter = 3.0 * 1.2533 * (2.0 / third) ** 0.5 * _MAD * median(off)
-        return slope, (_quantum(samples) + scatter) / span
+        slope = (median(y for _, y in last) - median(y for _, y in first)) / span
+        quantum = min(_quantum(samples), 0.5 * self._per_s * span)
+        # A median of n has sqrt(pi / 2 n) of the standard deviation; here are two.
+        scatter = 3.0 * _deviation(samples) * math.sqrt(math.pi / third)
+        return slope, (quantum + scatter) / span
 
 
 def _quantum(samples: list[tuple[float, float]]) -> float:
-    steps = [abs(b[1] - a[1]) for a, b in pairwise(samples) if b[1] != a[1]]
-    return min(steps, default=0.0)
+    return min((abs(b[1] - a[1]) for a, b in pairwise(samples) if b[1] != a[1]), default=0.0)
+
+
+def _deviation(samples: list[tuple[float, float]]) -> float:
+    """Return the standard deviation of single samples about the line through their neighbours."""
+    off = []
+    for (t0, y0), (t1, y1), (t2, y2) in zip(samples, samples[1:], samples[2:], strict=False):
+        share = (t1 - t0) / (t2 - t0) if t2 > t0 else 0.5
+        expected = y0 + share * (y2 - y0)
+        off.append(abs(y1 - expected) / math.sqrt(1.0 + share**2 + (1.0 - share) ** 2))
+    return _MAD * median(off)
 
 
 class RateWatcher(Watcher):
@@ -97,7 +107,7 @@ class RateWatcher(Watcher):
         self._looks = quantity is not None and quantity.expression is not None
         named = {name for name in (spec.target, spec.ramp_rate) if name}
         super().__init__(spec, spread(named | {spec.of}, quantities))
-        self._track = Track(spec.over_s)
+        self._track = Track(spec.over_s, spec.per_s)
         self._steps: deque[tuple[float, float]] = deque()
 
     @property
