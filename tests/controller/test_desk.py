@@ -1,0 +1,178 @@
+"""People at the gate's desk: who is heard, who may do what, and what the record says of it."""
+
+import pytest
+
+from controller.errors import GateLost
+from controller.safety.causes import Cause, CauseKind
+from controller.safety.commands import (
+    Acknowledge,
+    Approve,
+    Bypass,
+    GoOn,
+    Hold,
+    Present,
+    Reset,
+    ShowLog,
+    ShowStatus,
+    Stop,
+)
+from controller.safety.desk_client import ActRefused
+from tests.support.desks import desked, until, user
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    with desked(tmp_path_factory.mktemp("desk")) as desk:
+        yield desk
+
+
+@pytest.fixture
+def alone(tmp_path):
+    with desked(tmp_path, people=False) as desk:
+        yield desk
+
+
+def state(clerk):
+    return clerk.ask(ShowStatus()).data["state"]
+
+
+def test_a_stop_is_acknowledged_by_one_and_reset_by_another_each_by_their_key(desk):
+    with desk.with_key("vic") as vic, desk.with_key("olga") as olga, desk.with_key("sam") as sam:
+        assert vic.greet().name == "Vic Viewer"
+        vic.ask(Stop())
+        until(lambda: state(vic) == "latched", "the latch")
+        status = vic.ask(ShowStatus()).data
+
+        with pytest.raises(ActRefused, match=r"Vic Viewer \(viewer\) may not acknowledge; Olga"):
+            vic.ask(Acknowledge(occurrence=status["occurrence"]))
+        olga.ask(Acknowledge(occurrence=status["occurrence"]))
+        with pytest.raises(ActRefused, match="may not reset; Sam Safety, Sue Safety may"):
+            olga.ask(Reset(reason="looked"))
+        sam.ask(Reset(reason="looked at it"))
+
+        assert state(vic) == "disarmed"
+    assert "emergency stop by Vic Viewer (key " in status["cause"]["reason"]
+    assert desk.registers["heater.setpoint"].value == 0.0
+    steps = [(r["input"], r["by"]) for r in desk.records("step")]
+    assert ("acknowledge", "Olga Operator") in steps
+    assert ("reset", "Sam Safety") in steps
+    assert desk.refused("Forbidden")[0]["peer"].startswith("Vic Viewer, key ")
+
+
+def test_a_bypass_needs_two_people_who_differ(desk):
+    with desk.with_key("sam") as sam, desk.with_key("sue") as sue:
+        first = sam.ask(Bypass(rule="cool", for_s=60.0, reason="a sensor is being changed"))
+        asked = sam.ask(ShowStatus()).data["bypasses"]
+        second = sue.ask(Bypass(rule="cool", for_s=30.0, reason="I have seen it"))
+
+        (bypass,) = sam.ask(ShowStatus()).data["bypasses"]
+    assert "when a second person says the same" in first.text
+    assert [b["in_force"] for b in asked] == [False]
+    assert second.text == "cool is bypassed for 30 s, by Sam Safety and Sue Safety"
+    assert bypass["in_force"] and bypass["by"] == ["Sam Safety", "Sue Safety"]
+
+
+def test_who_comes_is_recorded_once_with_name_place_and_roles(desk):
+    with desk.with_key("sue") as sue:
+        sue.ask(Present(for_s=60.0))
+        sue.ask(Present(for_s=60.0))
+
+    logins = [r for r in desk.records("login") if r["by"] == "Sue Safety"]
+    assert len(logins) == 1
+    assert logins[0]["roles"] == ["safety officer"]
+    assert "from 127.0.0.1:" in logins[0]["peer"]
+
+
+def test_the_record_is_read_over_the_network_piece_by_piece(desk):
+    with desk.with_key("vic") as vic:
+        first = vic.ask(ShowLog(count=2)).data
+        rest = vic.ask(ShowLog(after=first[-1]["number"], count=100)).data
+
+    assert [r["number"] for r in first] == [1, 2]
+    assert rest[0]["number"] == 3
+
+
+def test_without_a_people_file_the_user_of_this_machine_may_do_everything_alone(alone):
+    with alone.here() as me:
+        greeting = me.greet()
+        assert greeting.name == user()
+        assert "safety officer" in greeting.roles
+        me.ask(Stop())
+        until(lambda: state(me) == "latched", "the latch")
+        me.ask(Acknowledge(occurrence=me.ask(ShowStatus()).data["occurrence"]))
+        me.ask(Reset(reason="a try"))
+
+        assert state(me) == "disarmed"
+
+
+def test_without_a_people_file_nothing_that_needs_two_people_comes_about_and_says_why(alone):
+    with alone.here() as me:
+        with pytest.raises(ActRefused, match="two different people, and no people file says who"):
+            me.ask(Bypass(rule="any", for_s=60.0, reason="r"))
+
+    assert alone.server.address == ""
+
+
+def test_a_user_who_is_not_in_the_people_file_is_not_known(desk):
+    with desk.here() as me, pytest.raises(ActRefused, match="is not known here"):
+        me.ask(Hold(reason="r"))
+
+    assert desk.refused("Unknown")[0]["peer"].startswith("user ")
+
+
+def test_the_people_file_counts_as_it_is_now(tmp_path):
+    with desked(tmp_path) as desk, desk.here() as me:
+        with pytest.raises(ActRefused):
+            me.greet()
+        text = desk.people_file.read_text()
+        named = f"people:\n  - {{name: Me, roles: [operator], user: {user()}}}"
+        desk.people_file.write_text(text.replace("people:", named, 1))
+
+        assert me.greet().name == "Me"
+        desk.people_file.write_text("people: [")
+        with pytest.raises(ActRefused):
+            me.greet()
+        assert "isn't YAML" in desk.roster.problem
+
+
+def test_hold_and_go_on_travel_with_who_said_so(alone):
+    with alone.here() as me:
+        me.ask(Hold(reason="lunch"))
+        held = me.ask(ShowStatus()).data
+        me.ask(GoOn())
+
+        assert held["holds"][0]["by"] == user()
+        assert me.ask(ShowStatus()).data["holds"] == []
+
+
+def test_an_approval_of_what_nobody_asked_for_is_kept_with_its_digest(alone):
+    with alone.here() as me:
+        me.ask(Approve(digest="a" * 64, for_s=60.0))
+
+        assert me.ask(ShowStatus()).data["approvals"][0]["digest"] == "a" * 64
+
+
+def test_what_the_gate_refuses_is_told_and_recorded(alone):
+    with alone.here() as me:
+        with pytest.raises(ActRefused, match="nothing is to be acknowledged"):
+            me.ask(Acknowledge(occurrence=1))
+
+    assert alone.refused("NotAllowed")[0]["peer"].startswith(f"{user()}, user ")
+
+
+def test_a_trip_of_a_rule_is_seen_by_whoever_asks(alone):
+    cause = Cause(CauseKind.RULE, "too hot", "heat")
+    alone.in_loop(lambda: alone.gate.stop(next(iter(alone.roster.now.users.values()))))
+    alone.in_loop(lambda: alone.gate.trip(cause))
+    with alone.here() as me:
+        status = me.ask(ShowStatus()).data
+
+    assert "emergency stop" in status["cause"]["reason"]
+    assert [c["reason"] for c in status["consequences"]] == ["too hot"]
+
+
+def test_a_gate_that_is_not_there_is_named(tmp_path):
+    from controller.safety.desk_client import LocalLine
+
+    with pytest.raises(GateLost, match="no gate answers there"):
+        LocalLine(tmp_path / "desk")
