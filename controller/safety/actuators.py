@@ -3,7 +3,9 @@
 Nothing stands before these but the gate, in whose process alone they are.
 """
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from aioca import CANothing
 from ophyd_async.core import NotConnectedError
@@ -26,10 +28,13 @@ __all__ = [
     "Actuator",
     "CommandActuator",
     "ElsewhereActuator",
+    "InLoop",
     "PvActuator",
     "SignalActuator",
     "apart",
 ]
+
+T = TypeVar("T")
 
 
 class _LeafActuator:
@@ -101,6 +106,33 @@ class CommandActuator(_LeafActuator):
     async def read(self, like: Any) -> Any:
         """Return that it was executed: a command has no other setpoint."""
         return EXECUTE
+
+
+class InLoop:
+    """An actuator of another event loop: whatever it is asked is done there."""
+
+    def __init__(self, actuator: Actuator, loop: asyncio.AbstractEventLoop) -> None:
+        self._actuator = actuator
+        self._loop = loop
+
+    async def connect(self, timeout_s: float) -> None:
+        """Connect unless that is done."""
+        await self._there(self._actuator.connect(timeout_s))
+
+    async def reach(self, timeout_s: float) -> None:
+        """Wait for the device's server."""
+        await self._there(self._actuator.reach(timeout_s))
+
+    async def put(self, value: Any, *, wait: bool, still: Still = always) -> None:
+        """Write *value*."""
+        await self._there(self._actuator.put(value, wait=wait, still=still))
+
+    async def read(self, like: Any) -> Any:
+        """Return the setpoint as the device has it."""
+        return await self._there(self._actuator.read(like))
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
 
 def apart(actuator: Actuator) -> Actuator | None:

@@ -76,9 +76,15 @@ class Halted:
 
     async def put(self, value: Any, *, wait: bool, still: Still = always) -> None:
         """Write *value*; raises NotArmed instead, at the last moment, when the flag went up."""
+        asked = still
         if not self._safe(self._signal, value):
-            still = self._halt.still(self._signal)
-        await self._actuator.put(value, wait=wait, still=still)
+            halted = self._halt.still(self._signal)
+
+            def asked() -> None:
+                halted()
+                still()
+
+        await self._actuator.put(value, wait=wait, still=asked)
 
     async def read(self, like: Any) -> Any:
         """Return the setpoint as the device has it."""

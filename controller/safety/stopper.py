@@ -32,6 +32,10 @@ T = TypeVar("T")
 
 RENEW_S = 1.0
 """How often the lease of the IOC is renewed (real seconds)."""
+SOON_S = 0.1
+"""How soon it is renewed at first."""
+GIVEN_BACK = 0
+"""What is written to it in an orderly end: nobody needs to miss the gate."""
 MOST_MISSED = 3
 """How often it may not be renewed since a thread is silent, before the bench is made safe."""
 CONNECT_S = 5.0
@@ -85,6 +89,7 @@ class Stopper:
         self._running: tuple[tuple[Stage, ...], asyncio.Task[Safed]] | None = None
         self._last, self._ended_at = Safed(), -math.inf
         self._told_at = -math.inf
+        self._renewed = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready = threading.Event()
         self._end = asyncio.Event()
@@ -154,6 +159,7 @@ class Stopper:
             ending = asyncio.create_task(self._end.wait())
             await asyncio.wait([ending, *background], return_when=asyncio.FIRST_COMPLETED)
             self._socket.close()
+            await self._give_back()
             for task in (*background, *self._tasks):
                 if task in background and task.done():
                     task.result()
@@ -202,9 +208,9 @@ class Stopper:
         asyncio.get_running_loop().call_later(max(0.0, wait_s), self._told, why, who, seen)
 
     async def _renew(self) -> None:
-        renewed = missed = 0
+        missed = 0
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(RENEW_S if self._watch is not None else SOON_S)
             watch = self._watch
             if watch is None:
                 continue
@@ -214,8 +220,13 @@ class Stopper:
                 why = f"the gate's own {' and '.join(late)} no longer answer"
                 self._stop_for(_running(), why, Why.PROCESS)
             if not late and watch.record:
-                renewed += 1
-                self._spawn(_renewed(watch.record, renewed))
+                self._renewed += 1
+                self._spawn(_renewed(watch.record, self._renewed))
+
+    async def _give_back(self) -> None:
+        """Let nobody miss us who end in an orderly way."""
+        if self._watch is not None and self._renewed:
+            await _renewed(self._watch.record, GIVEN_BACK)
 
 
 def _running() -> "Future[Safed]":

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from typing import Any
 from controller.beginning import started
 from controller.benches import envelope_of, words_of
 from controller.bus.delivery import Answerer, Caller
-from controller.bus.messages import Arm, Done, Message, Up
+from controller.bus.messages import Arm, Done, GateStatus, Message, Status, Up
 from controller.chain import Chain
 from controller.journal import Journal
 from controller.processes.launch import Launch
+from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
 from controller.safety.envelope import Envelope
 from simulators.ioc.environment import epics_environment
@@ -194,11 +195,20 @@ def gate_process(
 
 @contextmanager
 def speaking(gate: GateProcess, *, armed: bool = True) -> Iterator[Caller]:
-    """Yield who speaks to *gate*, which is armed before."""
-    caller = Caller(gate.address, "test")
-    try:
+    """Yield who speaks to *gate*, which is armed before: controller and engine in one."""
+    with ExitStack() as stack:
+        caller = stack.enter_context(closing(Caller(gate.address, "test")))
         if armed:
             assert caller.call(Arm(digest=gate.envelope.digest()), PATIENCE_S) == Done()
+            lease_s = gate.envelope.dead_man.lease_s
+            for holder in ("controller", "engine"):
+                stack.enter_context(closing(LeaseKeeper(caller, holder, "", lease_s)))
+            until(lambda: state_of(caller) == "running", "the gate to run")
         yield caller
-    finally:
-        caller.close()
+
+
+def state_of(caller: Caller) -> str:
+    """Return where the gate stands."""
+    status = caller.call(GateStatus(), PATIENCE_S)
+    assert isinstance(status, Status)
+    return status.state

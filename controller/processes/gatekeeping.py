@@ -1,0 +1,214 @@
+"""The gate's process goes on: the station, the rules and the record, and who is listened to.
+
+It makes the bench safe when it is told to, when it ends while armed, and when it starts and finds
+that the gate before it died armed (``controller.processes.gate`` has begun with that already).
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from controller.anchors import AUDIT_TABLE, GATE_FILE
+from controller.benches import envelope_of, station_of
+from controller.bus.delivery import Answerer, Caller
+from controller.bus.messages import Failed, Judge, Message, Release, Up, Write
+from controller.chain import Chain
+from controller.clock import Clock, ScaledClock
+from controller.errors import EngineError
+from controller.processes.gate import First
+from controller.processes.hands import CONNECT_S, ProcessHands
+from controller.processes.launch import Launch
+from controller.processes.parting import when_orphaned
+from controller.processes.patrol import Patrol
+from controller.processes.rounds import Rounds
+from controller.processes.telling import Telling
+from controller.recording import recording
+from controller.safety.absences import Absences
+from controller.safety.actuators import InLoop, apart
+from controller.safety.audit import Audit
+from controller.safety.connections import Connections, connections_of
+from controller.safety.envelope import Envelope
+from controller.safety.gate import Gate
+from controller.safety.halting import Pulses, Tokens
+from controller.safety.keeper import Keeper
+from controller.safety.leases import BOTH
+from controller.safety.machine import State
+from controller.safety.marker import Marker
+from controller.safety.means import Disk, Means
+from controller.safety.moment import Moment
+from controller.safety.monitors import Monitors
+from controller.safety.puts import Actuator
+from controller.safety.safe_file import write_safe_file
+from controller.safety.safing import Safed, one_stage
+from controller.safety.stopper import SafePlan, Stopper, Watch
+
+PULSES_S = {"rules": 1.0, "devices": 1.0}
+"""How long our own threads may be silent before the lease of the IOC isn't renewed any more.
+
+The record is made in the thread of the rules: a disk that hangs silences that."""
+ASKED_PER_S, ASKED_AT_ONCE = 2000.0, 4000
+"""How often one client may have writes judged; what comes more often isn't judged at all."""
+_SAFE = frozenset({State.DISARMED, State.LATCHED, State.SAFING})
+_log = logging.getLogger("heliostat.gate")
+
+
+def keep(launch: Launch, first: First) -> None:
+    """Keep the gate of *launch* until asked to end; *first* is what works already."""
+    envelope, devices = _campaign(launch.directory)
+    with closing(Chain.open(launch.directory / GATE_FILE, AUDIT_TABLE)) as chain:
+        asyncio.run(_live(launch, first, Audit(chain, _clock(launch)), (envelope, devices)))
+
+
+def _campaign(directory: Path) -> tuple[Envelope, dict[str, Any]]:
+    """Return the limits in force and the station's devices by name, none of them connected."""
+    recorded = recording(directory)
+    resolved, words = recorded.resolved, recorded.words
+    if resolved.beamline.has_devices:
+        from controller.safety.naming import name_only
+
+        name_only()
+    file = Path(resolved.campaign.beamline)
+    devices: dict[str, Any] = station_of(resolved.beamline, words, file).devices()
+    return envelope_of(resolved, words.space), devices
+
+
+def _clock(launch: Launch) -> Clock:
+    clock = ScaledClock(launch.speed, launch.anchor_wall, launch.anchor_campaign)
+    clock.loop.close()  # the gate waits in real seconds; only its records are in campaign time
+    return clock
+
+
+async def _live(
+    launch: Launch, first: First, audit: Audit, campaign: tuple[Envelope, dict[str, Any]]
+) -> None:
+    envelope, devices = campaign
+    ended = _asked_to_end(launch)
+    connections = connections_of(devices, envelope)
+    hands = ProcessHands(connections, envelope, first.stopper, first.halt)
+    marker = Marker(launch.directory)
+    gate = Gate(envelope, audit, _means(launch, hands, marker))
+    with ExitStack() as stack:
+        stack.callback(first.stopper.close)
+        try:
+            _learn(launch, first.stopper, envelope, connections)
+            gate.start()
+            work = _work(stack, launch, first, (gate, hands, audit, connections))
+            await _first_of(asyncio.create_task(ended.wait()), *work)
+        finally:  # the outermost place of this process: whatever it was, the bench is made safe
+            if marker.present:
+                _tell(await gate.secure("the gate was asked to end"))
+
+
+def _means(launch: Launch, hands: ProcessHands, marker: Marker) -> Means:
+    def now() -> Moment:
+        real_s = time.monotonic()
+        return Moment(launch.speed * real_s, real_s)
+
+    return Means(hands=hands, marker=marker, now=now, disk=Disk(launch.directory), needed=BOTH)
+
+
+def _learn(launch: Launch, stopper: Stopper, envelope: Envelope, connections: Connections) -> None:
+    """Let the stopper know what makes the bench safe, and the next gate too."""
+    stages = envelope.stages or one_stage(envelope.safe_values())
+    loop = asyncio.get_running_loop()
+    actuators: dict[str, Actuator] = {}
+    for signal_name in {name for stage in stages for name in stage.writes}:
+        actuator = connections.actuators.get(signal_name)
+        if actuator is not None:
+            actuators[signal_name] = apart(actuator) or InLoop(actuator, loop)
+    plan = SafePlan(stages, actuators)
+    stopper.learn(plan)
+    try:
+        write_safe_file(launch.directory, plan)
+    except OSError as error:  # the next gate makes safe a second later
+        _log.error("what makes the bench safe can't be written down: %s", error)
+
+
+def _work(
+    stack: ExitStack,
+    launch: Launch,
+    first: First,
+    parts: tuple[Gate, ProcessHands, Audit, Connections],
+) -> list["asyncio.Future[Any]"]:
+    """Begin all that goes on beside each other; return what must not end by itself."""
+    gate, hands, audit, connections = parts
+    supervisor = stack.enter_context(closing(Caller(launch.address("supervisor"), "gate")))
+    engine = stack.enter_context(closing(Caller(launch.address("engine"), "gate")))
+    patrol = stack.enter_context(closing(Patrol(gate.holder_died)))
+    rounds = Rounds(gate, _clock(launch), Telling(gate, engine, supervisor), first.news)
+    pulses = Pulses(PULSES_S)
+    monitors = Monitors(connections.watched, rounds)
+    tasks = [
+        asyncio.create_task(rounds.tick(pulses, lambda: monitors.answers)),
+        asyncio.create_task(monitors.run()),
+        asyncio.create_task(Absences().watch()),
+    ]
+    for task in tasks:
+        stack.callback(task.cancel)
+    for name, actuator in connections.actuators.items():
+        stack.callback(asyncio.create_task(_connect(name, actuator)).cancel)
+    record = gate.envelope.dead_man.record
+    first.stopper.look_after(Watch(pulses, record, lambda: gate.state not in _SAFE))
+    keeper = Keeper(gate, hands.actuators, audit, patrol.met)
+    handler = _in_loop(keeper, patrol)
+    stack.enter_context(closing(Answerer(launch.address("gate"), handler)))
+    supervisor.post(Up(role="gate", pid=os.getpid()))
+    return [rounds.failed, *tasks]
+
+
+async def _first_of(*work: "asyncio.Future[Any]") -> None:
+    """Return when one of *work* ends; raises what it failed with."""
+    done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+def _asked_to_end(launch: Launch) -> asyncio.Event:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+
+    def orphaned() -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    when_orphaned(orphaned, launch.supervisor)
+    return ended
+
+
+def _in_loop(
+    keeper: Keeper, patrol: Patrol
+) -> Callable[[Message, Callable[[Message], None], str], None]:
+    loop, tokens = asyncio.get_running_loop(), Tokens(ASKED_PER_S, ASKED_AT_ONCE)
+
+    def take(message: Message, answer: Callable[[Message], None], request: str) -> None:
+        if isinstance(message, Release):
+            patrol.forget(message.holder)
+        keeper.take(message, answer, request)
+
+    def hand_on(message: Message, answer: Callable[[Message], None], request: str) -> None:
+        client = request.partition("/")[0]
+        if isinstance(message, (Write, Judge)) and not tokens.take(client):
+            reason = f"{client} asks more than {ASKED_PER_S:g} times a second; nothing has moved"
+            answer(Failed(error="TooMany", reason=reason, refused=True, lost=True))
+            return
+        loop.call_soon_threadsafe(take, message, answer, request)
+
+    return hand_on
+
+
+def _tell(safed: Safed) -> None:
+    for name, reason in safed.failed.items():
+        _log.error("%s is not safe: %s", name, reason)
+
+
+async def _connect(name: str, actuator: Actuator) -> None:
+    try:
+        await actuator.connect(CONNECT_S)
+    except EngineError as error:  # it is tried again when it is to be written
+        _log.warning("%s: %s", name, error)
