@@ -67,6 +67,7 @@ class Picture:
             for name, w in envelope.signals.items()
         }
         self._written: dict[str, Written] = {}
+        self._words: dict[str, None] = {}
         self._hooks: dict[str, list[Heard]] = {}
         self._campaign_s = self._real_s = _NEVER
 
@@ -110,7 +111,10 @@ class Picture:
 
     def asked(self, signal: str, value: Any) -> None:
         """Note that *value* is on its way to *signal*."""
-        self._writes_of(signal).asked(scalar(value))
+        value = scalar(value)
+        if not isinstance(value, float):
+            self._words[signal] = None
+        self._writes_of(signal).asked(value)
 
     def ended(self, signal: str, value: Any, when: Moment, *, done: bool) -> None:
         """Note how that ended; not *done* means that nobody knows."""
@@ -169,9 +173,9 @@ class Picture:
         """Return what was written to *signal*; None when nothing was."""
         return self._written.get(signal)
 
-    def written_signals(self) -> tuple[str, ...]:
-        """Return the signals to which something was written."""
-        return tuple(self._written)
+    def written_words(self) -> tuple[str, ...]:
+        """Return the signals to which a word, true or false was ever written."""
+        return tuple(self._words)
 
     def term(self, signal: str) -> Term | None:
         """Return what *signal* says: a number, words, true and false; None if undeclared."""

@@ -5,6 +5,7 @@ is read: one axis moves per command, so that the hull holds the whole way there.
 may be possible at once; a statement is then looked at for each.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Protocol
@@ -31,7 +32,7 @@ class Source(Protocol):
     def read(self, signal: str, real_s: float) -> Scalar | None: ...  # noqa: D102
     def why_unknown(self, signal: str, real_s: float) -> str: ...  # noqa: D102
     def written(self, signal: str) -> Written | None: ...  # noqa: D102
-    def written_signals(self) -> tuple[str, ...]: ...  # noqa: D102
+    def written_words(self) -> Iterable[str]: ...  # noqa: D102
     def term(self, signal: str) -> Term | None: ...  # noqa: D102
 
 
@@ -107,13 +108,13 @@ class Scene:
 
     def _signal(self, name: str) -> Value | None:
         """Return what *name* may be: what it says, and what it was or would be given."""
+        if name not in self._supposed and self._source.written(name) is None:
+            read = self.read(name)  # most signals are only ever read
+            return Interval(read, read) if isinstance(read, float) else read
         values = list(self._possible(name))
         first = values[0] if values else None
         if isinstance(first, float):
-            numbers = [v for v in values if isinstance(v, float)]
-            if len(numbers) < len(values):
-                return None
-            return Interval(min(numbers), max(numbers))
+            return _hull(values)
         return first if all(v == first for v in values) else None  # of words: see ``truth``
 
     def _possible(self, name: str) -> Iterator[Scalar | None]:
@@ -139,7 +140,10 @@ class Scene:
         """Return the written signals that may have one of several words, or be true or false."""
         if self._choices is None:
             self._choices = {}
-            for name in (*self._source.written_signals(), *self._supposed):
+            supposed = (
+                name for name, value in self._supposed.items() if not isinstance(value, float)
+            )
+            for name in (*self._source.written_words(), *supposed):
                 values = list(dict.fromkeys(self._possible(name)))
                 words = tuple(v for v in values if isinstance(v, (str, bool)))
                 if len(words) > 1 and len(words) == len(values):
@@ -205,3 +209,13 @@ def fits(value: Scalar | None, term: Term) -> Scalar | None:
     if value in (0.0, 1.0) and isinstance(value, float):  # records of two states say numbers
         return bool(value)
     return value if isinstance(value, bool) else None
+
+
+def _hull(values: list[Scalar | None]) -> Interval | None:
+    """Return all between *values*; None where one of them is no number."""
+    low, high = math.inf, -math.inf
+    for value in values:
+        if not isinstance(value, float):
+            return None
+        low, high = min(low, value), max(high, value)
+    return Interval(low, high)

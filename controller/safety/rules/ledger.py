@@ -12,6 +12,9 @@ HOUR_S = 3600.0
 BIN_S = 60.0
 """What was used in one bin counts until the whole of it is an hour ago (campaign seconds)."""
 
+MOST = 1e300
+"""More than anybody has: a counter that says so twice still leaves a number."""
+
 
 class Ledger:
     """Charges, and never anything back. Whoever comes back to a sample finds what it has had."""
@@ -29,15 +32,16 @@ class Ledger:
         """Charge *amount*; what isn't more than nothing is no refund. *now* None: just before."""
         if not amount > 0.0:
             return
+        amount = min(amount, MOST)
         if self._per is not Per.HOUR:
-            self._used[self._key] = self._used.get(self._key, 0.0) + amount
+            self._used[self._key] = min(self._used.get(self._key, 0.0) + amount, MOST)
             return
         if now is None:
             self._recalled.append([0.0, amount])
             return
         self._place(now)
         if self._hour and now - self._hour[-1][0] < BIN_S:
-            self._hour[-1][1] += amount
+            self._hour[-1][1] = min(self._hour[-1][1] + amount, MOST)
         else:
             self._hour.append([now, amount])
 
