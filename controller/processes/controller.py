@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import FrameType
 
 from agents.protocols import Suggestion
 from controller.actions import next_action
@@ -41,6 +43,7 @@ from controller.parts import Clearance, Parts, Sent
 from controller.planning import planned_calls, upkeep_calls
 from controller.precheck.clearing import RunDry
 from controller.processes.launch import Launch
+from controller.processes.leasing import LeaseKeeper
 from controller.processes.parting import when_orphaned
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.bench import Lines, PlansOf, RemoteBench
@@ -61,11 +64,12 @@ def main(path: Path) -> int:
     """Run the campaign of the launch file *path* to its end; return the exit code."""
     launch = Launch.read(path)
     one_thread()
+    told = ToldToEnd()
     when_orphaned(lambda: os._exit(INTERRUPTED), launch.supervisor)
     with closing(Caller(launch.address("supervisor"), "controller")) as supervisor:
         try:
             with heeded(), locked(launch.directory), ExitStack() as stack:
-                _run(stack, launch, supervisor)
+                _run(stack, launch, supervisor, told)
         except KeyboardInterrupt:
             return INTERRUPTED
         except ControllerError as error:
@@ -73,6 +77,20 @@ def main(path: Path) -> int:
             supervisor.call(Note(text=str(error)), timeout_s=5.0)
             return FAILED
     return OK
+
+
+class ToldToEnd:
+    """Whether the system (SIGTERM, SIGHUP) has asked the process to end; then as Ctrl-C does."""
+
+    def __init__(self) -> None:
+        self.so = False
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it stays ignored
+                signal.signal(number, self._end)
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self.so = True
+        raise KeyboardInterrupt
 
 
 @dataclass
@@ -116,7 +134,7 @@ class _Case:
     journal: Journal
 
 
-def _run(stack: ExitStack, launch: Launch, supervisor: Caller) -> None:
+def _run(stack: ExitStack, launch: Launch, supervisor: Caller, told: ToldToEnd) -> None:
     directory = launch.directory
     journal = stack.enter_context(closing(Journal.open(directory)))
     records = list(journal.records())
@@ -130,8 +148,22 @@ def _run(stack: ExitStack, launch: Launch, supervisor: Caller) -> None:
     loop = _loop(stack, launch, supervisor, _Case(resolved, words, state, journal), inbox)
     if len(records) > 1 and (next_action(state) is not None or state.final_failure):
         loop.record(CampaignResumed(changed=changed(started.versions, versions())))
+    lease_s = envelope_of(resolved, words.space).dead_man.lease_s
+    gate = _caller(stack, launch, "gate")
+    lease = LeaseKeeper(gate, "controller", state.campaign_id, lease_s)
+    stack.push(partial(_part, lease, told))
     supervisor.post(Up(role="controller", pid=os.getpid()))
     loop.run()
+
+
+def _part(
+    lease: LeaseKeeper, told: ToldToEnd, kind: type[BaseException] | None, *_of_error: object
+) -> None:
+    """Part from the gate as one does who ends so: what is a fault of ours is left to the gate."""
+    if kind is None or (issubclass(kind, KeyboardInterrupt) and not told.so):
+        lease.close()
+    elif issubclass(kind, (KeyboardInterrupt, ControllerError)):
+        lease.part("the controller was asked to end" if told.so else "the controller has failed")
 
 
 def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inbox: Inbox) -> Loop:

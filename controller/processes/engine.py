@@ -31,6 +31,7 @@ from controller.engine import BenchHooks, Engine
 from controller.errors import ControllerError, EngineError
 from controller.planning import planned_calls
 from controller.processes.launch import Launch
+from controller.processes.leasing import LeaseKeeper, LoopAnswers
 from controller.processes.parting import when_orphaned
 from controller.processes.plans import Plans
 from controller.recording import Recording, recording
@@ -103,9 +104,15 @@ def _serve(stack: ExitStack, launch: Launch, supervisor: Caller) -> int:
     life.listen(launch.supervisor)
     answerer = Answerer(launch.address("engine"), plans.take)
     stack.callback(answerer.close)
+    answers = LoopAnswers(clock.loop, envelope.dead_man.lease_s / 2.0)
+    campaign_id, lease_s = campaign.state.campaign_id, envelope.dead_man.lease_s
+    lease = LeaseKeeper(gate_caller, "engine", campaign_id, lease_s, answers)
     supervisor.post(Up(role="engine", pid=os.getpid()))
     _log.info("engine %d: at %s", os.getpid(), answerer.address)
-    return life.live()
+    code = life.live()
+    if life.asked and code == 0:
+        lease.part("the engine was asked to end")
+    return code
 
 
 def _bench(
@@ -189,6 +196,11 @@ class Life:
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._leave)
         when_orphaned(partial(os.kill, os.getpid(), signal.SIGTERM), supervisor)
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal has asked the process to end."""
+        return self._asked.is_set()
 
     def live(self) -> int:
         """Wait until it is enough, and return the exit code."""

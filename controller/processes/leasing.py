@@ -1,6 +1,5 @@
 """Signs of life: what the engine and the controller send the gate as long as they work."""
 
-import logging
 import os
 import threading
 import time
@@ -11,13 +10,14 @@ from contextlib import suppress
 
 from controller.bus.delivery import Caller
 from controller.bus.errors import BusError
-from controller.bus.messages import Message, Release, Renew
+from controller.bus.messages import Head, MakeSafe, Message, Release, Renew, WritesHead
 
 PER_LEASE = 3
 """How often a lease is renewed within its time."""
 LAST_WORD_S = 2.0
 """How long the gate is waited for when a holder ends in an orderly way (real seconds)."""
-_log = logging.getLogger("heliostat.lease")
+SAFE_S = 15.0
+"""How long it is waited for until the bench is safe (real seconds)."""
 
 
 def always() -> bool:
@@ -51,10 +51,23 @@ class LeaseKeeper:
 
     def close(self) -> None:
         """Renew no more, and tell the gate that nobody needs to miss us."""
-        self._ended.set()
-        self._thread.join()
+        self.fall_silent()
         with suppress(BusError):
             self._gate.call(Release(holder=self._renewal.holder), LAST_WORD_S)
+
+    def part(self, reason: str) -> None:
+        """End in an orderly way, with the bench made safe if it may need that."""
+        self.fall_silent()
+        with suppress(BusError):
+            head = self._gate.call(WritesHead(), LAST_WORD_S)
+            if isinstance(head, Head) and head.armed:
+                self._gate.call(MakeSafe(reason=reason), SAFE_S)
+        self.close()
+
+    def fall_silent(self) -> None:
+        """Renew no more, and say nothing: the gate makes the bench safe."""
+        self._ended.set()
+        self._thread.join()
 
     def _run(self) -> None:
         while True:

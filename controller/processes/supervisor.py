@@ -157,11 +157,11 @@ class Supervisor:
 
     def close(self, *, orderly: bool) -> None:
         """Stop what still runs, in order: nobody loses whom it needs; the gate nearly last."""
-        first: tuple[Role, ...] = ("controller", "worker", "engine")
-        last: tuple[Role, ...] = ("gate", "archive", "twin")
+        first: tuple[Role, ...] = ("controller", "worker")
+        last: tuple[Role, ...] = ("engine", "gate", "archive", "twin")
         for role in first:
             self._end_child(role)
-        if orderly:
+        if orderly:  # the bench stays as it is; an engine that ends while armed has it made safe
             self._call("gate", Disarm(), SAFE_S)
         for role in last:
             self._end_child(role)
