@@ -6,9 +6,7 @@ envelope doesn't write may be anything. What is broken then is broken whatever h
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from controller.safety.declared import Quantity
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.language.values import Interval, Truth, Value
 from controller.safety.rules.specs import (
@@ -20,27 +18,8 @@ from controller.safety.rules.specs import (
     Requires,
     Sequence,
 )
+from controller.safety.supposing import Supposed, exactly
 from controller.safety.vocabulary import Fault
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What is known of the bench: *values* by signal; a readback that isn't there is unknown."""
-
-    quantities: Mapping[str, Quantity]
-    values: Mapping[str, Value]
-
-    def known(self, name: str) -> Value | None:
-        """Return what is known of the signal or quantity *name*."""
-        quantity = self.quantities.get(name)
-        if quantity is None:
-            return self.values.get(name)
-        if quantity.expression is not None:
-            return quantity.expression.interval(self.known)
-        ends = self.values.get(quantity.setpoint), self.values.get(quantity.readback)
-        if not isinstance(ends[0], Interval) or not isinstance(ends[1], Interval):
-            return None
-        return Interval(min(ends[0].low, ends[1].low), max(ends[0].high, ends[1].high))
 
 
 def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
@@ -58,7 +37,7 @@ def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
     return faults
 
 
-def _never(rule: AnyRule, anywhere: _State) -> Iterator[tuple[str, str, str]]:
+def _never(rule: AnyRule, anywhere: Supposed) -> Iterator[tuple[str, str, str]]:
     """Yield (key, message, accepted) of what can't be so within the limits."""
     possible = "what can be so within `limits`"
     when = getattr(rule, "when", None)
@@ -90,18 +69,18 @@ def _unsafe(envelope: Envelope, rule: AnyRule, place: int) -> Iterator[Fault]:
             return
 
 
-def _on_the_way(envelope: Envelope) -> Iterator[tuple[str, _State]]:
+def _on_the_way(envelope: Envelope) -> Iterator[tuple[str, Supposed]]:
     """Yield each state that the safe sequence leaves behind, in words and as it is known."""
     written: dict[str, Value] = {}
     stages = [(f"safe stage {stage.name!r}", stage.writes) for stage in envelope.stages]
     for where, writes in stages or [("the safe state", envelope.safe_values())]:
-        written |= {signal: _exactly(value) for signal, value in writes.items()}
+        written |= {signal: exactly(value) for signal, value in writes.items()}
         if written:
             yield where, _state(envelope, written)
             yield where, _state(envelope, written, arrived=True)
 
 
-def _state(envelope: Envelope, written: Mapping[str, Value], *, arrived: bool = False) -> _State:
+def _state(envelope: Envelope, written: Mapping[str, Value], *, arrived: bool = False) -> Supposed:
     """Return what is known once *written* is; *arrived*: readbacks are where their setpoints are"""
     values: dict[str, Value] = {
         signal: Interval(limit.low, limit.high)
@@ -114,7 +93,7 @@ def _state(envelope: Envelope, written: Mapping[str, Value], *, arrived: bool = 
             values[readback] = there
         elif readback not in envelope.limits and setpoint in values and not written:
             values[readback] = values[setpoint]
-    return _State(envelope.quantities, {**values, **written})
+    return Supposed(envelope.quantities, {**values, **written})
 
 
 def _pairs(envelope: Envelope) -> Iterator[tuple[str, str]]:
@@ -126,11 +105,7 @@ def _pairs(envelope: Envelope) -> Iterator[tuple[str, str]]:
             yield rule.setpoint, rule.readback
 
 
-def _exactly(value: float | str) -> Value:
-    return value if isinstance(value, str) else Interval(value, value)
-
-
-def _broken(rule: AnyRule, state: _State) -> tuple[str, str] | None:
+def _broken(rule: AnyRule, state: Supposed) -> tuple[str, str] | None:
     """Return the key of *rule* that *state* surely breaks, and how; None where nothing is sure."""
     if isinstance(rule, (Requires, Permit)) and rule.requires is not None:
         when = rule.when if isinstance(rule, Requires) else None
