@@ -23,7 +23,10 @@ class ArmedBench(EngineBench):
         return self
 
     def ready(self, suggestion: Suggestion | None = None, upkeep: str = "") -> Halting | None:
-        """Arm the gate for the plan that comes next; return why it wasn't, None when it was."""
+        """Arm the gate for the plan that comes next; return why it wasn't, None when it was.
+
+        Raises JournalError when its record can't be made.
+        """
         call = self._routine.upkeep.get(upkeep) if upkeep else None
         if not upkeep:
             call = self._final if suggestion is None else self._call
@@ -37,6 +40,8 @@ class ArmedBench(EngineBench):
         try:
             self._engine.call(self._gate.arm(arming))
         except NotArmed as error:
+            if (failure := self._gate.journal_failure) is not None:
+                raise failure from error
             return halting_of(self._gate.status(), str(error))
         return None
 

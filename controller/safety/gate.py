@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from controller.bus.gate_status import Status
-from controller.errors import Held, Latched, NotAllowed, NotArmed
+from controller.errors import Held, JournalError, Latched, NotAllowed, NotArmed
 from controller.safety.arming import failed_checks
 from controller.safety.audit import Audit
 from controller.safety.bypasses import Bypass
@@ -84,6 +84,11 @@ class Gate:
     def armed(self) -> bool:
         """Whether anything but safe values could be written if nothing held it."""
         return self.state in (State.ARMED, State.RUNNING, State.HOLD)
+
+    @property
+    def journal_failure(self) -> JournalError | None:
+        """Why nothing can be recorded; None when it can."""
+        return self._core.recorder.failure
 
     def status(self) -> Status:
         """Return all that there is to know of it now."""
@@ -193,6 +198,8 @@ class Gate:
             if self.state is State.LATCHED:
                 await self._releasing.by_standing_order(lambda: self._checks(arming))
             self._require_no_hold()
+            if self.state is State.DISARMED:  # whatever people set meanwhile is what it begins with
+                self._core.rules.adopt()
             failed = await self._checks(arming)
             if self.state in (State.SAFING, State.LATCHED):
                 raise Latched(self._core.why_latched())
@@ -201,6 +208,7 @@ class Gate:
                 raise NotArmed(f"not armed: {'; '.join(failed)}")
             self._core.take_up(arming)
             self._arm_now(by)
+            self._require_no_hold()
 
     def disarm(self, by: Principal = SUPERVISOR) -> None:
         """End in an orderly way: nothing is written any more, the bench stays as it is.
@@ -327,6 +335,7 @@ class Gate:
     def _after_trip(self) -> None:
         self._custody.forget()
         self._core.leases.release_all()
+        self._watching.remember_later()
         self._core.recorder.catch_up()
 
     async def _checks(self, arming: Arming) -> tuple[str, ...]:

@@ -1,13 +1,16 @@
 """The safe sequence, from its start to its end, and that what it reached stays so."""
 
 import asyncio
+import logging
 
+from controller.errors import ControllerError
 from controller.safety.core import Core
 from controller.safety.machine import State
 from controller.safety.safing import Safed
 
 KEEP_S = 2.0
 """How often it is looked whether everything is still safe, after a trip (real seconds)."""
+_log = logging.getLogger("heliostat.gate")
 
 
 class Safekeeping:
@@ -48,7 +51,11 @@ class Safekeeping:
 
     async def _keep(self) -> None:
         core = self._core
-        rewritten = await core.means.hands.keep_safe(core.stages)
+        try:
+            rewritten = await core.means.hands.keep_safe(core.stages)
+        except ControllerError as error:
+            _log.error("whether the bench is still safe can't be seen: %s", error)
+            return
         if rewritten:
             core.recorder.later(lambda: core.audit.event("made safe again", signals=rewritten))
             core.recorder.catch_up()

@@ -81,6 +81,12 @@ class Watching:
         self._remembered = data
         self._remembered_s = core.now().campaign_s
 
+    def remember_later(self) -> None:
+        """Let that be recorded when it can be: a trip doesn't wait for it."""
+        if self._specs:
+            data = self._core.rules.remember()
+            self._core.recorder.later(lambda: self._core.audit.remember(data))
+
     def journal_failed(self, error: JournalError) -> None:
         """Hold, since nothing more can be recorded: no actuation but safe values."""
         self._core.recorder.failure = error
