@@ -150,6 +150,11 @@ class Bench:
         """Return what is broken now, by rule: its reaction and reason."""
         return {f.rule: f"{f.reaction}: {f.reason}" for f in self.rules.look(self.now)}
 
+    def soon(self) -> dict[str, str]:
+        """Return what is broken a moment later."""
+        self.now = self.now.later(0.5)
+        return self.found()
+
     def reading(self, rule: str) -> RuleReading:
         """Return how *rule* stands."""
         (found,) = [r for r in self.rules.readings(self.now) if r.name == rule]

@@ -1,10 +1,24 @@
 """Ownership: a setpoint that changed, and not by us, has another master."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from controller.safety.rules.specs import Ownership
 from controller.safety.rules.watcher import Broken, Scalar, Scene, Watcher
 from controller.safety.written import same
+
+GRACE_S = 0.2
+"""How long a change may stay unexplained before it counts (real seconds): what makes the bench safe
+writes in a thread of its own, and says so afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A value that a signal said and that isn't ours."""
+
+    value: Scalar
+    said: str
+    real_s: float
 
 
 class OwnershipWatcher(Watcher):
@@ -22,7 +36,7 @@ class OwnershipWatcher(Watcher):
     def __init__(self, spec: Ownership) -> None:
         super().__init__(spec, frozenset(spec.signals))
         self._kept: dict[str, Scalar] = {}
-        self._foreign: dict[str, str] = {}
+        self._changes: dict[str, _Change] = {}
         self._over: set[str] = set()
         self._lent: frozenset[str] = frozenset()
 
@@ -40,40 +54,56 @@ class OwnershipWatcher(Watcher):
     def adopt(self, signal: str) -> None:
         """Take what *signal* says for what it should."""
         self._kept.pop(signal, None)
-        self._foreign.pop(signal, None)
+        self._changes.pop(signal, None)
         self._over.discard(signal)
 
     def heard(self, signal: str, value: Scalar | None, scene: Scene) -> None:
         """Compare what *signal* says with what we wrote."""
         if value is None or signal in self._lent:
             return
-        by_us = scene.explains(signal, value)
-        if by_us is None:
-            by_us = same(self._kept.setdefault(signal, value), value)
-        if not by_us:
-            unit = scene.unit(signal)
-            self._foreign[signal] = f"{value:.6g} {unit}".rstrip() if _number(value) else str(value)
-            self._over.discard(signal)
-        elif signal in self._foreign:
-            self._over.add(signal)
+        if self._is_ours(signal, value, scene):
+            if signal in self._changes:
+                self._over.add(signal)
+            return
+        unit = scene.unit(signal)
+        said = f"{value:.6g} {unit}".rstrip() if _number(value) else str(value)
+        known = self._changes.get(signal)
+        since = scene.when.real_s if known is None else known.real_s
+        self._changes[signal] = _Change(value, said, since)
+        self._over.discard(signal)
 
     def look(self, scene: Scene) -> Broken | None:
         """Return which setpoints have another master, or can't be watched."""
+        for signal, change in list(self._changes.items()):
+            if scene.when.real_s - change.real_s < GRACE_S and self._is_ours(
+                signal, change.value, scene
+            ):
+                self.adopt(signal)  # it was us, who have said so late
+        told = {
+            signal: change.said
+            for signal, change in self._changes.items()
+            if scene.when.real_s - change.real_s >= GRACE_S
+        }
+        broken = [_words(signal, said) for signal, said in told.items()]
+        for signal in self._over & told.keys():
+            self.adopt(signal)
         unknown = [s for s in self.spec.signals if s not in self._lent and scene.read(s) is None]
-        broken = [
-            f"{signal} was set to {said}, and not by us" for signal, said in self._foreign.items()
-        ]
-        for signal in self._over:
-            del self._foreign[signal]
-        self._over.clear()
         if unknown:
             broken.append(f"it can't be seen who sets it: {scene.told(unknown)}")
         return Broken("; ".join(broken)) if broken else None
 
     def judge(self, signal: str, value: Any, after: Scene) -> str:
         """Refuse to write to what has another master."""
-        said = self._foreign.get(signal)
-        return f"{signal} was set to {said}, and not by us" if said is not None else ""
+        change = self._changes.get(signal)
+        return "" if change is None else _words(signal, change.said)
+
+    def _is_ours(self, signal: str, value: Scalar, scene: Scene) -> bool:
+        by_us = scene.explains(signal, value)
+        return same(self._kept.setdefault(signal, value), value) if by_us is None else by_us
+
+
+def _words(signal: str, said: str) -> str:
+    return f"{signal} was set to {said}, and not by us"
 
 
 def _number(value: Scalar) -> bool:
