@@ -15,6 +15,7 @@ from controller.envelope_checks import check_envelope
 from controller.envelope_reading import read_envelope
 from controller.errors import ConfigurationError, Problem
 from controller.metadata_checks import check_metadata
+from controller.people_checks import check_people
 from controller.plan_checks import check_plans
 from controller.reading import Source, read_yaml
 from controller.resolving import ResolvedCampaign, absolute, with_absolute_paths
@@ -139,6 +140,7 @@ _TOPICS: tuple[Callable[[Case], Any], ...] = (
     checks.check_bench,
     check_devices,
     check_envelope,
+    check_people,
     checks.check_expressions,
     check_days,
 )

@@ -85,7 +85,7 @@ def approve(directory: Path | None, digest: str | None, for_s: float) -> int:
             raise ConfigurationError(f"{place}: nothing waits for an approval; name its digest")
         if status.plan and wanted == status.approving:
             typer.echo(f"{place}: what is asked for: {cleaned(status.plan)}, digest {wanted}")
-        act = Approve(digest=wanted, for_s=for_s)
+        act = made(Approve, digest=wanted, for_s=for_s)
         _say(place, act, desk.ask(act))
     return OK
 

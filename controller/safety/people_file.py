@@ -42,7 +42,6 @@ class Person(FilePart):
 
     name: PersonName = Field(description="how the record calls them")
     roles: tuple[Role, ...] = Field(
-        min_length=1,
         description="`viewer`, `operator`, `scientist`, `safety officer`, `admin`; none includes "
         "another",
     )
@@ -55,6 +54,8 @@ class Person(FilePart):
 
     @model_validator(mode="after")
     def _is_known_somehow(self) -> Self:
+        if not self.roles:
+            raise ValueError("give at least one of `roles`")
         if not self.user and not self.key:
             raise ValueError("give `user` or `key`: nobody could know who it is")
         return self
@@ -81,13 +82,15 @@ class PeopleFile(FilePart):
 
     model_config = ConfigDict(title="heliostat people")
 
-    people: tuple[Person, ...] = Field(min_length=1, description="each person once")
+    people: tuple[Person, ...] = Field(description="each person once")
     listen: Listen | None = Field(
         default=None, description="left out: people are heard from this machine alone"
     )
 
     @model_validator(mode="after")
     def _nobody_is_two(self) -> Self:
+        if not self.people:
+            raise ValueError("people: name at least one")
         for what in ("name", "user", "key"):
             given = [value for person in self.people if (value := getattr(person, what))]
             twice = sorted({value for value in given if given.count(value) > 1})
