@@ -17,6 +17,14 @@ TICK_S = 5.0
 """How often readbacks are shown in a dry run (campaign seconds)."""
 SETTLED_S = 3600.0
 """A twin whose state nobody knows has had its present setpoints for so long."""
+FOLLOWS = {
+    "setpoint": "readback",
+    "user_setpoint": "user_readback",
+    "energy": "readback",
+    "command": "status",
+    "position": "status",
+}
+"""What shows, beside it, that a leaf of such a name has arrived."""
 CLASSIC = "devices of classic ophyd can't be had a second time without their hardware"
 
 
@@ -31,12 +39,14 @@ class SecondSet:
     bench: StationBench
     gate: DryGate
     leaves: Mapping[str, Signal[Any]]
+    fresh: Mapping[str, Any]
+    """The state of a simulated bench that nothing has been done to."""
 
     def be(self, present: Present) -> None:
         """Be as the bench is at *present* (called in the devices' loop)."""
         simulated = self.bench.simulated
-        if simulated is not None and present.bench:
-            simulated.restore(present.bench)
+        if simulated is not None:
+            simulated.restore(present.bench or self.fresh)
         for name, value in present.signals.items():
             leaf = self.leaves.get(name)
             if leaf is not None:
@@ -76,7 +86,8 @@ async def second_set(
         guard(gate, path, device)
         await device.connect(mock=True)
         found |= {name: leaf for name, leaf in leaves(path, device) if isinstance(leaf, Signal)}
-    made = SecondSet(bench, gate, found)
+    simulated = bench.simulated
+    made = SecondSet(bench, gate, found, {} if simulated is None else simulated.snapshot())
     if bench.simulated is not None:
         bench.simulated.tick_s = TICK_S
     if bench.twin is None:
@@ -114,7 +125,7 @@ def _pairs(made: SecondSet) -> Iterator[tuple[str, str]]:
     named = {q.setpoint: q.readback for q in made.gate.envelope.quantities.values() if q.setpoint}
     for name in made.leaves:
         parent, _, last = name.rpartition(".")
-        beside = named.get(name, f"{parent}.readback" if last == "setpoint" else "")
+        beside = named.get(name, f"{parent}.{FOLLOWS.get(last, '')}")
         if beside in made.leaves:
             yield name, beside
 

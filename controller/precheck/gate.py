@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from controller.errors import WriteRefused
+from controller.precheck.messages import MESSAGE
 from controller.safety.envelope import Envelope
 from controller.safety.moment import Moment
 from controller.safety.picture import Picture
@@ -46,7 +47,8 @@ class DryGate:
         self.envelope = envelope
         self.message = 0
         self.found: list[Found] = []
-        self.unjudged: dict[str, str] = {}
+        self._unknown: dict[str, str] = {}
+        self._broken: dict[str, str] = {}
         self.values: dict[str, Any] = {}
         """What is known of each signal; nothing is, of one that nobody has moved or reported."""
         self._idle = True
@@ -60,7 +62,7 @@ class DryGate:
 
     def forget(self, signals: Mapping[str, Any]) -> None:
         """Forget the plan before: of the bench no more is known than *signals*."""
-        self.message, self.found, self.unjudged = 0, [], {}
+        self.message, self.found, self._unknown, self._broken = 0, [], {}, {}
         self.values = dict(signals)
         self._rulebook = self._new_rulebook()
 
@@ -70,18 +72,24 @@ class DryGate:
         when = self._now()
         for name in self._watched & self.values.keys():
             self._picture.heard(name, self.values[name], when)
-        if rules is not None:
+        if rules:
             self._rulebook.recall(rules, 0.0)
         for rule in self.envelope.rules:
             if isinstance(rule, Permit) and rule.role:
                 self._rulebook.presence(rule.role, when.later(1e9))
         for finding in self._rulebook.look(when):
-            self.unjudged[finding.rule] = f"broken at present ({finding.reason})"
+            if not self._unknown_of(finding.rule):
+                self._broken[finding.rule] = f"broken at present ({finding.reason})"
         self._idle = False
 
     def end(self) -> None:
         """The plan is over: nothing is judged until the next one begins."""
         self._idle = True
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """The rules of which nothing could be said, and why."""
+        return tuple(f"{rule}: {why}" for rule, why in (self._broken | self._unknown).items())
 
     def heard(self, signal: str, value: Any) -> None:
         """A device shows *value*."""
@@ -93,7 +101,8 @@ class DryGate:
         """Note what is broken now."""
         for finding in self._rulebook.look(self._now()):
             kind = TRIP if finding.reaction is Reaction.TRIP else HOLD
-            self._note(kind, finding.rule, finding.reason)
+            if not self._unknown_of(finding.rule):
+                self._note(kind, finding.rule, finding.reason)
 
     async def write(
         self, signal: str, value: Any, perform: Callable[[], Awaitable[T]], *, local: bool = False
@@ -124,21 +133,25 @@ class DryGate:
         if self.envelope.is_safe(signal, value):
             return None
         refusal = self._rulebook.judge(signal, value, when)
-        if refusal is None or not self._note(REFUSED, refusal.rule, refusal.reason):
+        if refusal is None:
             return None
-        return refusal.reason
+        unknown = self._unknown_of(refusal.rule) - {signal}
+        if unknown:
+            self._unknown[refusal.rule] = f"nobody knows {', '.join(sorted(unknown))} beforehand"
+            return None
+        return refusal.reason if self._note(REFUSED, refusal.rule, refusal.reason) else None
+
+    def _unknown_of(self, rule: str) -> frozenset[str]:
+        return self._names.get(rule, frozenset()) - self.values.keys()
 
     def _note(self, kind: Any, rule: str, reason: str) -> bool:
         """Note a finding once; return whether it can be held against the point."""
-        unknown = sorted(self._names.get(rule, frozenset()) - self.values.keys())
-        if unknown and rule not in self.unjudged:
-            self.unjudged[rule] = f"nobody knows {', '.join(unknown)} beforehand"
-        if rule in self.unjudged:
-            self.unjudged[rule] = f"{rule}: {self.unjudged[rule].removeprefix(f'{rule}: ')}"
+        if rule in self._broken:
             return False
         if not any(one.rule == rule and one.kind == kind for one in self.found):
             since = asyncio.get_running_loop().time() - self._begun
-            self.found.append(Found(kind, rule, reason, self.message, since))
+            message = MESSAGE.get() or self.message
+            self.found.append(Found(kind, rule, reason, message, round(since, 3)))
         return True
 
     def _new_rulebook(self) -> Rulebook:

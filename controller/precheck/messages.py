@@ -7,6 +7,7 @@ handling of failures and its clean-up run too.
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from bluesky.utils import FailedStatus, Msg
@@ -50,6 +51,10 @@ ANSWERED = (
 )
 
 
+MESSAGE: ContextVar[int] = ContextVar("message", default=0)
+"""The number of the message by which what is done now was begun; 0 outside of any."""
+
+
 class Unforeseeable(Exception):
     """A plan does something of which nobody can say beforehand what comes of it."""
 
@@ -84,6 +89,7 @@ class DryRun:
             answer, error = None, None
             self.count += 1
             self._before(self.count)
+            MESSAGE.set(self.count)
             try:
                 answer = await self._answer(message)
                 self._raise_failed()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from bluesky.utils import FailedStatus
 from ophyd_async.core import NotConnectedError
 from pydantic import ValidationError
 
@@ -141,7 +142,7 @@ class _Run:
             campaign_s=round(took, 3),
             stopped=stopped,
             found=tuple(gate.found),
-            unjudged=tuple(f"{rule}: {why}" for rule, why in gate.unjudged.items()),
+            unjudged=gate.unjudged,
         )
 
     async def _plan(self) -> str:
@@ -217,6 +218,10 @@ async def _all_left() -> None:
 
 
 def _words(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {error}"
+    """Return what led to *error*, in words; time-outs end in bare names."""
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    said = [one for one in chain if str(one) and not isinstance(one, FailedStatus)]
+    last = said[-1] if said else chain[0]
+    return f"{type(last).__name__}: {last}"
