@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.benches import envelope_of, station_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import Failed, Judge, Message, Release, Up, Write
-from controller.chain import Chain
 from controller.clock import Clock, ScaledClock
 from controller.errors import EngineError
+from controller.processes.desk import Whom, listening, sign, signing
 from controller.processes.gate import First
 from controller.processes.hands import CONNECT_S, ProcessHands
 from controller.processes.launch import Launch
@@ -46,6 +47,7 @@ from controller.safety.monitors import Monitors
 from controller.safety.puts import Actuator
 from controller.safety.safe_file import write_safe_file
 from controller.safety.safing import Safed, one_stage
+from controller.safety.signed_chain import SignedChain
 from controller.safety.stopper import SafePlan, Stopper, Watch
 
 PULSES_S = {"rules": 1.0, "devices": 1.0}
@@ -60,13 +62,23 @@ _log = logging.getLogger("heliostat.gate")
 
 def keep(launch: Launch, first: First) -> None:
     """Keep the gate of *launch* until asked to end; *first* is what works already."""
-    envelope, devices = _campaign(launch.directory)
-    with closing(Chain.open(launch.directory / GATE_FILE, AUDIT_TABLE)) as chain:
-        asyncio.run(_live(launch, first, Audit(chain, _clock(launch)), (envelope, devices)))
+    known = _known(launch.directory)
+    with closing(SignedChain.open(launch.directory / GATE_FILE, AUDIT_TABLE)) as chain:
+        sign(chain)
+        asyncio.run(_live(launch, first, chain, known))
+        chain.sign_now()
 
 
-def _campaign(directory: Path) -> tuple[Envelope, dict[str, Any]]:
-    """Return the limits in force and the station's devices by name, none of them connected."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the campaign says: limits, devices by name (none is connected), the people file."""
+
+    envelope: Envelope
+    devices: dict[str, Any]
+    people: str
+
+
+def _known(directory: Path) -> _Known:
     recorded = recording(directory)
     resolved, words = recorded.resolved, recorded.words
     if resolved.beamline.has_devices:
@@ -75,7 +87,7 @@ def _campaign(directory: Path) -> tuple[Envelope, dict[str, Any]]:
         name_only()
     file = Path(resolved.campaign.beamline)
     devices: dict[str, Any] = station_of(resolved.beamline, words, file).devices()
-    return envelope_of(resolved, words.space), devices
+    return _Known(envelope_of(resolved, words.space), devices, resolved.beamline.people or "")
 
 
 def _clock(launch: Launch) -> Clock:
@@ -84,12 +96,10 @@ def _clock(launch: Launch) -> Clock:
     return clock
 
 
-async def _live(
-    launch: Launch, first: First, audit: Audit, campaign: tuple[Envelope, dict[str, Any]]
-) -> None:
-    envelope, devices = campaign
+async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known) -> None:
+    envelope, audit = known.envelope, Audit(chain, _clock(launch))
     ended = _asked_to_end(launch)
-    connections = connections_of(devices, envelope)
+    connections = connections_of(known.devices, envelope)
     hands = ProcessHands(connections, envelope, first.stopper, first.halt)
     marker = Marker(launch.directory)
     gate = Gate(envelope, audit, _means(launch, hands, marker))
@@ -99,6 +109,8 @@ async def _live(
             _learn(launch, first.stopper, envelope, connections)
             gate.start()
             work = _work(stack, launch, first, (gate, hands, audit, connections))
+            work.append(asyncio.create_task(signing(chain)))
+            stack.enter_context(listening(gate, Whom(launch, known.people)))
             await _first_of(asyncio.create_task(ended.wait()), *work)
         finally:  # the outermost place of this process: whatever it was, the bench is made safe
             if marker.present:

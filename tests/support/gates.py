@@ -23,6 +23,8 @@ from controller.journal import Journal
 from controller.processes.launch import Launch
 from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
+from controller.safety.commands import Acknowledge, Reset
+from controller.safety.desk_client import Clerk, LocalLine
 from controller.safety.envelope import Envelope
 from simulators.ioc.environment import epics_environment
 
@@ -205,6 +207,17 @@ def speaking(gate: GateProcess, *, armed: bool = True) -> Iterator[Caller]:
                 stack.enter_context(closing(LeaseKeeper(caller, holder, "", lease_s)))
             until(lambda: state_of(caller) == "running", "the gate to run")
         yield caller
+
+
+def released(gate: GateProcess) -> None:
+    """Let a person acknowledge and reset *gate*, which is latched or is being made safe."""
+    with closing(Caller(gate.address, "test")) as caller:
+        until(lambda: state_of(caller) == "latched", "the gate to be latched")
+        status = caller.call(GateStatus(), PATIENCE_S)
+    assert isinstance(status, Status)
+    with Clerk(LocalLine(gate.launch.runtime / "desk")) as clerk:
+        clerk.ask(Acknowledge(occurrence=status.occurrence))
+        clerk.ask(Reset(reason="a test has looked at it"))
 
 
 def state_of(caller: Caller) -> str:
