@@ -5,6 +5,7 @@ process ends by itself (the gate makes the bench safe first).
 """
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -38,6 +39,8 @@ from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import note_process
 
 POLL_S = 0.05
+AGAIN_S = 0.5
+"""Before a process that has died before is started again; a gate never waits."""
 DEATHS, WITHIN_S = 5, 60.0
 """A process that dies so often in so many seconds isn't started again."""
 STILLBORN = 2
@@ -101,7 +104,6 @@ class Supervisor:
         self._interrupts: deque[bool] = deque()
         self._given_up = ""
         self._given_up_at = 0.0
-        self._safing: Future[Message] | None = None
 
     def start(self) -> None:
         """Start every process; the twin first, since the others look for its records."""
@@ -127,7 +129,7 @@ class Supervisor:
             self._heed()
             self._end_who_is_alone()
             tick()
-            time.sleep(POLL_S)
+            self._await_death()
 
     def end(self, *, now: bool = False) -> None:
         """Ask the campaign to end: orderly, or (asked again, or *now*) with the bench made safe.
@@ -213,6 +215,21 @@ class Supervisor:
                 return
             time.sleep(POLL_S)
 
+    def _await_death(self) -> None:
+        """Return when a child has died, or it is time to look at something else."""
+        poll = select.poll()
+        descriptors = []
+        for role in self._roles:
+            with suppress(ProcessLookupError):
+                descriptors.append(os.pidfd_open(self._children[role].process.pid))
+        for descriptor in descriptors:
+            poll.register(descriptor, select.POLLIN)
+        try:
+            poll.poll(POLL_S * 1000.0)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
     def _final(self, code: int) -> bool:
         """Whether the controller has ended for good: by itself, or because it was asked to."""
         return code >= 0 or bool(self._asked_to_end) or bool(self._given_up)
@@ -222,20 +239,17 @@ class Supervisor:
 
     def _died(self, role: Role, code: int) -> None:
         child = self._children[role]
-        self._say(f"{role} {_how(code)}; {self._log_hint(role)}")
-        if role == "engine":
-            self._safing = self._post("gate", MakeSafe(reason=f"the engine {_how(code)}"))
-        if role == "gate" and self._safing is not None:  # the next one makes safe by itself
-            self._safing.cancel()
         child.failures += code > 0
+        often = child.too_often(time.monotonic())
+        if not child.stillborn and not often:  # first of all: a gate that starts makes safe
+            if role != "gate" and len(child.deaths) > 1:
+                time.sleep(AGAIN_S)
+            self._children[role] = replace(child, process=self._spawn(role), up=False)
+        self._say(f"{role} {_how(code)}; {self._log_hint(role)}")
         if child.stillborn:
             self._give_up(role, f"{role} can't be started")
-            return
-        if child.too_often(time.monotonic()):
+        elif often:
             self._give_up(role, f"{role} died {DEATHS} times within {WITHIN_S:g} s")
-            return
-        time.sleep(0.0 if len(child.deaths) == 1 else 0.5)
-        self._children[role] = replace(child, process=self._spawn(role), up=False)
 
     def _give_up(self, role: Role, reason: str) -> None:
         self._roles = tuple(r for r in self._roles if r != role)
