@@ -50,7 +50,7 @@ class Trip:
         """Return this with one more cause: the first where there is none, else a consequence."""
         occurrence = self.occurrence + 1
         if self.cause is None:
-            return Trip(cause, occurrence=occurrence)
+            return replace(self, cause=cause, occurrence=occurrence)
         kept = (*self.consequences, cause)[:MOST_CONSEQUENCES]
         return replace(self, consequences=kept, occurrence=occurrence)
 

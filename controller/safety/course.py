@@ -97,6 +97,8 @@ class Course:
         if not taken.taken:
             return taken
         self.standing = taken.standing
+        if Duty.MAKE_SAFE in taken.duties:
+            self.trip = replace(self.trip, reached=(), failed={})
         if cause is not None and _adds_cause(taken.duties):
             self.trip = self.trip.with_cause(replace(cause, at=self._audit.now()))
         if Duty.MAKE_SAFE in taken.duties:

@@ -74,10 +74,11 @@ class LoopHands:
         return found
 
     async def _make_safe(self, stages: Sequence[Stage]) -> None:
-        safed = Safed()
         try:
             safed = await make_safe(stages, self._actuators)
-        finally:
-            waiting, self._waiting = self._waiting, []
-            for done in waiting:
-                done(safed)
+        except Exception as error:  # whatever an actuator raises: the bench may not be safe
+            _log.exception("the safe sequence failed")
+            safed = Safed((), {signal: repr(error) for stage in stages for signal in stage.writes})
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done(safed)

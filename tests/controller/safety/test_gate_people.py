@@ -1,0 +1,142 @@
+"""What people may ask of the gate: bypasses of two, maintenance and the return from it."""
+
+import asyncio
+
+import pytest
+
+from controller.errors import Held, NotAllowed
+from controller.safety.rules.specs import Ownership, Requires
+from tests.support.gated import OFFICER, OPERATOR, OTHER, SECOND_OFFICER, VIEWER, paper_bench
+from tests.support.rules import said
+
+EXHAUST = Requires(name="exhaust", requires=said("exhaust.flow > 2 L/min"))
+ALWAYS = Requires(name="always", requires=said("exhaust.flow > 1 L/min"), mandatory=True)
+OURS = Ownership(name="ours", signals=("furnace.setpoint", "he.setpoint"))
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with paper_bench(tmp_path, EXHAUST, ALWAYS, OURS) as bench:
+        yield bench
+
+
+def test_a_bypass_wants_two_people_ends_by_itself_and_is_always_shown(bench):
+    bench.runs()
+    first = bench.do(bench.gate.bypass, OFFICER, "exhaust", 60.0, "the fan is changed")
+    again = bench.do(bench.gate.bypass, OFFICER, "exhaust", 60.0, "once more")
+    assert not first.in_force and not again.in_force
+    assert [b.in_force for b in bench.gate.status().bypasses] == [False]
+    both = bench.do(bench.gate.bypass, SECOND_OFFICER, "exhaust", 30.0, "seen")
+    assert both.in_force and both.for_s == 30.0
+    bench.show(exhaust__flow=1.5)
+    assert bench.state == "running"
+    (shown,) = bench.gate.status().bypasses
+    assert shown.by == ("Sofia", "Sven") and shown.in_force
+    bench.passes(31.0)
+
+    assert bench.state in ("safing", "latched")
+    assert not bench.gate.status().bypasses
+
+
+@pytest.mark.parametrize(
+    ("by", "rule", "why"),
+    [
+        (OPERATOR, "exhaust", "may not bypass"),
+        (OFFICER, "always", "mandatory"),
+        (OFFICER, "never", "no such rule"),
+    ],
+)
+def test_a_bypass_that_may_not_be_is_refused(bench, by, rule, why):
+    with pytest.raises(NotAllowed, match=why):
+        bench.do(bench.gate.bypass, by, rule, 60.0, "why not")
+
+
+def test_a_second_word_that_comes_too_late_is_a_first_one(bench):
+    bench.do(bench.gate.bypass, OFFICER, "exhaust", 60.0, "one")
+    bench.passes(601.0)
+
+    assert not bench.do(bench.gate.bypass, SECOND_OFFICER, "exhaust", 60.0, "two").in_force
+
+
+def test_who_takes_a_device_holds_the_campaign_and_shows_what_has_changed(bench):
+    bench.runs()
+    bench.run(bench.gate.take(OPERATOR, ("furnace",)))
+    assert bench.state == "maintenance"
+    with pytest.raises(Held, match=r"in maintenance: furnace \(Olga\)"):
+        bench.write("o2.setpoint", 1.0)
+    bench.show(furnace__setpoint=120.0)
+    assert bench.state == "maintenance"
+    changes = bench.run(bench.gate.give_back(OPERATOR))
+
+    assert changes == ("furnace.setpoint reads 120.0, read 40.0",)
+    assert bench.state == "hold"
+    assert "returned from maintenance" in bench.gate.status().holds[0].reason
+    bench.do(bench.gate.go_on, OPERATOR)
+    bench.show()
+    assert bench.state == "running"
+
+
+def test_interlocks_keep_watching_in_maintenance(bench):
+    bench.runs()
+    bench.show()
+    bench.run(bench.gate.take(OPERATOR, ("furnace",)))
+    bench.show(he__setpoint=50.0)
+    bench.passes(2.0)
+
+    assert bench.state == "latched"
+    assert bench.gate.status().cause.rule == "ours"
+    assert not bench.gate.status().taken
+
+
+def test_two_people_may_have_devices_and_the_last_return_runs_the_checks(bench):
+    bench.run(bench.gate.take(OPERATOR, ("furnace",)))
+    bench.run(bench.gate.take(OTHER, ("shutter",)))
+    with pytest.raises(NotAllowed, match="Olga has it already"):
+        bench.run(bench.gate.take(OTHER, ("furnace",)))
+    assert bench.run(bench.gate.give_back(OPERATOR)) == ()
+    assert bench.state == "maintenance"
+    bench.pvs["o2.setpoint"].away = True
+    with pytest.raises(NotAllowed, match=r"not given back: connections: o2\.setpoint"):
+        bench.run(bench.gate.give_back(OTHER))
+    bench.pvs["o2.setpoint"].away = False
+    bench.run(bench.gate.give_back(OTHER))
+
+    assert bench.state == "disarmed" and not bench.armed
+
+
+@pytest.mark.parametrize("devices", [("piano",), ()])
+def test_what_is_not_there_cannot_be_taken(bench, devices):
+    with pytest.raises(NotAllowed, match="can't be taken; there are furnace, h2, he"):
+        bench.run(bench.gate.take(OPERATOR, devices))
+
+
+def test_a_viewer_takes_nothing_holds_nothing_and_approves_nothing(bench):
+    for act in (
+        lambda: bench.run(bench.gate.take(VIEWER, ("furnace",))),
+        lambda: bench.do(bench.gate.hold, "no", VIEWER),
+        lambda: bench.do(bench.gate.approve, VIEWER, "a" * 64, 60.0),
+    ):
+        with pytest.raises(NotAllowed, match="Vera"):
+            act()
+
+
+def test_every_word_of_a_person_is_recorded_with_the_name(bench):
+    bench.runs()
+    bench.do(bench.gate.hold, "look", OPERATOR)
+    bench.do(bench.gate.go_on, OTHER)
+    bench.do(bench.gate.approve, OPERATOR, "a" * 64, 60.0)
+    bench.do(bench.gate.present, OTHER, 60.0)
+    bench.do(bench.gate.bypass, OFFICER, "exhaust", 60.0, "why")
+    bench.do(bench.gate.stop, VIEWER)
+    bench.run(asyncio.sleep(0.0))
+
+    said_by = [(r["kind"], r["by"]) for r in bench.records() if r.get("by")]
+    for word in (
+        ("hold", "Olga"),
+        ("go on", "Otto"),
+        ("approval", "Olga"),
+        ("present", "Otto"),
+        ("bypass", "Sofia"),
+        ("step", "Vera"),
+    ):
+        assert word in said_by
