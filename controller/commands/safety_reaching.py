@@ -90,13 +90,13 @@ def _local_line(directory: Path) -> LocalLine:
 
 def _gate_processes() -> Iterator[tuple[int, Path]]:
     """Yield process id and launch file of every gate whose command line can be read."""
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
+    for name in os.listdir("/proc"):  # noqa: PTH208  (names alone)
+        if not name.isdigit():
             continue
         try:
-            words = Path(entry.path, "cmdline").read_bytes().split(b"\0")
+            words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         for i in range(len(words) - 2):
             if (words[i], words[i + 1]) == _GATE:
-                yield int(entry.name), Path(os.fsdecode(words[i + 2]))
+                yield int(name), Path(os.fsdecode(words[i + 2]))

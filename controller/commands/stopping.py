@@ -30,6 +30,8 @@ SAFE_S = 60.0
 """How long the word that the bench is safe is waited for."""
 BACK_S = 30.0
 """How long the gate that is started after one that was killed is waited for."""
+BEGINS_S = 3.0
+"""How long one that doesn't listen yet may take to begin: it makes safe what it finds armed."""
 POLL_S = 0.1
 OK, FAILED = 0, 1
 
@@ -65,6 +67,8 @@ def _stop_gate(gate: Running) -> int:
             _knock(line, path)
         except PermissionError:  # another user's: the desk knows who we are
             return _through_desk(directory)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            return _begins(gate, error)
         except (OSError, ValueError) as error:
             return _kill(gate, error)
         typer.echo(f"{directory}: stopping; the bench is being made safe")
@@ -74,6 +78,20 @@ def _stop_gate(gate: Running) -> int:
             typer.echo(f"{directory}: the gate has ended meanwhile ({error})", err=True)
             return _await_next(gate)
     return _tell(directory, ended)
+
+
+def _begins(gate: Running, why: Exception) -> int:
+    """Stop a gate that has just been started, as soon as it listens."""
+    deadline = time.monotonic() + BEGINS_S
+    while time.monotonic() < deadline:
+        now = running_gate(gate.launch.directory) or gate
+        try:
+            return _stop_again(now)
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(POLL_S)
+        except (OSError, ValueError) as error:
+            return _kill(now, error)
+    return _kill(running_gate(gate.launch.directory) or gate, why)
 
 
 def _knock(line: socket.socket, path: Path) -> None:
