@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from agents.errors import AgentError
-from controller import cli_data, cli_people, cli_safety
+from controller import cli_commission, cli_data, cli_people, cli_safety
 from controller.errors import (
     ConfigurationError,
     ControllerError,
@@ -273,6 +273,7 @@ def schema(
 cli_data.register(app)
 cli_people.register(app)
 cli_safety.register(app)
+cli_commission.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -52,7 +52,9 @@ class Commissioning(_Record):
     at: str
     """When, with the time zone (ISO 8601)."""
     where: str
-    """``twin``, or the beamline whose PVs were read."""
+    """The beamline."""
+    live: bool
+    """Whether its PVs were read and its safe sequence was run; else all was simulated."""
     heliostat: str
     tried: tuple[Tried, ...]
 
@@ -157,6 +159,8 @@ def _against(signed: SignedCommissioning, trusted: set[str]) -> str:
         return "its signature is wrong: it was changed"
     if signed.public not in trusted:
         return f"signed by a key that nobody here trusts ({signed.public[:12]}…)"
+    if not signed.record.live:
+        return "tried on a simulated bench alone; a live one needs `--live`"
     failed = [one.rule for one in signed.record.tried if not one.ok]
     if failed or not signed.record.passed:
         return f"not passed: {', '.join(dict.fromkeys(failed)) or 'nothing was tried'}"
