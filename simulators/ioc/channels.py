@@ -46,6 +46,7 @@ class Served:
     """
 
     put: Put | None = None
+    silent: bool = False
     may_write: Callable[[str | None], bool] | None = None
     """Whether the Channel Access user of this name may write; None: everybody may."""
 
@@ -69,14 +70,20 @@ class Served:
             raise CaprotoValueError("this record can't be written")
         await self.put(self.decoded(value))
 
+    async def publish(self, flags: Any) -> None:
+        """Tell subscribers, unless they are to hear nothing."""
+        if not self.silent:
+            await super().publish(flags)
+
     async def show(
         self, value: Any, timestamp: float, alarm: Alarm, *, silent: bool = False
     ) -> None:
         """Keep *value* as of *timestamp* (s since 1970); tell subscribers, unless *silent*."""
+        self.silent = silent
         await super().write(
             self.encoded(value),
             verify_value=False,
-            flags=SubscriptionType(0) if silent else EVERYTHING,
+            flags=EVERYTHING,
             timestamp=timestamp,
             status=alarm.status,
             severity=alarm.severity,

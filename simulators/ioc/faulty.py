@@ -5,28 +5,16 @@ same faults.
 """
 
 import asyncio
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ophyd_async.core import Device
 
 from simulators.errors import FaultError
-from simulators.ioc.faults import (
-    CLIENTS,
-    NUMERIC,
-    READINGS,
-    WRITES,
-    Fault,
-    Faults,
-    Kind,
-    Passed,
-)
+from simulators.ioc.faults import ACTS, NUMERIC, SERVED, WRITES, Fault, Faults, Kind
 from simulators.ioc.leaves import Leaf, leaves_of
+from simulators.ioc.point import Point
 from simulators.mock_bench import Listener, MockBench
-
-STEP_S = 1.0
-"""Between two steps of a move that an injected fault makes slow."""
 
 Change = Callable[[], None]
 
@@ -43,8 +31,10 @@ class FaultyBench:
         self._inner = inner
         self._devices = devices
         self.faults = faults
-        self._points: dict[str, _Point] = {}
+        self._points: dict[str, Point] = {}
         self._timers: set[asyncio.TimerHandle] = set()
+        self._acts: set[asyncio.Task[None]] = set()
+        self._restless: asyncio.TimerHandle | None = None
         self.tick_s = inner.tick_s
         self.changed: Change | None = None
 
@@ -59,7 +49,7 @@ class FaultyBench:
         leaves = [
             leaf for leaf in leaves_of(self._devices) if isinstance(leaf, Leaf) and leaf.names
         ]
-        self._points = {leaf.path: _Point(leaf, self.faults) for leaf in leaves}
+        self._points = {leaf.path: Point(leaf, self.faults) for leaf in leaves}
 
     def start(self) -> None:
         """Let time pass at the bench."""
@@ -68,6 +58,9 @@ class FaultyBench:
     def stop(self) -> None:
         """Stand still."""
         self._inner.stop()
+        if self._restless is not None:
+            self._restless.cancel()
+            self._restless = None
 
     def pass_time(self, seconds: float) -> None:
         """Let *seconds* pass at once."""
@@ -96,8 +89,11 @@ class FaultyBench:
         """
         loop = asyncio.get_running_loop()
         until = self.faults.now() + seconds if seconds > 0 else float("inf")
-        fault = Fault(kind, signal, amount, until)
+        fault = Fault(kind, signal, amount, until, self.faults.now())
         self._check(fault)
+        if kind in ACTS:
+            self._act(fault)
+            return
         if kind is Kind.BEAM_DUMP and not self._inner.dump_beam(seconds):
             raise FaultError(f"{kind}: this bench has no beam")
         if kind is Kind.EXHAUST_STOP and not self._inner.stop_exhaust(seconds):
@@ -124,121 +120,58 @@ class FaultyBench:
         self.faults.clear(signal)
         self._renew()
 
+    def _act(self, fault: Fault) -> None:
+        """Let happen what happens once; a move that it begins goes on by itself."""
+        point = self._points[fault.signal]
+        match fault.kind:
+            case Kind.MOVED:
+                work = point.drive(point.like(fault.amount))
+            case Kind.RUNAWAY:
+                work = point.run_away(fault.amount)
+            case _:
+                work = self._stopping(point)
+        task = asyncio.get_running_loop().create_task(work)
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)
+
+    def _stopping(self, point: Point) -> Coroutine[Any, Any, None]:
+        """Return what stops the device of *point*: its stop, or the way back to where it is."""
+        device = point.path.rpartition(".")[0]
+        if halt := self._points.get(f"{device}.halt"):
+            return halt.drive(1)
+        if readback := self._points.get(f"{device}.readback"):
+            return point.drive(readback.true)
+        raise FaultError(f"{Kind.STOPPED}: {point.path} is nothing that could be stopped")
+
     def _check(self, fault: Fault) -> None:
-        if fault.kind in {Kind.REBOOT, Kind.DISCONNECT} and self.changed is None:
+        if fault.kind in SERVED and self.changed is None:
             raise FaultError(f"{fault.kind}: this bench isn't served")
         if not fault.signal:
             return
         point = self._points.get(fault.signal)
         if point is None:
             raise FaultError(f"{fault.kind}: no signal {fault.signal!r} at this bench")
-        if fault.kind in WRITES and not point.writable:
+        if fault.kind in WRITES | ACTS and not point.writable:
             raise FaultError(f"{fault.kind}: {fault.signal} is never written")
         if fault.kind in NUMERIC and not point.numeric:
             raise FaultError(f"{fault.kind}: {fault.signal} is no number")
+        if fault.kind is Kind.TRUNCATED and not point.array:
+            raise FaultError(f"{fault.kind}: {fault.signal} is no array")
 
     def _renew(self) -> None:
         loop = asyncio.get_running_loop()
         self._timers = {timer for timer in self._timers if timer.when() > loop.time()}
         for point in self._points.values():
             point.renew()
+        if self._restless is None:
+            self._stir()
         if self.changed is not None:
             self.changed()
 
-
-class _Point:
-    """One signal: faults come between the bench and what it shows, a client and the bench."""
-
-    def __init__(self, leaf: Leaf, faults: Faults) -> None:
-        self.path, self.writable = leaf.path, leaf.writable
-        self._faults = faults
-        self._soft = leaf.soft
-        self._set_value = self._soft.set_value
-        self._inner = leaf.backend._mock_put_callback
-        self._true = self._last = self._soft.reading["value"]
-        self._befell: dict[Kind, Fault] = {}
-        self._renewed = asyncio.Event()
-        self._move: asyncio.Task[None] | None = None
-        self._soft.set_value = self._show  # type: ignore[method-assign]
-        if self.writable:
-            leaf.backend.set_mock_put_callback(self._put)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether its value is a float, or an array."""
-        return isinstance(self._true, float) or hasattr(self._true, "dtype")
-
-    def renew(self) -> None:
-        """Show what the faults now make of the last true value; let go of a hung put."""
-        now = self._faults.of(self.path, writable=self.writable)
-        if now.keys() != self._befell.keys() or now != self._befell:
-            before, self._befell = self._befell, now
-            if READINGS & (before.keys() | now.keys()):
-                self._show(self._true)
-            self._renewed.set()
-            self._renewed = asyncio.Event()
-
-    def _show(self, value: Any) -> None:
-        self._true = value
-        faults = self._faults.of(self.path, writable=self.writable)
-        shown = self._faults.reading(value, self._last, faults)
-        if shown is None:
-            return
-        self._last = shown.value
-        if shown.invalid:
-            self._show_invalid(shown.value)
-        else:
-            self._set_value(shown.value)
-
-    def _show_invalid(self, value: Any) -> None:
-        callback, self._soft.callback = self._soft.callback, None
-        self._set_value(value)
-        self._soft.reading["alarm_severity"] = -1
-        self._soft.callback = callback
-        if callback is not None:
-            callback(self._soft.reading)
-
-    async def _put(self, value: Any) -> Any:
-        """Pass a write on as the faults have it; returns what the setpoint is then."""
-        passed = self._faults.write(self.path, value, self._faults.of(self.path, writable=True))
-        while passed.hung:
-            await self._renewed.wait()
-            passed = self._faults.write(self.path, value, self._faults.of(self.path, writable=True))
-        return await self._do(passed)
-
-    async def drive(self, value: Any) -> None:
-        """Write *value* whatever befalls clients, and show it."""
-        faults = self._faults.of(self.path, writable=True)
-        felt = {kind: fault for kind, fault in faults.items() if kind not in CLIENTS}
-        answer = await self._do(self._faults.write(self.path, value, felt))
-        await self._soft.put(answer)
-
-    async def _do(self, passed: Passed) -> Any:
-        """Let the bench do what was passed on; returns what the setpoint is then."""
-        if self._move is not None:
-            self._move.cancel()
-            self._move = None
-        if passed.stalled or self._inner is None:
-            return passed.value
-        if passed.slow_s > 0 and isinstance(passed.value, float):
-            creeping = self._creep(float(self._true), passed.value, passed.slow_s)
-            self._move = asyncio.create_task(creeping)
-            return passed.value
-        if passed.slow_s > 0:
-            await asyncio.sleep(passed.slow_s)
-        return await self._pass_on(passed.value)
-
-    async def _creep(self, start: float, target: float, seconds: float) -> None:
-        """Move the setpoint that the bench knows to *target* within *seconds*, a step a second."""
-        steps = max(1, round(seconds / STEP_S))
-        for step in range(1, steps + 1):
-            await asyncio.sleep(seconds / steps)
-            await self._pass_on(start + (target - start) * step / steps)
-
-    async def _pass_on(self, value: Any) -> Any:
-        if self._inner is None:
-            return value
-        answer = self._inner(value)
-        if inspect.isawaitable(answer):
-            answer = await answer
-        return value if answer is None else answer
+    def _stir(self) -> None:
+        """Show restless readings anew at every tick, as long as there are any."""
+        loop = asyncio.get_running_loop()
+        restless = [point for point in self._points.values() if point.restless]
+        for point in restless:
+            point.show_again()
+        self._restless = loop.call_later(self.tick_s, self._stir) if restless else None

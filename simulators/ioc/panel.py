@@ -19,6 +19,9 @@ SUFFIX = "FAULT:"
 GRACE_S = 0.1
 """Between the answer to a put that asks for a reboot and the reboot (real seconds)."""
 
+ABSENCES = frozenset({Kind.REBOOT, Kind.UNRESPONSIVE})
+"""After these the server comes back by itself."""
+
 RECORDS = {
     "fault.kind": Record(length=40),
     "fault.signal": Record(length=200),
@@ -74,7 +77,7 @@ class FaultDesk:
         self._bench = bench
         self._ioc = ioc
         self._grace = GRACE_S * speed
-        self._rebooting: Fault | None = None
+        self._absent: set[Fault] = set()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -113,26 +116,40 @@ class FaultDesk:
         """Make the server as the faults want it, and list them."""
         async with self._turn:
             await self._ioc.disconnect(self._befallen(Kind.DISCONNECT))
-            await self._ioc.behave(Manner(refused=frozenset(self._befallen(Kind.REFUSED))))
+            await self._ioc.behave(self._manner())
             active = self._bench.faults.active()
             set_mock_value(self._panel.active, "\n".join(_in_words(fault) for fault in active))
             set_mock_value(self._panel.count, len(active))
-            reboots = [fault for fault in active if fault.kind is Kind.REBOOT]
-            if reboots and reboots[0] != self._rebooting:
-                self._rebooting = reboots[0]
-                self._soon(self._reboot(reboots[0].until - self._bench.faults.now()))
+            absent = {fault for fault in active if fault.kind in ABSENCES}
+            for fault in absent - self._absent:
+                self._soon(self._begin(fault))
+            self._absent = absent
 
-    async def _reboot(self, seconds: float) -> None:
+    async def _begin(self, fault: Fault) -> None:
+        """Let the server reboot or freeze, once it has answered who asked for it."""
         await asyncio.sleep(self._grace)
-        await self._ioc.reboot(seconds)
+        seconds = fault.until - self._bench.faults.now()
+        await (self._ioc.reboot if fault.kind is Kind.REBOOT else self._ioc.freeze)(seconds)
 
-    def _befallen(self, kind: Kind) -> list[str]:
+    def _manner(self) -> Manner:
+        return Manner(self._befallen(Kind.REFUSED), self._befallen(Kind.SILENT), self._stamp)
+
+    def _stamp(self, path: str, now: float) -> float:
+        writable = self._bench.paths.get(path)
+        if writable is None:
+            return now
+        found = self._bench.faults.of(path, writable=writable)
+        if stale := found.get(Kind.STALE):
+            return stale.since
+        return now + found[Kind.CLOCK_JUMP].amount if Kind.CLOCK_JUMP in found else now
+
+    def _befallen(self, kind: Kind) -> frozenset[str]:
         faults = self._bench.faults
-        return [
+        return frozenset(
             path
             for path, writable in self._bench.paths.items()
             if kind in faults.of(path, writable=writable)
-        ]
+        )
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -56,7 +56,8 @@ class ServedBench:
         self._lease = LeaseRecord(f"{bench.prefix}{leases.SUFFIX}", name="gate")
         beside = {"fault": self._panel, "stage": self._motor, "gate": self._lease}
         self._devices = {**bench.devices, **beside}
-        self.faulty = FaultyBench(bench.simulated, bench.devices, Faults(timing.now))
+        spoilt = {**bench.devices, "stage": self._motor}
+        self.faulty = FaultyBench(bench.simulated, spoilt, Faults(timing.now))
         self._ioc: Ioc | None = None
         self._desk: FaultDesk | None = None
         self._dead_man: DeadMan | None = None
@@ -81,8 +82,8 @@ class ServedBench:
             self._restore(state)
             self.faulty.pass_time(missed_s)
         self._bench.simulated.tick_s = max(TICK_S, PERIOD_S * self._timing.speed)
-        self.faulty.attach(lambda _readings: None)
         self._stage.attach()
+        self.faulty.attach(lambda _readings: None)
         self._ioc = ioc = self._server()
         self._dead_man = DeadMan(
             self._lease,

@@ -57,10 +57,12 @@ class Station:
     def __init__(self, prefix: str) -> None:
         from instruments.stations import XasStation
         from simulators.ioc.lease import LeaseRecord
+        from simulators.ioc.motor import MotorRecord
         from simulators.ioc.panel import FaultPanel
 
         self._devices: dict[str, Any] = XasStation.build(prefix).devices()
         self._devices["fault"] = FaultPanel(f"{prefix}FAULT:", name="fault")
+        self._devices["stage"] = MotorRecord(f"{prefix}STAGE:X", name="stage")
         self._devices["gate"] = LeaseRecord(f"{prefix}GATE:", name="gate")
         self._seen: dict[str, list[Any]] = {}
         self._started: list[Any] = []
