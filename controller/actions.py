@@ -6,7 +6,7 @@ from agents.protocols import Suggestion
 from controller.events import ExperimentFinished, ExperimentResolved
 from controller.standing import Running
 from controller.state import CampaignState
-from controller.terms import FAILURES_IN_A_ROW, LOSSES_IN_A_ROW, UNFIT_IN_A_ROW, Stop
+from controller.terms import FAILURES_IN_A_ROW, HALTED, LOSSES_IN_A_ROW, UNFIT_IN_A_ROW, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def next_action(state: CampaignState) -> Action | None:
     """Return what to do now, or None when the campaign is over."""
     if state.halted is None:
         return _next(state)
-    released = replace(state, stop_reason="") if state.stop_reason == Stop.TRIPPED else state
+    released = replace(state, stop_reason="") if state.stop_reason in HALTED else state
     action = _next(released)
     if isinstance(action, (Start, Recover, AwaitConditions, DoUpkeep, RunFinally)):
         return AwaitBench(action)

@@ -1,21 +1,27 @@
 """A bench whose gate stands in the same process: armed before each plan, disarmed at the end."""
 
+import math
 from dataclasses import replace
+from functools import partial
 from typing import Self
+
+import bluesky.plan_stubs as bps
 
 from agents.protocols import Suggestion
 from controller.bench import EngineBench
-from controller.engine import PlanOutcome
+from controller.engine import PlanOutcome, Supervision
 from controller.errors import BenchStands, NotArmed
-from controller.halts import ended_by, halting_of
+from controller.halts import ended_by, halting_of, is_released, last_release
 from controller.parts import Halting, Ran, Released
 from controller.safety.gate import Arming, Gate
+from instruments.plans import Plan
 
 
 class ArmedBench(EngineBench):
     """Arms *its* gate before each plan."""
 
     _gate: Gate
+    _held_s = 0.0
 
     def behind(self, gate: Gate) -> Self:
         """Let *gate* stand before it; returns itself."""
@@ -51,6 +57,36 @@ class ArmedBench(EngineBench):
         return ran if ran.succeeded else replace(ran, halt=ended_by(self._gate.status()))
 
     def await_release(self, halting: Halting, patience_s: float) -> Released | None:
-        """Raise BenchStands: nobody can release anything while this process waits."""
-        del patience_s
-        raise BenchStands(halting.reason)
+        """Let time pass at the bench while a rule holds it, at most *patience_s*.
+
+        Raises BenchStands for all else: nobody can release anything while this process waits.
+        """
+        status = self._gate.status()
+        if halting.latched and is_released(status):
+            return last_release(self._identity.directory)
+        if halting.latched or not status.holds or self._held_s >= LONGEST_HOLD_S:
+            raise BenchStands(halting.reason)
+        name = f"{self._identity.campaign_id}/hold/{self._identity.head()}/{self._held_s:g}"
+        self._held_s += patience_s
+        passing = Supervision(replayable=True)
+        outcome = self._do(partial(_let_pass, self._gate, patience_s), name, {}, passing)
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        if self._gate.status().holds:
+            return None
+        self._held_s = 0.0
+        return Released()
+
+
+def _let_pass(gate: Gate, patience_s: float) -> Plan:
+    """Let time pass, until nothing holds the bench or *patience_s* are over."""
+    for _ in range(math.ceil(patience_s / STEP_S)):
+        yield from bps.sleep(STEP_S)
+        if not gate.status().holds:
+            return
+
+
+STEP_S = 10.0
+"""How often one looks whether a hold is over (campaign seconds)."""
+LONGEST_HOLD_S = 86400.0
+"""A bench that holds for so long (campaign seconds) doesn't go on by itself."""

@@ -34,7 +34,7 @@ from controller.events import (
 )
 from controller.standing import Halt, Running, Upkept
 from controller.state import CampaignState
-from controller.terms import TRIES, UNFIT_IN_A_ROW, Stop, terms_of
+from controller.terms import HALTED, TRIES, UNFIT_IN_A_ROW, Stop, terms_of
 
 
 def apply(state: CampaignState, event: Event, stamp: float) -> CampaignState:
@@ -166,7 +166,7 @@ def _(event: BenchHeld, state: CampaignState, stamp: float) -> CampaignState:
 @_apply.register(BenchReleased)
 @_apply.register(BenchWentOn)
 def _(_event: BenchReleased | BenchWentOn, state: CampaignState, _stamp: float) -> CampaignState:
-    reason = "" if state.stop_reason == Stop.TRIPPED else state.stop_reason
+    reason = "" if state.stop_reason in HALTED else state.stop_reason
     return replace(state, halted=None, stop_reason=reason)
 
 

@@ -1,7 +1,16 @@
 """What the gate says against the next plan, as the loop hears it."""
 
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.bus.gate_status import Status
+from controller.chain import Chain
+from controller.errors import JournalError
 from controller.parts import Halting, Released
+from controller.safety.machine import Input
 
 LATCHED = frozenset({"safing", "latched"})
 """States of the gate that people, or a standing order, must release."""
@@ -28,11 +37,26 @@ def ended_by(status: Status) -> Halting | None:
     return halting_of(status) if status.state in ("hold", "maintenance") else None
 
 
-def released_by(status: Status) -> Released | None:
-    """Return who has released a latch, None while it stands."""
-    if status.state in LATCHED:
-        return None
-    return Released(getattr(status, "released_by", ""), getattr(status, "released_for", ""))
+def is_released(status: Status) -> bool:
+    """Whether no latch stands any more."""
+    return status.state not in LATCHED
+
+
+def last_release(directory: Path) -> Released:
+    """Return who has released the gate of the campaign in *directory* last, and why.
+
+    Empty where its record doesn't say, or can't be read.
+    """
+    found = Released()
+    try:
+        with closing(Chain.follow(directory / GATE_FILE, AUDIT_TABLE)) as chain:
+            for link in chain.links():
+                record = json.loads(link.payload)
+                if record.get("kind") == "step" and record.get("input") == Input.RESET.value:
+                    found = Released(str(record.get("by", "")), str(record.get("reason", "")))
+    except (JournalError, sqlite3.Error):  # who it was is in that record, not in ours
+        return Released()
+    return found
 
 
 def what_to_do(halting: Halting, directory: str) -> str:

@@ -303,7 +303,7 @@ class Loop:
             except BenchStands:
                 self._over = True
                 if not self.state.stop_reason:
-                    self._go_no_further(Stop.TRIPPED)
+                    self._go_no_further(Stop.TRIPPED if halt.latched else Stop.HELD)
                 return
             if released is not None:
                 self._went_on(bench.ready(suggestion, upkeep), halting, released)

@@ -46,8 +46,16 @@ class Stop(StrEnum):
         "tripped: the bench was made safe; see to it, then `heliostat ack`, `heliostat reset` and "
         "`heliostat resume`"
     )
+    HELD = (
+        "held: nothing may be moved, and nothing changes that while this runs; see why, then "
+        "`heliostat resume`"
+    )
     UPKEEP = f"required upkeep failed {TRIES} times, one after the other"
     UNDECIDED = "an experiment not to be repeated was interrupted: a person must say if it was done"
+
+
+HALTED = (Stop.TRIPPED, Stop.HELD)
+"""Ends that are over as soon as the bench was released, or goes on."""
 
 
 @dataclass(frozen=True, slots=True)

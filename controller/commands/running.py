@@ -47,6 +47,7 @@ AILING = tuple(
         Stop.UNFIT,
         Stop.UPKEEP,
         Stop.TRIPPED,
+        Stop.HELD,
     )
 )
 """Ends that somebody must look at."""

@@ -31,7 +31,7 @@ from controller.bus.messages import (
 )
 from controller.documents import read_run
 from controller.errors import EngineError
-from controller.halts import ended_by, halting_of, released_by, what_to_do
+from controller.halts import ended_by, halting_of, is_released, last_release, what_to_do
 from controller.interrupts import Interrupts, held_back
 from controller.parts import Halting, Ran, Released
 from controller.planning import PlannedCall
@@ -142,9 +142,8 @@ class RemoteBench:
                 if interrupts.count or self._lines.urgent():
                     raise KeyboardInterrupt
                 status = self._status()
-                released = None if status is None else released_by(status)
-                if released is not None and self._may_go_on(status, halting):
-                    return released
+                if status is not None and self._may_go_on(status, halting):
+                    return last_release(self._directory) if halting.latched else Released()
                 self._pass(RELEASE_S)
         return None
 
@@ -238,9 +237,9 @@ class RemoteBench:
         status = None if self._safe else self._status()
         return None if status is None else ended_by(status)
 
-    def _may_go_on(self, status: Status | None, halting: Halting) -> bool:
+    def _may_go_on(self, status: Status, halting: Halting) -> bool:
         """Whether it makes sense to try: what held it is over, or can only be seen by trying."""
-        return halting.latched or (status is not None and not status.holds)
+        return is_released(status) and (halting.latched or not status.holds)
 
     def _pass(self, seconds: float) -> None:
         """Let *seconds* pass, while people may send something."""

@@ -21,7 +21,7 @@ from controller.events import (
     SuggestionCleared,
     UpkeepRan,
 )
-from controller.halts import ended_by, halting_of, released_by, what_to_do
+from controller.halts import ended_by, halting_of, is_released, what_to_do
 from controller.journal import Record, read
 from controller.parts import Halting, Ran, Released
 from controller.progress import note_of
@@ -223,9 +223,9 @@ def test_a_hold_says_what_holds():
 
 
 def test_a_latch_is_released_when_the_gate_is_anywhere_else():
-    assert released_by(STATUS) is None
-    assert released_by(STATUS.model_copy(update={"state": "safing"})) is None
-    assert released_by(STATUS.model_copy(update={"state": "disarmed"})) is not None
+    assert not is_released(STATUS)
+    assert not is_released(STATUS.model_copy(update={"state": "safing"}))
+    assert is_released(STATUS.model_copy(update={"state": "disarmed"}))
 
 
 def test_the_operator_is_told_what_to_do_with_the_campaigns_own_directory():

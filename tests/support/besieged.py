@@ -97,6 +97,7 @@ ENVELOPE = {
     "limits": {"x.setpoint": "-3..3 mm", "y.setpoint": "-3..3 mm"},
     "free": ["press.stroke"],
     "safe": {"x.setpoint": 0.0},
+    "release": {"at_most_per_h": 3600},
 }
 PRESSING: dict[str, Any] = {
     "name": "siege",
