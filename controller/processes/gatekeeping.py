@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from controller.recording import recording
 from controller.safety.absences import Absences
 from controller.safety.actuators import InLoop, apart
 from controller.safety.audit import Audit
+from controller.safety.commissioned import folder_of, is_commissioned
 from controller.safety.connections import Connections, connections_of
 from controller.safety.envelope import Envelope
 from controller.safety.gate import Gate
@@ -76,6 +78,8 @@ class _Known:
     envelope: Envelope
     devices: dict[str, Any]
     people: str
+    records: tuple[Path, ...] = ()
+    """Folders in which there may be a record that the envelope was commissioned."""
 
 
 def _known(directory: Path) -> _Known:
@@ -87,7 +91,10 @@ def _known(directory: Path) -> _Known:
         name_only()
     file = Path(resolved.campaign.beamline)
     devices: dict[str, Any] = station_of(resolved.beamline, words, file).devices()
-    return _Known(envelope_of(resolved, words.space), devices, resolved.beamline.people or "")
+    safety = resolved.campaign.safety
+    records = () if safety is None else (folder_of(Path(safety)),)
+    people = resolved.beamline.people or ""
+    return _Known(envelope_of(resolved, words.space), devices, people, records)
 
 
 def _clock(launch: Launch) -> Clock:
@@ -102,7 +109,7 @@ async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known)
     connections = connections_of(known.devices, envelope)
     hands = ProcessHands(connections, envelope, first.stopper, first.halt)
     marker = Marker(launch.directory)
-    gate = Gate(envelope, audit, _means(launch, hands, marker))
+    gate = Gate(envelope, audit, _means(launch, hands, marker, known.records))
     with ExitStack() as stack:
         stack.callback(first.stopper.close)
         try:
@@ -117,12 +124,19 @@ async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known)
                 _tell(await gate.secure("the gate was asked to end"))
 
 
-def _means(launch: Launch, hands: ProcessHands, marker: Marker) -> Means:
+def _means(launch: Launch, hands: ProcessHands, marker: Marker, records: tuple[Path, ...]) -> Means:
     def now() -> Moment:
         real_s = time.monotonic()
         return Moment(launch.speed * real_s, real_s)
 
-    return Means(hands=hands, marker=marker, now=now, disk=Disk(launch.directory), needed=BOTH)
+    return Means(
+        hands=hands,
+        marker=marker,
+        now=now,
+        disk=Disk(launch.directory),
+        needed=BOTH,
+        commissioned=partial(is_commissioned, folders=records),
+    )
 
 
 def _learn(launch: Launch, stopper: Stopper, envelope: Envelope, connections: Connections) -> None:
