@@ -127,6 +127,13 @@ class Chain:
         except UNREADABLE as error:
             raise JournalBroken(f"{self.name}: not readable as a journal ({error})") from error
 
+    def last_written(self) -> float | None:
+        """Return when (wall time, seconds since 1970) the last record was made; None for none."""
+        row = self._connection.execute(
+            f"SELECT wall_time FROM {self._table} ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None or row[0] is None else float(row[0])
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

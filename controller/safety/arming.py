@@ -27,7 +27,7 @@ def standing_checks(core: Core, arming: Arming) -> tuple[str, ...]:
     failed += [f"trip: {found.rule}: {found.reason}" for found in core.trips()]
     failed += [f"permit: {missing}" for missing in core.permits_missing()]
     failed += [f"budget: {spent}" for spent in _spent(core)]
-    if fault := core.means.clock_fault():
+    if fault := core.clock_fault():
         failed.append(f"clock: {fault}")
     if fault := core.means.disk.fault():
         failed.append(f"disk: {fault}")

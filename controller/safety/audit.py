@@ -81,6 +81,10 @@ class Audit:
         """How many records there are."""
         return self._chain.length
 
+    def last_written(self) -> float | None:
+        """Return when (wall time, seconds since 1970) the last record was made; None for none."""
+        return self._chain.last_written()
+
     def now(self) -> float:
         """Return campaign seconds since 1970, with which records are stamped."""
         return self._clock.now()

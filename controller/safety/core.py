@@ -6,6 +6,7 @@ from controller.errors import Held, Latched, NotArmed
 from controller.safety.approvals import Approvals, approval_digest
 from controller.safety.audit import Audit
 from controller.safety.bypasses import Bypasses
+from controller.safety.clock_check import ClockCheck
 from controller.safety.course import Course
 from controller.safety.declared import Stage
 from controller.safety.envelope import Envelope
@@ -41,6 +42,7 @@ class Core:
         self.digest = envelope.digest()
         self.audit = audit
         self.means = means
+        self.clock_fault = means.clock_fault or ClockCheck(audit.last_written()).fault
         self.recorder = Recorder()
         self.course = Course(audit, means.marker, self.recorder, make_safe)
         self.approvals = Approvals(lambda: means.now().real_s)

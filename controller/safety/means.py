@@ -48,11 +48,6 @@ def never(_digest: str) -> bool:
     return False
 
 
-def sane() -> str:
-    """Say nothing against the clock."""
-    return ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What the gate acts with, tells the time by, and holds itself to."""
@@ -63,8 +58,8 @@ class Means:
     disk: Disk
     needed: frozenset[str] = frozenset()
     """Who must hold a lease; nobody where all is one process."""
-    clock_fault: Callable[[], str] = sane
-    """Returns what is wrong with the computer's clock; empty for nothing."""
+    clock_fault: Callable[[], str] | None = None
+    """Returns what is wrong with the computer's clock; None: it is compared with the record."""
     commissioned: Callable[[str], bool] = never
     """Whether there is a record that the envelope of this digest was commissioned."""
     restored: bool = False

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import NotArmed
+from controller.safety.clock_check import ClockCheck
 from controller.safety.gate import Arming
 from controller.safety.means import Disk
 from controller.safety.people import Role
@@ -74,6 +75,19 @@ def test_what_the_computer_lacks_is_named(tmp_path, check, means):
         with pytest.raises(NotArmed, match=check):
             bench.arm()
         assert bench.state == "disarmed"
+
+
+def test_a_clock_that_was_set_back_since_the_last_record_is_named(tmp_path):
+    with paper_bench(tmp_path) as bench:
+        bench.runs()
+        bench.do(bench.gate.disarm)
+        made = bench.chain.last_written()
+    set_back = ClockCheck(made, wall=lambda: made - 3600.0)
+    never_set = ClockCheck(None, wall=lambda: 5.0)
+
+    assert "it was set back" in set_back.fault()
+    assert "1970-01-01 00:00:05 UTC" in never_set.fault()
+    assert ClockCheck(made).fault() == ""
 
 
 def test_other_limits_than_the_campaigns_are_named_alone(tmp_path):
