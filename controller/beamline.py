@@ -84,8 +84,16 @@ def is_blank(value: Any) -> bool:
 class DeviceEntry(FilePart):
     """One device: its class, how its PVs begin, and what else its constructor is given."""
 
-    class_: Name = Field(
-        alias="class", description="`package.module.Class`, of ophyd-async or classic ophyd"
+    class_: Name | None = Field(
+        default=None,
+        alias="class",
+        description="`package.module.Class`, of ophyd-async or classic ophyd",
+    )
+    driver: Name | None = Field(
+        default=None,
+        description="`package.module:Class`, in the place of `class`, for what isn't EPICS (a "
+        "serial line, a vendor's library): made in the gate's process alone, which does all that "
+        "it does, and reads it",
     )
     prefix: str | None = Field(
         default=None, description="how its PVs begin (a signal's PV), the whole of it"
@@ -99,6 +107,21 @@ class DeviceEntry(FilePart):
         description="false: it acts on nothing in the world, so that what it writes other than "
         "to EPICS needs no gate",
     )
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.class_ is None) == (self.driver is None):
+            raise ValueError("give either `class` (an ophyd device) or `driver` (anything else)")
+        if self.driver is not None and not self.actuates:
+            raise ValueError("a `driver` is always behind the gate: leave `actuates` out")
+        if self.driver is not None and self.prefix is not None:
+            raise ValueError("a `driver` takes no `prefix`: name what it takes under `arguments`")
+        return self
+
+    @property
+    def made_by(self) -> str:
+        """What makes it."""
+        return self.class_ or self.driver or ""
 
 
 def _identifier(name: str) -> str:

@@ -16,8 +16,8 @@ from controller.validation import suggestion
 from instruments.generic_recipes import LineRecipe, ReadRecipe
 from instruments.recipes import Recipe
 
-SETPOINTS = ("", ".setpoint", ".user_setpoint")
-"""What the signal of a device that is moved is called: itself, ours, a motor's."""
+SETPOINTS = ("", ".setpoint", ".user_setpoint", ".set")
+"""What the signal of a device that is moved is called: itself, ours, a motor's, a driver's."""
 
 
 def check_devices(case: Case) -> Iterator[Problem]:

@@ -26,12 +26,16 @@ class EntryRefused(Exception):
 def build(name: str, entry: DeviceEntry, source: Source) -> Any:
     """Return the device *name* of *entry*, not connected; EntryRefused says what is wrong."""
     where: Way = ("devices", name)
-    made_by = _class(entry.class_, source, (*where, "class"))
+    made_by = _class(entry.made_by, source, (*where, _key(entry)))
     given = _given(name, entry, made_by, (source, where))
+    if entry.driver is not None:
+        from controller.safety.driver_device import device_of
+
+        return device_of(name, made_by, given)
     try:
         return made_by(**given)
     except Exception as error:  # a constructor may raise anything; it is told to who wrote it
-        message = f"{entry.class_} can't be made: {type(error).__name__}: {error}"
+        message = f"{entry.made_by} can't be made: {type(error).__name__}: {error}"
         raise EntryRefused(source.problem(where, message)) from error
 
 
@@ -39,10 +43,14 @@ def check_entry(name: str, entry: DeviceEntry, source: Source) -> Problem | None
     """Return what is wrong with *entry* as far as its class can say without being called."""
     where: Way = ("devices", name)
     try:
-        _given(name, entry, _class(entry.class_, source, (*where, "class")), (source, where))
+        _given(name, entry, _class(entry.made_by, source, (*where, _key(entry))), (source, where))
     except EntryRefused as refused:
         return refused.problem
     return None
+
+
+def _key(entry: DeviceEntry) -> str:
+    return "class" if entry.driver is None else "driver"
 
 
 def _class(path: str, source: Source, way: Way) -> Callable[..., Any]:
@@ -83,24 +91,26 @@ def _given(
     for argument in given:
         if argument not in named and not anything:
             way = (*where, "arguments", argument)
-            message = f"{entry.class_} has no such argument"
+            message = f"{entry.made_by} has no such argument"
             raise EntryRefused(source.problem(way, message, suggestion(argument, named)))
     if "name" in named or anything:
         given.setdefault("name", name)
     first = _takes_prefix(named)
+    if entry.driver is not None:
+        first = None
     if entry.prefix is not None:
         if first is None or first in entry.arguments:
-            message = f"{entry.class_} takes no prefix"
+            message = f"{entry.made_by} takes no prefix"
             accepted = "none; name what it takes under arguments"
             way = (*where, "prefix")
             raise EntryRefused(source.problem(way, message, accepted, entry.prefix))
         given[first] = entry.prefix
     elif first is not None and first not in given:
-        message = f"is missing; {entry.class_} needs it ({first})"
+        message = f"is missing; {entry.made_by} needs it ({first})"
         raise EntryRefused(source.problem((*where, "prefix"), message, "how its PVs begin"))
     for wanted, parameter in named.items():
         if parameter.default is parameter.empty and wanted not in given:
-            message = f"is missing; {entry.class_} needs it"
+            message = f"is missing; {entry.made_by} needs it"
             raise EntryRefused(source.problem((*where, "arguments", wanted), message))
     return given
 

@@ -139,6 +139,21 @@ class Head(_Message):
     armed: bool = False
 
 
+class ReadSignal(_Message):
+    """What does *signal*, of a device whose driver the gate has, say? Answered by SignalSays."""
+
+    kind: Literal["read_signal"] = "read_signal"
+    signal: str
+
+
+class SignalSays(_Message):
+    """What a signal says, and since when (seconds since 1970)."""
+
+    kind: Literal["signal_says"] = "signal_says"
+    value: Any
+    stamp: float
+
+
 class LookAround(_Message):
     """What does each signal say, and what do the rules remember? Answered by Seen."""
 
@@ -401,6 +416,8 @@ Message = Annotated[
     | Release
     | GateStatus
     | Status
+    | ReadSignal
+    | SignalSays
     | LookAround
     | Seen
     | Disarm

@@ -38,6 +38,8 @@ from controller.recording import Recording, recording
 from controller.requests_log import RequestsLog
 from controller.safety.absences import Absences, in_words
 from controller.safety.connectors import ensure_guarded, guard, none_ungated
+from controller.safety.driver_device import DriverDevice
+from controller.safety.driver_line import speak_to_gate
 from controller.safety.remote import RemoteGate
 from controller.seam import Ids, seam
 from controller.stretching import stretch
@@ -141,6 +143,8 @@ async def _connect(devices: Mapping[str, Any], gate: RemoteGate, passive: Collec
         if not isinstance(device, Device):
             await _connect_classic(gate, path, device, passive=path in passive)
             continue
+        if isinstance(device, DriverDevice):
+            speak_to_gate(path, device, gate)
         guard(gate, path, device)
         stretch(path, device, gate.speed)
         await device.connect(timeout=CONNECT_S * gate.speed)

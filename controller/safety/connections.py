@@ -15,6 +15,8 @@ from controller.safety.actuators import (
     SignalActuator,
 )
 from controller.safety.connectors import leaves
+from controller.safety.driver_device import DriverDevice
+from controller.safety.drivers import DriverBackend, DriverCommandBackend
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.language.values import Term
 from controller.safety.rules.specs import Arrival, Ownership, Rate
@@ -41,6 +43,8 @@ class Connections:
     watched: dict[str, Watched] = field(default_factory=dict)
     pvs: dict[str, str] = field(default_factory=dict)
     """Where what can be written is over Channel Access: the setpoint's PV."""
+    drivers: dict[str, SignalR[Any]] = field(default_factory=dict)
+    """What devices say whose drivers live here: others ask for it."""
 
 
 def connections_of(devices: Mapping[str, Any], envelope: Envelope) -> Connections:
@@ -49,6 +53,8 @@ def connections_of(devices: Mapping[str, Any], envelope: Envelope) -> Connection
     setpoints = frozenset(_setpoints(envelope))
     for path, device in devices.items():
         if isinstance(device, Device):
+            if isinstance(device, DriverDevice):
+                device.live_here()
             for name, leaf in leaves(path, device):
                 _add_leaf(found, name, leaf, envelope, setpoints)
         else:
@@ -75,6 +81,8 @@ def _add_leaf(
 ) -> None:
     backend = leaf._connector._init_backend
     over_ca = isinstance(backend, CaSignalBackend)
+    if isinstance(leaf, SignalR) and isinstance(backend, DriverBackend):
+        found.drivers[name] = leaf
     writable = isinstance(leaf, (SignalW, SignalX, Command))
     if writable and _may_be_written(name, envelope):
         found.actuators[name] = _actuator(leaf, backend)
@@ -90,10 +98,10 @@ def _add_leaf(
 
 def _actuator(leaf: Signal[Any] | Command[..., Any], backend: Any) -> Actuator:
     if isinstance(leaf, Command):
-        if isinstance(backend, EpicsCommandBackend):
+        if isinstance(backend, (EpicsCommandBackend, DriverCommandBackend)):
             return CommandActuator(leaf)
         return ElsewhereActuator()
-    if isinstance(backend, (CaSignalBackend, PvaSignalBackend)):
+    if isinstance(backend, (CaSignalBackend, PvaSignalBackend, DriverBackend)):
         return SignalActuator(leaf)
     return ElsewhereActuator()
 

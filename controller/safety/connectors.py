@@ -26,6 +26,7 @@ from ophyd_async.core import (
 from ophyd_async.epics.core import CaSignalBackend, EpicsCommandBackend, PvaSignalBackend
 
 from controller.errors import DeviceRefused, GateLost
+from controller.safety.drivers import DriverBackend, DriverCommandBackend
 from controller.safety.gate import Writes
 from controller.safety.puts import EXECUTE
 
@@ -102,7 +103,7 @@ class GatedBackend(SignalBackend[Any]):
         self._gate = gate
         self._path = path
         self._inner = inner
-        self._local = not isinstance(inner, (CaSignalBackend, PvaSignalBackend))
+        self._local = not isinstance(inner, (CaSignalBackend, PvaSignalBackend, DriverBackend))
         super().__init__(inner.datatype)
 
     async def put(self, value: Any) -> None:
@@ -224,7 +225,7 @@ class GatedCommandBackend(CommandBackend[..., Any]):
         self._gate = gate
         self._path = path
         self._inner = inner
-        self._local = not isinstance(inner, EpicsCommandBackend)
+        self._local = not isinstance(inner, (EpicsCommandBackend, DriverCommandBackend))
 
     def source(self, name: str) -> str:
         """Return the source of the backend behind the gate."""

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from ophyd_async.core import NotConnectedError, SignalR
+
 from controller.bus.messages import (
     Arm,
     Disarm,
@@ -20,9 +22,11 @@ from controller.bus.messages import (
     MadeSafe,
     MakeSafe,
     Message,
+    ReadSignal,
     Release,
     Renew,
     Seen,
+    SignalSays,
     Write,
     WritesHead,
 )
@@ -39,6 +43,7 @@ from controller.safety.gate import Gate, Permit
 from controller.safety.machine import State
 from controller.safety.puts import Actuator
 from controller.safety.request import Arming
+from controller.safety.values import plain
 
 Answer = Callable[[Message], None]
 
@@ -58,7 +63,8 @@ class Keeper:
     """Keeps the gate; all its methods are called in one event loop.
 
     *actuators* are the connections by signal. *met* hears of each sign of life: which holder of a
-    lease it is from, and the number of its process.
+    lease it is from, and the number of its process. *drivers* are the signals of devices whose
+    drivers live in this process: others read them here.
     """
 
     def __init__(
@@ -67,11 +73,13 @@ class Keeper:
         actuators: Mapping[str, Actuator],
         audit: Audit,
         met: Callable[[str, int], None] = nobody,
+        drivers: Mapping[str, SignalR[Any]] | None = None,
     ) -> None:
         self._gate = gate
         self._actuators = actuators
         self._audit = audit
         self._met = met
+        self._drivers = drivers or {}
         self._past = audit.past_requests()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,6 +104,8 @@ class Keeper:
                 self._renew(holder, pid, answer)
             case GateStatus():
                 answer(self._gate.status())
+            case ReadSignal(signal=signal):
+                self._spawn(self._read(signal, answer))
             case LookAround():
                 signals, rules = self._gate.picture()
                 answer(Seen(signals=signals, rules=rules))
@@ -170,6 +180,20 @@ class Keeper:
             raise EngineError(
                 f"{asked.signal}: {asked.value!r} was put and not done after {deadline_s:g} s"
             ) from error
+
+    async def _read(self, signal: str, answer: Answer) -> None:
+        leaf = self._drivers.get(signal)
+        try:
+            if leaf is None:
+                raise EngineError(f"{signal}: no driver of this gate has such a signal")
+            await leaf.connect(timeout=CONNECT_S)
+            reading = await leaf._connector.backend.get_reading()
+        except NotConnectedError as error:
+            answer(failed(ConnectionLost(f"{signal}: not connected ({error})")))
+        except EngineError as error:
+            answer(failed(error))
+        else:
+            answer(SignalSays(value=plain(reading["value"]), stamp=reading["timestamp"]))
 
     # --- armed or safe --------------------------------------------------------------------------
 

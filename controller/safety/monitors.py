@@ -138,7 +138,7 @@ class Monitors:
             try:
                 async with asyncio.timeout(max_age_s / PER_AGE):
                     hear({signal: await leaf._connector.backend.get_reading()})
-            except (TimeoutError, CANothing) as error:  # shows by its age
+            except (TimeoutError, CANothing, EngineError) as error:  # shows by its age
                 _log.debug("%s was not read: %r", signal, error)
 
 

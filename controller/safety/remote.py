@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 
 from controller.bus.delivery import Caller
 from controller.bus.errors import BusClosed, BusError, BusTimeout
-from controller.bus.messages import Done, Failed, Judge, Message, Write, WritesHead
+from controller.bus.messages import (
+    Done,
+    Failed,
+    Judge,
+    Message,
+    ReadSignal,
+    SignalSays,
+    Write,
+    WritesHead,
+)
 from controller.errors import (
     ControllerError,
     EngineError,
@@ -82,6 +91,22 @@ class RemoteGate:
         return self._caller.post(
             Write(signal=signal, value=plain(value), once=self.once, wait=wait)
         )
+
+    async def reading(self, signal: str) -> tuple[Any, float]:
+        """Return what *signal* says whose driver the gate has, and when (seconds since 1970).
+
+        Raises EngineError when the driver doesn't tell, GateLost when the gate says nothing.
+        """
+        answer = asyncio.wrap_future(self._caller.post(ReadSignal(signal=signal)))
+        try:
+            async with asyncio.timeout(LEASE_S * self.speed):
+                said = await answer
+        except (TimeoutError, BusError) as error:
+            raise GateLost(f"{signal}: the gate doesn't say what it reads ({error})") from error
+        if isinstance(said, SignalSays):
+            return said.value, said.stamp
+        require_done(said)
+        raise EngineError(f"{signal}: the gate answered {said.kind!r} when it was asked to read")
 
     def judge(self, signal: str, value: Any) -> None:
         """Ask the gate whether *value* would be written to *signal* now, for at most JUDGE_S.
