@@ -21,7 +21,8 @@ from typing import Any
 from controller.beginning import started
 from controller.benches import envelope_of, words_of
 from controller.bus.delivery import Caller
-from controller.bus.messages import Arm, Done, GateStatus, Status, Write
+from controller.bus.gate_status import Status
+from controller.bus.messages import Arm, Done, GateStatus, Write
 from controller.journal import Journal
 from controller.processes.launch import FOLDER, Launch
 from controller.processes.leasing import LeaseKeeper

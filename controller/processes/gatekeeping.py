@@ -38,7 +38,7 @@ from controller.safety.commissioned import folder_of, is_commissioned
 from controller.safety.connections import Connections, connections_of
 from controller.safety.envelope import Envelope
 from controller.safety.gate import Gate
-from controller.safety.halting import Pulses, Tokens
+from controller.safety.halting import Halt, Pulses, Tokens
 from controller.safety.keeper import Keeper
 from controller.safety.leases import BOTH
 from controller.safety.machine import State
@@ -56,8 +56,10 @@ PULSES_S = {"rules": 1.0, "devices": 1.0}
 """How long our own threads may be silent before the lease of the IOC isn't renewed any more.
 
 The record is made in the thread of the rules: a disk that hangs silences that."""
-ASKED_PER_S, ASKED_AT_ONCE = 2000.0, 4000
+ASKED_PER_S, ASKED_AT_ONCE = 500.0, 1000
 """How often one client may have writes judged; what comes more often isn't judged at all."""
+LATER_S = 0.02
+"""After how long what came during the first stage of a safe sequence is looked at again."""
 _SAFE = frozenset({State.DISARMED, State.LATCHED, State.SAFING})
 _log = logging.getLogger("heliostat.gate")
 
@@ -182,7 +184,7 @@ def _work(
     record = gate.envelope.dead_man.record
     first.stopper.look_after(Watch(pulses, record, lambda: gate.state not in _SAFE))
     keeper = Keeper(gate, hands.actuators, audit, patrol.met)
-    handler = _in_loop(keeper, patrol)
+    handler = _in_loop(keeper, patrol, first.halt)
     stack.enter_context(closing(Answerer(launch.address("gate"), handler)))
     supervisor.post(Up(role="gate", pid=os.getpid()))
     return [rounds.failed, *tasks]
@@ -208,16 +210,20 @@ def _asked_to_end(launch: Launch) -> asyncio.Event:
 
 
 def _in_loop(
-    keeper: Keeper, patrol: Patrol
+    keeper: Keeper, patrol: Patrol, halt: Halt
 ) -> Callable[[Message, Callable[[Message], None], str], None]:
     loop, tokens = asyncio.get_running_loop(), Tokens(ASKED_PER_S, ASKED_AT_ONCE)
 
     def take(message: Message, answer: Callable[[Message], None], request: str) -> None:
+        if not halt.calm:
+            loop.call_later(LATER_S, take, message, answer, request)
+            return
         if isinstance(message, Release):
             patrol.forget(message.holder)
         keeper.take(message, answer, request)
 
     def hand_on(message: Message, answer: Callable[[Message], None], request: str) -> None:
+        halt.await_calm()
         client = request.partition("/")[0]
         if isinstance(message, (Write, Judge)) and not tokens.take(client):
             reason = f"{client} asks more than {ASKED_PER_S:g} times a second; nothing has moved"

@@ -1,5 +1,6 @@
 """What stops the rule loop's puts at once when the bench is to be made safe, in any thread."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class Halt:
         self._stopped = False
         self._unseen: set[int] = set()
         self._last = 0
+        self._calm = threading.Event()
+        self._calm.set()
 
     @property
     def up(self) -> bool:
@@ -31,6 +34,20 @@ class Halt:
         """Put the flag up."""
         self._last = next(self._numbers)
         self._stopped = True
+        self._calm.clear()
+
+    @property
+    def calm(self) -> bool:
+        """Whether no first stage of a safe sequence is under way: who can wait waits until then."""
+        return self._calm.is_set()
+
+    def await_calm(self) -> None:
+        """Let the stopper have the processor: wait for calm, but not for long."""
+        self._calm.wait(LONGEST_S)
+
+    def calmed(self) -> None:
+        """Let others go on: what matters most is done."""
+        self._calm.set()
 
     def stop_unseen(self) -> Callable[[], None]:
         """Put the flag up; whatever is allowed, it stays up until what is returned is called."""
@@ -111,6 +128,8 @@ class Tokens:
 
 
 MOST_CLIENTS = 1000
+LONGEST_S = 0.5
+"""How long others wait for a first stage at the most (real seconds)."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ here looks at a rule, a plan or a disk.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class StageSafed:
     name: str
     reached: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    ended_s: float = 0.0
+    """When it ended, by the clock of the loop (s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +54,35 @@ def one_stage(values: Values, within_s: float = SAFE_S) -> tuple[Stage, ...]:
     return (Stage("safe", within_s, dict(values)),) if values else ()
 
 
-async def make_safe(stages: Sequence[Stage], actuators: Actuators) -> Safed:
+def nobody(_stage: StageSafed) -> None:
+    """Tell nobody that a stage has ended."""
+
+
+async def make_safe(
+    stages: Sequence[Stage],
+    actuators: Actuators,
+    ended: Callable[[StageSafed], None] = nobody,
+) -> Safed:
     """Write what *stages* say through *actuators*, one stage after the other; return what came.
 
     A stage ends when all its values were read back, or after its time (seconds of the loop). They
     are put without waiting for what a device does with them: a server lets no other completed put
     pass that it is still busy with. What an earlier stage reached is kept until the last one ends.
+    *ended* is called at the end of each stage.
     """
-    ended: list[StageSafed] = []
+    done: list[StageSafed] = []
     held: dict[str, float | str] = {}
     for stage in stages:
         for signal in stage.writes:
             held.pop(signal, None)
         keeping = asyncio.create_task(keep(dict(held), actuators))
         try:
-            ended.append(await _made(stage, actuators))
+            done.append(await _made(stage, actuators))
         finally:
             keeping.cancel()
-        held.update({s: stage.writes[s] for s in ended[-1].reached})
-    return _in_all(ended, (await keep_once(held, actuators)).failed)
+        ended(done[-1])
+        held.update({s: stage.writes[s] for s in done[-1].reached})
+    return _in_all(done, (await keep_once(held, actuators)).failed)
 
 
 async def keep(values: Values, actuators: Actuators) -> None:
@@ -102,7 +114,8 @@ async def _made(stage: Stage, actuators: Actuators) -> StageSafed:
         for signal, end in zip(signals, ends, strict=True)
         if isinstance(end, BaseException)
     }
-    return StageSafed(stage.name, tuple(s for s in signals if s not in failed), failed)
+    reached = tuple(s for s in signals if s not in failed)
+    return StageSafed(stage.name, reached, failed, asyncio.get_running_loop().time())
 
 
 async def _off(values: Values, actuators: Actuators) -> dict[str, float | str]:

@@ -3,7 +3,8 @@
 Whoever may open it (the user whose gate it is, and root, as the system itself says who is at the
 other end) writes the line ``stop`` and gets two lines of JSON: at once
 ``{"accepted": true, "state": "safing"}``, and, when all was read back or has failed,
-``{"reached": ["furnace.setpoint", ...], "failed": {"shutter.command": "no answer after 1 s"}}``.
+``{"reached": ["furnace.setpoint", ...], "failed": {"shutter.command": "no answer after 1 s"},
+"ended": {"stage": 12.3}}``, where stages end by the clock of the machine that never runs backwards.
 What isn't accepted gets ``{"accepted": false, "reason": "..."}`` and the end of the connection.
 """
 
@@ -122,7 +123,8 @@ class _Connection(asyncio.Protocol):
             self._say({"reached": [], "failed": {"gate": "it ended meanwhile"}})
         else:
             safed = done.result()
-            self._say({"reached": list(safed.reached), "failed": safed.failed})
+            ended = {stage.name: stage.ended_s for stage in safed.stages}
+            self._say({"reached": list(safed.reached), "failed": safed.failed, "ended": ended})
         self.end()
 
     def _refuse(self, reason: str) -> None:

@@ -179,11 +179,13 @@ class Stopper:
     def _follow(self, stages: tuple[Stage, ...], future: "Future[Safed]") -> None:
         """Let *future* have what comes of *stages*, which begin now unless they are under way."""
         if self._running is None or self._running[1].done() or self._running[0] != stages:
-            self._running = stages, self._spawn(make_safe(stages, self._plan.actuators))
+            sequence = make_safe(stages, self._plan.actuators, lambda _: self._halt.calmed())
+            self._running = stages, self._spawn(sequence)
             self._running[1].add_done_callback(self._safed)
         self._running[1].add_done_callback(partial(_hand_on, future))
 
     def _safed(self, task: "asyncio.Task[Safed]") -> None:
+        self._halt.calmed()
         if not task.cancelled():
             self._last, self._ended_at = task.result(), time.monotonic()
 

@@ -17,7 +17,8 @@ from typing import Any
 from controller.beginning import started
 from controller.benches import envelope_of, words_of
 from controller.bus.delivery import Answerer, Caller
-from controller.bus.messages import Arm, Done, GateStatus, Message, Status, Up
+from controller.bus.gate_status import Status
+from controller.bus.messages import Arm, Done, GateStatus, Message, Up
 from controller.chain import Chain
 from controller.journal import Journal
 from controller.processes.launch import Launch
