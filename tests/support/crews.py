@@ -16,9 +16,12 @@ from agents.protocols import Suggestion
 from controller.beginning import started
 from controller.benches import agent_of, envelope_of, words_of
 from controller.bus.delivery import Answerer, Caller
+from controller.bus.gate_status import Status
 from controller.bus.messages import (
     Arm,
     Done,
+    Failed,
+    GateStatus,
     Message,
     Note,
     RunExperiment,
@@ -26,7 +29,12 @@ from controller.bus.messages import (
 )
 from controller.journal import Journal
 from controller.processes.launch import Launch, Role
+from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
+from controller.safety.commands import Acknowledge, Reset
+from controller.safety.desk_client import Clerk, LocalLine
+from controller.safety.envelope import Envelope
+from controller.safety.envelope_parts import ReleasePart
 from simulators.ioc.environment import epics_environment, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -89,10 +97,34 @@ class Crew:
         self.send(role, signal.SIGKILL)
         self.ended(role)
 
-    def arm(self) -> None:
-        words = words_of(self.resolved)
-        digest = envelope_of(self.resolved, words.space).digest()
-        assert self.gate.call(Arm(digest=digest), PATIENCE_S) == Done()
+    def envelope(self) -> Envelope:
+        return envelope_of(self.resolved, words_of(self.resolved).space)
+
+    def arm(self, patience_s: float = PATIENCE_S) -> Message:
+        """Arm the gate, and wait until it lets plans write; return what it says.
+
+        What only people may release is acknowledged and reset first, as an operator would.
+        """
+        armed = self.gate.call(Arm(digest=self.envelope().digest()), patience_s)
+        if isinstance(armed, Failed) and armed.error == "Latched":
+            self.release()
+            armed = self.gate.call(Arm(digest=self.envelope().digest()), patience_s)
+        if armed == Done():
+            until(lambda: self.status().state in ("running", "hold"), "the gate to run")
+        return armed
+
+    def status(self) -> Status:
+        """Return where the gate stands."""
+        status = self.gate.call(GateStatus(), PATIENCE_S)
+        assert isinstance(status, Status), status
+        return status
+
+    def release(self) -> None:
+        """Acknowledge and reset the gate, once it has made the bench safe."""
+        status = until(lambda: (s := self.status()).state == "latched" and s, "it to be latched")
+        with Clerk(LocalLine(self.launch.runtime / "desk")) as clerk:
+            clerk.ask(Acknowledge(occurrence=status.occurrence))
+            clerk.ask(Reset(reason="a test has looked at it"))
 
     def suggestion(self) -> Suggestion:
         """Return what the campaign's agent suggests first."""
@@ -112,9 +144,21 @@ class Crew:
         answer(Done())
 
 
+def going_on_by_itself(resolved: ResolvedCampaign) -> ResolvedCampaign:
+    """Return *resolved* with a standing release for deaths of our own processes."""
+    if resolved.envelope is None:
+        return resolved
+    envelope = resolved.envelope.model_copy(update={"release": ReleasePart(at_most_per_h=3600)})
+    return resolved.model_copy(update={"envelope": envelope})
+
+
 @contextmanager
 def crew(directory: Path, resolved: ResolvedCampaign, speed: float = 20.0) -> Iterator[Crew]:
-    """Yield twin, gate and engine of *resolved*, up, the gate armed."""
+    """Yield twin, gate and engine of *resolved*, up, the gate armed; the test is the controller.
+
+    Deaths of processes are released without a person.
+    """
+    resolved = going_on_by_itself(resolved)
     directory.mkdir(parents=True, exist_ok=True)
     now = time.time()
     with closing(Journal.open(directory)) as journal:
@@ -137,9 +181,13 @@ def crew(directory: Path, resolved: ResolvedCampaign, speed: float = 20.0) -> It
         made = Crew(launch, resolved, head, *callers)
         stack.enter_context(closing(Answerer(launch.address("supervisor"), made.hear)))
         stack.callback(_end, made)
-        for role in ("twin", "gate", "engine"):
+        if resolved.beamline.twin is not None:
+            made.start("twin")
+        for role in ("gate", "engine"):
             made.start(role)
-        made.arm()
+        lease_s = made.envelope().dead_man.lease_s
+        stack.enter_context(closing(LeaseKeeper(made.gate, "controller", "", lease_s)))
+        assert made.arm() == Done()
         yield made
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.protocols import Suggestion
-from controller.bus.messages import Arm, Done, Failed, PlanEnded, RunExperiment
+from controller.bus.messages import Done, Failed, PlanEnded, RunExperiment
 from controller.campaign import Campaign
 from controller.resolving import ResolvedCampaign
 from tests.support.campaigns import ARGUMENTS, copper_campaign
@@ -208,15 +208,7 @@ class Rig:
         until_answered(lambda: self.desk.ask("mend"))
 
     def arm(self, patience_s: float = 60.0) -> bool:
-        digest = self.digest()
-        answer = self.crew.gate.call(Arm(digest=digest), patience_s)
-        return answer == Done()
-
-    def digest(self) -> str:
-        from controller.benches import envelope_of, words_of
-
-        words = words_of(self.crew.resolved)
-        return envelope_of(self.crew.resolved, words.space).digest()
+        return self.crew.arm(patience_s) == Done()
 
     def meet(self, fault: Fault, phase: str, changes: Mapping[str, str] | None = None) -> Outcome:
         """Run an experiment with *fault* in *phase*, mend, and run the next one."""
