@@ -58,6 +58,7 @@ class Gate:
         self._readbacks = Readbacks(core)
         self._people = PeopleWords(core)
         self._arming = asyncio.Lock()
+        self._named = core.rules.signals
 
     def start(self) -> None:
         """Begin where the gate before this one ended; a bench that was left alone is made safe.
@@ -155,13 +156,15 @@ class Gate:
         stamp: float | None = None,
         wall: float | None = None,
     ) -> None:
-        """Take in that *signal* says *value* (or still does), and look at the rules.
+        """Take in that *signal* says *value* (or still does), and look at the rules if that is new.
 
         *severity* is Channel Access's; *stamp* is the record's own time and *wall* the computer's,
         both in seconds since 1970.
         """
+        news = severity != 0 or not _same(self._core.picture.value(signal), value)
         self._hear(signal, value, severity=severity, stamp=stamp, wall=wall)
-        self._watching.look()
+        if news and signal in self._named:  # that it still says so is for the next tick
+            self._watching.look()
 
     def lost(self, signal: str) -> None:
         """Take in that *signal* has no server any more."""
@@ -367,3 +370,8 @@ class Gate:
         if begun.taken and self.state is State.HOLD:
             self._holding.begin()
         self._watching.look()
+
+
+def _same(before: Any, value: Any) -> bool:
+    """Whether a signal still says what it said; not for what isn't a plain value."""
+    return type(before) is type(value) and isinstance(value, float | str) and before == value
