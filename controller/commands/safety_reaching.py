@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.bus.gate_status import Status
 from controller.errors import ConfigurationError, GateLost
 from controller.processes.launch import FILE, FOLDER, Launch
+from controller.safety.cleaning import cleaned
+from controller.safety.commands import ShowStatus
 from controller.safety.desk_client import Clerk, KeyLine, LocalLine, Reached
 from controller.safety.desk_places import desk_sockets
 
@@ -72,6 +75,14 @@ def clerk(place: Path) -> Clerk:
     if place.is_file():
         return Clerk(KeyLine(Reached.of(place)))
     return Clerk(_local_line(place))
+
+
+def status_from(desk: Clerk) -> Status:
+    """Return what the gate says of itself; raises GateLost when it isn't of this version."""
+    try:
+        return Status.model_validate(desk.ask(ShowStatus()).data)
+    except ValueError as error:
+        raise GateLost(f"the gate's status can't be read: {cleaned(str(error))}") from error
 
 
 def _local_line(directory: Path) -> LocalLine:

@@ -13,15 +13,14 @@ import typer
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.bus.keys import make_keys
 from controller.chain import Chain
-from controller.commands.safety_acts import status_from
-from controller.commands.safety_reaching import clerk, the_campaign
+from controller.commands.safety_reaching import clerk, status_from, the_campaign
 from controller.commands.safety_words import record_words, status_words
 from controller.errors import ConfigurationError, GateLost, JournalBroken
 from controller.safety.audit import Audit
 from controller.safety.cleaning import cleaned
 from controller.safety.commands import ShowLog
-from controller.safety.desk_acts import records_after
 from controller.safety.desk_client import Clerk
+from controller.safety.record_reading import records_after
 from controller.safety.signed_chain import checkpoints_of, require_checkpoint, require_signed
 from controller.safety.signing import Checkpoint, Signer, public_key
 from controller.safety.stood_still import StoodStill

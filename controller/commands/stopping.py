@@ -16,6 +16,7 @@ from controller.commands.safety_reaching import (
     clerk,
     running_gate,
     running_gates,
+    status_from,
     the_campaign,
 )
 from controller.errors import ConfigurationError, GateLost
@@ -23,6 +24,7 @@ from controller.journal import LOCK
 from controller.safety.cleaning import cleaned
 from controller.safety.commands import Stop
 from controller.safety.desk_client import ActRefused
+from controller.safety.machine import State
 
 ANSWER_S = 0.3
 """How long the gate may take to say that it makes the bench safe, before it is killed."""
@@ -32,7 +34,7 @@ BACK_S = 30.0
 """How long the gate that is started after one that was killed is waited for."""
 BEGINS_S = 3.0
 """How long one that doesn't listen yet may take to begin: it makes safe what it finds armed."""
-POLL_S = 0.1
+POLL_S = 0.2
 OK, FAILED = 0, 1
 
 
@@ -178,10 +180,15 @@ def _stop_again(gate: Running) -> int:
 def _through_desk(place: Path) -> int:
     """Stop as a person whom the people file names: by a key, or as another user."""
     with clerk(place) as desk:
-        answer = desk.ask(Stop())
-    typer.echo(f"{place}: stopping: {cleaned(answer.text)}")
-    typer.echo(f"  heliostat safety status {place}    says when the bench is safe")
-    return OK
+        typer.echo(f"{place}: stopping: {cleaned(desk.ask(Stop()).text)}")
+        deadline = time.monotonic() + SAFE_S
+        while time.monotonic() < deadline:
+            status = status_from(desk)
+            if status.state == State.LATCHED.value:
+                return _tell(place, Ended(list(status.safe_reached), dict(status.safe_failed)))
+            time.sleep(POLL_S)
+    typer.echo(f"{place}: not safe after {SAFE_S:g} s; SEE TO THE BENCH BY HAND", err=True)
+    return FAILED
 
 
 def _stop_inline(directory: Path) -> int:

@@ -34,6 +34,7 @@ from controller.following import Follower
 from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import Journal, locked, read
+from controller.processes.apart import account_of, own_name
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
@@ -57,9 +58,22 @@ class _Case:
     records: int
 
 
-def supervise(
-    resolved: ResolvedCampaign, data: Path | None, ending: Ending, speed: float | None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How processes are run: *speed* of a twin (None: its own), engine and worker as *user*.
+
+    Raises ConfigurationError for a user that they can't be.
+    """
+
+    speed: float | None = None
+    user: str = ""
+
+    def __post_init__(self) -> None:
+        if self.user:
+            account_of(self.user)
+
+
+def supervise(resolved: ResolvedCampaign, data: Path | None, ending: Ending, manner: Manner) -> int:
     """Begin the campaign *resolved* in *data* and run it in processes; return the exit code."""
     directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
     with _terminal(resolved.campaign.name) as (show, ask):
@@ -75,13 +89,13 @@ def supervise(
                 journal.append(now, started(resolved, words.space, now))
             finally:
                 journal.close()
-        return _run(directory, ending, speed, show, ask)
+        return _run(directory, ending, manner, show, ask)
 
 
-def go_on(directory: Path, ending: Ending, speed: float | None) -> int:
+def go_on(directory: Path, ending: Ending, manner: Manner) -> int:
     """Go on with the campaign in *directory* in processes; return the exit code."""
     with _terminal(directory.name) as (show, ask):
-        return _run(directory, ending, speed, show, ask)
+        return _run(directory, ending, manner, show, ask)
 
 
 def end_what_is_left(directory: Path) -> None:
@@ -97,7 +111,7 @@ def was_supervised(directory: Path) -> bool:
 
 
 def _run(
-    directory: Path, ending: Ending, speed: float | None, show: Display, ask: Approver | None
+    directory: Path, ending: Ending, manner: Manner, show: Display, ask: Approver | None
 ) -> int:
     began = time.monotonic()
     with locked(directory / FOLDER):
@@ -105,7 +119,7 @@ def _run(
         case = _case(directory)
         require_somebody(case.resolved.campaign, ask)
         over = next_action(case.state) is None and not case.state.final_failure
-        code = OK if over else _watched(case, speed, show, ask)
+        code = OK if over else _watched(case, manner, show, ask)
         _in_one_file(directory)
     if over:
         typer.echo(f"{directory}: over already; nothing was run", err=True)
@@ -135,12 +149,12 @@ def _in_one_file(directory: Path) -> None:
         Journal.open(directory).close()
 
 
-def _watched(case: _Case, speed: float | None, show: Display, ask: Approver | None) -> int:
+def _watched(case: _Case, manner: Manner, show: Display, ask: Approver | None) -> int:
     """Run the processes until the controller has ended, and return its exit code."""
     with ExitStack() as stack:
         runtime = new_runtime()
         stack.callback(shutil.rmtree, runtime, ignore_errors=True)
-        launch = _launch(case, runtime, speed)
+        launch = _launch(case, runtime, manner)
         terms = terms_of(case.resolved.campaign, case.words.objectives)
         follower = Follower(case.directory, terms, show, known=case.records)
         stack.callback(follower.close)
@@ -166,15 +180,21 @@ def _case(directory: Path) -> _Case:
     return _Case(resolved, words, directory, state, len(records))
 
 
-def _launch(case: _Case, runtime: Path, speed: float | None) -> Launch:
+def _launch(case: _Case, runtime: Path, manner: Manner) -> Launch:
     """Return a launch from now on: a twin's time goes on where the journal ends."""
     twin = case.resolved.beamline.twin
-    launch = Launch(directory=case.directory.resolve(), runtime=runtime, supervisor=os.getpid())
+    launch = Launch(
+        directory=case.directory.resolve(),
+        runtime=runtime,
+        supervisor=os.getpid(),
+        engine_user=manner.user,
+        writers=(own_name(),) if manner.user else (),
+    )
     if twin is None:
         return launch
     return launch.model_copy(
         update={
-            "speed": twin.speed if speed is None else speed,
+            "speed": twin.speed if manner.speed is None else manner.speed,
             "anchor_wall": time.time(),
             "anchor_campaign": case.state.latest,
             "epics": fresh_epics(),

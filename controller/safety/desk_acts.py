@@ -1,13 +1,11 @@
 """Does at the gate what people ask at its desk: in the gate's own event loop, from the desk's."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from controller.chain import peek
 from controller.safety.commands import (
     Accepted,
     Acknowledge,
@@ -28,10 +26,9 @@ from controller.safety.commands import (
 )
 from controller.safety.gate import Gate
 from controller.safety.people import Principal
+from controller.safety.record_reading import records_after
 
 T = TypeVar("T")
-LARGEST_LOG = 1_000_000
-"""Bytes of records that one answer may carry."""
 
 
 class GateActs:
@@ -114,19 +111,3 @@ async def acted(gate: Gate, by: Principal, act: Act) -> Accepted:  # noqa: C901,
             gate.begin_spot(by, name)
             return Accepted(text=f"spot {name}")
     raise AssertionError(act)
-
-
-def records_after(record: tuple[Path, str], after: int, count: int) -> list[dict[str, Any]]:
-    """Return up to *count* records past number *after*, each with its number and its time.
-
-    *record* are file and table; not so many that the answer has more than ``LARGEST_LOG`` bytes.
-    """
-    found: list[dict[str, Any]] = []
-    size = 0
-    for link in peek(*record, after, count):
-        size += len(link.payload)
-        if found and size > LARGEST_LOG:
-            break
-        said = json.loads(link.payload)
-        found.append({"number": link.sequence, "at": link.stamp, "record": said})
-    return found

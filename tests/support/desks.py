@@ -20,7 +20,7 @@ from controller.clock import RealClock
 from controller.safety.audit import Audit
 from controller.safety.commands import Act, Command, Greeting, Hello, response_of
 from controller.safety.desk import Desk
-from controller.safety.desk_acts import GateActs, records_after
+from controller.safety.desk_acts import GateActs
 from controller.safety.desk_client import Clerk, KeyLine, LocalLine, Reached
 from controller.safety.desk_server import DeskServer, Places
 from controller.safety.envelope_file import EnvelopeFile
@@ -31,6 +31,7 @@ from controller.safety.means import Disk, Means
 from controller.safety.moment import Moment
 from controller.safety.people_file import Roster
 from controller.safety.puts import Still, always
+from controller.safety.record_reading import records_after
 from controller.safety.signed_chain import SignedChain
 from controller.safety.signing import Signer
 
