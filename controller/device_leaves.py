@@ -10,7 +10,7 @@ VERBS = ("set", "kickoff", "prepare", "put", "move")
 """How a device acts on the world; what has none of them can be read at most."""
 ADVICE = (
     "give it an EPICS signal, or say `actuates: false` (`passive:` beside `from` or `happi`) if it "
-    "acts on nothing in the world"
+    "acts on nothing in the world; what isn't EPICS can be a `driver`"
 )
 
 
