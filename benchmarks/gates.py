@@ -106,10 +106,11 @@ class Eyes:
 
     def put(self, pv: str, value: Any) -> None:
         """Write *value* to *pv*, past the gate: as the bench itself would change."""
-        from aioca import caput
+        from aioca import DBR_CHAR_STR, caput
 
-        future = asyncio.run_coroutine_threadsafe(caput(pv, value, wait=True), self._loop)
-        future.result(PATIENCE_S)
+        kind = DBR_CHAR_STR if isinstance(value, str) else None  # the panel's words are long
+        put = caput(pv, value, datatype=kind, wait=True)
+        asyncio.run_coroutine_threadsafe(put, self._loop).result(PATIENCE_S)
 
 
 class Rig:

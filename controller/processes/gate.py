@@ -10,7 +10,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -23,8 +22,6 @@ from controller.safety.stopper import SafePlan, Stopper, Why
 
 SWITCH_S = 0.0005
 """How long one thread may keep the interpreter from the others: the stopper is one of them."""
-NICE = -10
-"""How much the gate goes before other processes, where the system lets it."""
 _log = logging.getLogger("heliostat.gate")
 
 Told = tuple[Why, str, Callable[[], None]]
@@ -57,8 +54,6 @@ class First:
 def main(path: Path) -> int:
     """Keep the gate of the launch file *path* until asked to end; return the exit code."""
     sys.setswitchinterval(SWITCH_S)
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     launch = Launch.read(path)
     os.environ.update(launch.epics)

@@ -17,6 +17,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from agents.protocols import Suggestion
 from controller.bus.delivery import Answerer, Caller
@@ -35,10 +36,13 @@ from controller.bus.messages import (
     Up,
     Word,
 )
+from controller.processes.apart import APART, account_of, open_folders, open_sockets
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import note_process
 
 POLL_S = 0.05
+NICE = -10
+"""How much the gate goes before other processes from its start on, where the system lets it."""
 AGAIN_S = 0.5
 """Before a process that has died before is started again; a gate never waits."""
 DEATHS, WITHIN_S = 5, 60.0
@@ -99,6 +103,10 @@ class Supervisor:
         self._children: dict[Role, Child] = {}
         self._wishes: deque[Restart] = deque()
         self._answerer = Answerer(launch.address("supervisor"), self._handle)
+        self._apart = account_of(launch.engine_user) if launch.engine_user else None
+        if self._apart is not None:
+            open_folders(launch, self._apart)
+            open_sockets(launch, self._apart)
         self._callers: dict[str, Caller] = {}
         self._asked_to_end = 0
         self._interrupts: deque[bool] = deque()
@@ -195,15 +203,21 @@ class Supervisor:
     def _spawn(self, role: Role) -> "subprocess.Popen[bytes]":
         log = self._launch.directory / FOLDER / f"{role}.log"
         environment = {**os.environ, **self._launch.epics, "OMP_NUM_THREADS": "1"}
+        how: dict[str, Any] = {"env": environment}
+        if self._apart is not None and role in APART:
+            how = self._apart.started(environment)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "controller.processes", role, str(self._file)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment,
+                **how,
                 process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
             )
+        if role == "gate":
+            with suppress(PermissionError, ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
         note_process(self._launch.directory, role, process.pid)
         return process
 
@@ -320,6 +334,8 @@ class Supervisor:
         child = self._children.get(role)  # type: ignore[call-overload]
         if child is not None and child.process.pid == pid and not child.up:
             child.up = child.born = True
+            if self._apart is not None:
+                open_sockets(self._launch, self._apart)
             self._say(f"{role}: up (process {pid})")
 
     def _ask(self, suggestion: Suggestion, answer: Answer) -> None:
