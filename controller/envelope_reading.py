@@ -1,5 +1,6 @@
 """Reads an envelope file and tells everything that is wrong with it, each at its line."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -85,10 +86,37 @@ def _of_parts(
         form = EnvelopeForm.model_validate(data)
     except ValidationError:  # told already; too little is left
         return
+    missing = _with_quantities(missing, data.get("quantities"))
     for fault in meaning(form).faults:
-        if fault.about in missing or any(name in fault.message for name in missing):
-            continue
         way = fault.way
         if len(way) > 1 and way[0] in kept and isinstance(way[1], int):
             way = (way[0], kept[str(way[0])][way[1]], *way[2:])
-        yield _problem(source, fault, way)
+        said = f"{fault.about} {fault.message} {_text_at(source.data, way)}"
+        if way[0] in _DECLARING and way[-1] in missing:
+            continue
+        if not _mentions(said, missing) and not {str(step) for step in way} & missing:
+            yield _problem(source, fault, way)
+
+
+def _with_quantities(missing: set[str], quantities: Any) -> set[str]:
+    """Return *missing* with the quantities that speak of what is missing."""
+    found, size = set(missing), -1
+    entries = quantities.items() if isinstance(quantities, Mapping) else ()
+    while len(found) > size:
+        size = len(found)
+        found |= {str(name) for name, part in entries if _mentions(str(part), found)}
+    return found
+
+
+def _mentions(text: str, names: set[str]) -> bool:
+    return any(re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text) for name in names)
+
+
+def _text_at(data: Any, way: Way) -> str:
+    for step in way:
+        inside = isinstance(data, Mapping) and step in data
+        inside = inside or (isinstance(data, list) and isinstance(step, int) and step < len(data))
+        if not inside:
+            return ""
+        data = data[step]
+    return data if isinstance(data, str) else ""

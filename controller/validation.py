@@ -75,7 +75,11 @@ def _followed(data: Any, location: Sequence[str | int]) -> tuple[Way, Any]:
     """Return the way of *location* through *data* (pydantic's own words left out), and its end."""
     way: list[str | int] = []
     here = data
+    told: list[int] = []
     for step in location:
+        if isinstance(here, dict) and here.get("kind") == step and id(here) not in told:
+            told.append(id(here))  # which of several models it is: no key, though one may be alike
+            continue
         inside_map = isinstance(here, dict) and step in here
         inside_list = isinstance(here, list) and isinstance(step, int) and step < len(here)
         if inside_map or inside_list:
@@ -119,7 +123,8 @@ def _step(node: dict[str, Any], step: str | int) -> dict[str, Any]:
         return {"$ref": tags[step]}
     if step in node.get("properties", {}):
         return dict(node["properties"][step])
-    inside = node.get("items") if isinstance(step, int) else node.get("additionalProperties")
+    entries = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
+    inside = node.get("items") if isinstance(step, int) else next(filter(None, entries), None)
     return inside if isinstance(inside, dict) else node
 
 
