@@ -86,9 +86,9 @@ class Eyes:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.seen = {signal_name: Seen(pv) for signal_name, pv in names.items()}
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        asyncio.run_coroutine_threadsafe(self._watch(), self._loop).result(PATIENCE_S)
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        asyncio.run_coroutine_threadsafe(self._watch(), self.loop).result(PATIENCE_S)
 
     async def _watch(self) -> None:
         from aioca import FORMAT_TIME, camonitor, connect
@@ -110,7 +110,7 @@ class Eyes:
 
         kind = DBR_CHAR_STR if isinstance(value, str) else None  # the panel's words are long
         put = caput(pv, value, datatype=kind, wait=True)
-        asyncio.run_coroutine_threadsafe(put, self._loop).result(PATIENCE_S)
+        asyncio.run_coroutine_threadsafe(put, self.loop).result(PATIENCE_S)
 
 
 class Rig:
