@@ -102,6 +102,7 @@ class Engine:
     ) -> None:
         self._clock = clock
         self._away = away
+        self._begun = time.monotonic()
         self._writer = writer
         self._patience = Patience(clock)
         clock.standing = True
@@ -171,7 +172,7 @@ class Engine:
         often as *supervision* says (the plan's own clean-up has run).
         """
         self._writer.begin()
-        begun = time.monotonic()
+        self._begun = time.monotonic()
         with held_back() as interrupts:
             self._patience.begin(
                 interrupts,
@@ -191,8 +192,8 @@ class Engine:
             if self._patience.over:
                 raise KeyboardInterrupt
         unfit = "" if supervision.watch is None else supervision.watch.why
-        away = self._away(begun) if ended.reason else ""
-        reason = f"{ended.reason}; {away}" if away else ended.reason
+        away = self._away(self._begun)
+        reason = "; ".join(why for why in (ended.reason, away) if why)
         stood_still = bool(ended.reason) and self._patience.stood_still_s > 0
         return PlanOutcome(
             runs, reason, ended.lost or stood_still or bool(away), unfit, ended.interrupted
@@ -261,11 +262,16 @@ class Engine:
         self._run_engine._run_permit.set()
 
     async def _close_run(self, message: Msg) -> Any:
-        """Close a run as the RunEngine does, and say in its stop document why it was aborted."""
+        """Close a run as the RunEngine does, and say in its stop document why it was aborted.
+
+        One during which a server was away is no success: a device that has begun anew stands where
+        it begins, and what is read of it may be from before.
+        """
         why = self._run_engine._reason
-        if why and not message.kwargs.get("reason"):
-            message = message._replace(kwargs={**message.kwargs, "reason": why})
-        return await self._close(message)
+        more = {"reason": why} if why and not message.kwargs.get("reason") else {}
+        if not why and (away := self._away(self._begun)):
+            more = {"exit_status": "fail", "reason": away}
+        return await self._close(message._replace(kwargs={**message.kwargs, **more}))
 
     def _unfit(self, why: str) -> None:
         self._patience.end_plan(Ending(f"unfit: {why}", asked=False), now=True)

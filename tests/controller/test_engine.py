@@ -14,11 +14,13 @@ from bluesky.utils import Msg
 from ophyd_async.core import AsyncStatus, set_mock_value
 
 from controller import patience
+from controller.clock import VirtualClock
 from controller.conditions import Conditions, condition_of
-from controller.documents import FOLDER, read_file
-from controller.engine import BenchHooks, PlanOutcome, Supervision
+from controller.documents import FOLDER, DocumentWriter, finished_runs, read_file
+from controller.engine import BenchHooks, Engine, PlanOutcome, Supervision
 from controller.errors import EngineError, GateLost
 from controller.safety.envelope_file import EnvelopeFile
+from controller.seam import Ids, seam
 from controller.watching import Watch, waiting
 from tests.support.benches import Bench, copper_bench
 from tests.support.campaigns import ENVELOPE
@@ -35,6 +37,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def run(bench: Bench, plan: Any, **supervision: Any) -> PlanOutcome:
     hooks = BenchHooks(bench.simulated.start, bench.simulated.stop)
     return bench.engine.run(plan, {}, hooks, Supervision(**supervision))
+
+
+def test_a_plan_during_which_a_server_was_away_is_lost_however_well_it_seemed_to_end(tmp_path):
+    gone = "STAGE:X had no server meanwhile"
+    clock, ids = VirtualClock(), Ids()
+    with seam(clock, ids):
+        engine = Engine(clock, DocumentWriter(tmp_path), {}, lambda _since: gone)
+        nothing = BenchHooks(lambda: None, lambda: None)
+        plan = run_decorator(md={"experiment_id": "e"})(lambda: bps.sleep(1.0))
+
+        outcome = engine.run(plan(), {}, nothing)
+        engine.close()
+
+    assert (outcome.lost, outcome.reason) == (True, gone)
+    assert finished_runs(tmp_path, {"experiment_id": "e"}) == ()
 
 
 class Pump:
