@@ -6,6 +6,7 @@ What makes safe is done first and recorded after; everything else is on disk bef
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from controller.errors import JournalError
 from controller.safety.audit import Audit
 from controller.safety.causes import Cause, CauseKind
 from controller.safety.machine import Duty, Facts, Input, State, Step, restarted, step
@@ -79,9 +80,15 @@ class Course:
         if not taken.taken:
             return taken
         trip = self.trip.released() if Duty.FORGET_CAUSE in taken.duties else self.trip
-        if Duty.PUT_MARKER in taken.duties:
+        fresh = Duty.PUT_MARKER in taken.duties and not self._marker.present
+        if fresh:
             self._marker.put()
-        self._recorder.now(lambda: self._audit.step(what, facts, taken.standing, trip, word))
+        try:
+            self._recorder.now(lambda: self._audit.step(what, facts, taken.standing, trip, word))
+        except JournalError:
+            if fresh:  # nothing was armed
+                self._marker.remove()
+            raise
         self.standing, self.trip = taken.standing, trip
         if what is Input.RESET:
             self.released = word
