@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from agents.errors import AgentError
 from agents.protocols import Calibrating, Measured, Observation, Quality, Suggestion, Verdict
 from controller.actions import (
     Abandon,
@@ -194,6 +195,7 @@ class Loop:
         if not suggestions:
             self.record(CampaignStopped(reason=Stop.POOL))
             return
+        _require_sound(suggestions)
         named = replace(
             suggestions[0],
             id=derived_id(self.state.campaign_id, "suggestion", number),
@@ -444,6 +446,23 @@ class Loop:
             self._halted(ran.halt)
         if ran.interrupted:
             raise KeyboardInterrupt
+
+
+def _require_sound(suggestions: list[Suggestion]) -> None:
+    """Raise AgentError for what no journal can take, and for more than was asked for."""
+    first = suggestions[0]
+    if len(suggestions) > 1:
+        raise AgentError(
+            f"agent {first.agent!r}: {len(suggestions)} suggestions, and one was asked for; "
+            "nothing was run of them"
+        )
+    try:
+        first.digest()
+    except (ValueError, TypeError) as error:
+        raise AgentError(
+            f"agent {first.agent!r}: suggested {dict(first.parameters)}, which can't be written "
+            f"down ({error}); accepted: finite numbers and words of the space; nothing was run"
+        ) from error
 
 
 def _wanted(then: Action) -> tuple[Suggestion | None, str]:
