@@ -30,7 +30,6 @@ from controller.benches import (
     ranks_of,
     words_of,
 )
-from controller.chain import Chain
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
@@ -53,6 +52,8 @@ from controller.safety.loop_hands import LoopHands
 from controller.safety.marker import Marker
 from controller.safety.means import Disk, Means
 from controller.safety.moment import Moment
+from controller.safety.signed_chain import SignedChain
+from controller.safety.signing import Signer
 from controller.seam import Ids, seam
 from controller.state import CampaignState
 from controller.stock import consumption
@@ -156,7 +157,9 @@ def _build(
         )
     stack.enter_context(seam(clock, ids))
     stack.enter_context(none_ungated())
-    chain = stack.enter_context(closing(Chain.open(plan.directory / GATE_FILE, AUDIT_TABLE)))
+    chain = stack.enter_context(closing(SignedChain.open(plan.directory / GATE_FILE, AUDIT_TABLE)))
+    if not clock.virtual:  # a virtual campaign's record is the same everywhere, whoever runs it
+        chain.sign_with(Signer.of_user())
     audit = Audit(chain, clock)
     engine = Engine(clock, DocumentWriter(plan.directory), resolved.metadata)
     stack.callback(engine.close)
