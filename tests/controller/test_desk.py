@@ -1,5 +1,8 @@
 """People at the gate's desk: who is heard, who may do what, and what the record says of it."""
 
+import os
+import subprocess
+
 import pytest
 
 from controller.errors import GateLost
@@ -133,6 +136,48 @@ def test_the_people_file_counts_as_it_is_now(tmp_path):
         with pytest.raises(ActRefused):
             me.greet()
         assert "isn't YAML" in desk.roster.problem
+
+
+ASK = """
+import socket, sys
+line = socket.socket(socket.AF_UNIX)
+line.connect(sys.argv[1])
+line.sendall(b'{"kind": "hello"}' + bytes([10]))
+print(line.makefile().readline())
+"""
+
+
+def asked_by(user_name, desk):
+    """Return what *user_name* of this machine is answered at the desk."""
+    done = subprocess.run(
+        ["/usr/bin/env", "-i", "python3", "-c", ASK, str(desk.local)],
+        user=user_name,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_user_of_this_machine_is_who_the_system_says(tmp_path):
+    with desked(tmp_path, shared=True) as desk:
+        unknown = asked_by("nobody", desk)
+        text = desk.people_file.read_text()
+        named = "people:\n  - {name: Nora, roles: [viewer], user: nobody}"
+        desk.people_file.write_text(text.replace("people:", named, 1))
+        known = asked_by("nobody", desk)
+
+        assert "is not known here" in unknown
+        assert '"name":"Nora"' in known
+        assert desk.refused("Unknown")[0]["peer"].startswith("user 65534, process ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_user_does_not_reach_a_desk_that_is_for_its_own_user(tmp_path):
+    with desked(tmp_path) as desk:
+        assert "Permission" in asked_by("nobody", desk)
 
 
 def test_hold_and_go_on_travel_with_who_said_so(alone):

@@ -17,7 +17,7 @@ from tests.support.desks import desked, until, user
 @pytest.fixture
 def desk(tmp_path):
     with desked(tmp_path, people=False) as desk:
-        Launch(directory=tmp_path, runtime=desk.local.parent).write()
+        Launch(directory=tmp_path, runtime=desk.runtime).write()
         yield desk
 
 
@@ -146,7 +146,7 @@ def test_what_is_left_out_or_is_none_is_bad_input(desk, capsys, words):
 
 def test_without_a_gate_the_record_says_where_it_stood_and_what_to_do(tmp_path, capsys):
     with desked(tmp_path, people=False) as desk:
-        Launch(directory=tmp_path, runtime=desk.local.parent).write()
+        Launch(directory=tmp_path, runtime=desk.runtime).write()
         latch(desk)
         until(lambda: desk.records("safe"), "the record of what was made safe")
 

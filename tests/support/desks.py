@@ -22,6 +22,7 @@ from controller.safety.commands import Act, Command, Greeting, Hello, response_o
 from controller.safety.desk import Desk
 from controller.safety.desk_acts import GateActs
 from controller.safety.desk_client import Clerk, KeyLine, LocalLine, Reached
+from controller.safety.desk_places import desk_socket
 from controller.safety.desk_server import DeskServer, Places
 from controller.safety.envelope_file import EnvelopeFile
 from controller.safety.gate import Gate
@@ -89,6 +90,8 @@ class Desked:
 
     folder: Path
     people: bool = True
+    shared: bool = False
+    """Every user of this machine may knock."""
     registers: dict[str, Register] = field(
         default_factory=lambda: {
             "heater.setpoint": Register(50.0),
@@ -98,7 +101,11 @@ class Desked:
 
     def __post_init__(self) -> None:
         self.sockets = tempfile.TemporaryDirectory(prefix="hdesk")
-        self.local = Path(self.sockets.name) / "desk"
+        self.runtime = Path(self.sockets.name) / "run"
+        self.runtime.mkdir(mode=0o700)
+        if self.shared:
+            Path(self.sockets.name).chmod(0o711)
+        self.local = desk_socket(self.runtime, shared=self.shared)
         if self.people:
             for name in NAMES:
                 make_keys(self.folder / "keys", name)
@@ -146,7 +153,7 @@ class Desked:
         self.server = DeskServer(
             lambda: Desk(acts, lambda: self.roster.now),
             self.roster,
-            Places(self.local, False, known.listen, secret),
+            Places(self.local, self.shared, known.listen, secret),
         )
         self.server.start()
         self._up.set()
@@ -194,9 +201,9 @@ class Desked:
 
 
 @contextmanager
-def desked(folder: Path, *, people: bool = True) -> Iterator[Desked]:
-    """Yield a gate with a desk."""
-    desk = Desked(folder, people)
+def desked(folder: Path, *, people: bool = True, shared: bool = False) -> Iterator[Desked]:
+    """Yield a gate with a desk; *shared* lets every user of this machine knock."""
+    desk = Desked(folder, people, shared)
     desk.start()
     try:
         yield desk
