@@ -1,11 +1,12 @@
 """A gate that dies, at whatever record, and the one after it."""
 
 import itertools
+from dataclasses import asdict
 
 import pytest
 
 from controller.errors import JournalUnwritable, Latched
-from controller.safety.machine import State
+from controller.safety.machine import Facts, Input, Standing, State, restarted, step
 from controller.safety.rules.specs import Budget, Requires
 from tests.support.gated import OFFICER, PaperBench, cut_to, paper_bench
 from tests.support.rules import said
@@ -215,3 +216,24 @@ def test_what_was_acknowledged_before_a_restart_must_be_seen_again(tmp_path):
         bench.restarts()
 
         assert not bench.gate.status().acknowledged
+
+
+def test_the_record_can_be_replayed_through_the_table(tmp_path):
+    with paper_bench(tmp_path, EXHAUST, PUMPED) as bench:
+        story(bench)
+        bench.runs()
+        bench.restarts()
+        bench.safe()
+        records = [r for r in bench.records() if r["kind"] in ("step", "started")]
+
+    standing = Standing()
+    for record in records:
+        if record["kind"] == "started":
+            standing = restarted(standing, marker=record["marker"])[0]
+        else:
+            facts = Facts(**dict.fromkeys(record["facts"], True))
+            taken = step(standing, Input(record["input"]), facts, record["standing"]["cause"])
+            assert taken.taken, record
+            standing = taken.standing
+        assert asdict(standing) == record["standing"]
+    assert len(records) > 10
