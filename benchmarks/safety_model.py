@@ -12,10 +12,14 @@ histories instead.
 
 import argparse
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from controller.safety.machine import TABLE
+from tests.support.gate_histories import copper_envelope, lived
 from tests.support.safety_invariants import INVARIANTS, steps_wrong, wrongs
 from tests.support.safety_model import Model, explore
 from tests.support.safety_mutants import (
@@ -73,11 +77,35 @@ def mutate(kinds: dict[str, Callable[[], Iterator[Mutant]]]) -> bool:
     return whole and not unseen
 
 
+def live(histories: int, acts: int) -> bool:
+    """Drive gate and twin through random *histories*; return whether nothing went wrong."""
+    envelope, begun = copper_envelope(), time.process_time()
+    where: Counter[str] = Counter()
+    bad = 0
+    for seed in range(histories):
+        with tempfile.TemporaryDirectory() as folder:
+            happened, wrong = lived(Path(folder), seed, acts, envelope)
+        where.update(each.rpartition(" ")[2] for each in happened)
+        bad += bool(wrong)
+        for what in wrong[:3]:
+            print(f"  history {seed}: {what}", flush=True)
+    stood = ", ".join(f"{state} {count}" for state, count in where.most_common())
+    print(
+        f"{histories} histories of gate and twin, {histories * acts} acts ({stood}): {bad} left the "
+        f"envelope or the model; {time.process_time() - begun:.0f} s"
+    )
+    return not bad
+
+
 def main() -> int:
     """Print the figures; return 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="guards and duties alone")
+    parser.add_argument("--stateful", type=int, metavar="N", help="gate and twin, N histories")
+    parser.add_argument("--acts", type=int, default=40, help="things that happen in a history")
     options = parser.parse_args()
+    if options.stateful is not None:
+        return 0 if live(options.stateful, options.acts) else 1
     good = walk()
     good = mutate(QUICK if options.quick else {**QUICK, **MORE}) and good
     return 0 if good else 1
