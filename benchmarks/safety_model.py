@@ -91,8 +91,8 @@ def live(histories: int, acts: int) -> bool:
             print(f"  history {seed}: {what}", flush=True)
     stood = ", ".join(f"{state} {count}" for state, count in where.most_common())
     print(
-        f"{histories} histories of gate and twin, {histories * acts} acts ({stood}): {bad} left the "
-        f"envelope or the model; {time.process_time() - begun:.0f} s"
+        f"{histories} histories of gate and twin, {histories * acts} acts ({stood}): {bad} left "
+        f"the envelope or the model; {time.process_time() - begun:.0f} s"
     )
     return not bad
 
