@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from controller.safety.moment import Moment
-from controller.safety.rules.specs import Budget, Dwell, Ownership, Per, Requires, Sequence
+from controller.safety.rules.specs import (
+    Arrival,
+    Budget,
+    Dwell,
+    Ownership,
+    Per,
+    Rate,
+    Requires,
+    Sequence,
+)
 from tests.support.rules import AT_REST, MIX, Bench, said
 
 POINTS = 101
@@ -276,3 +285,83 @@ def test_odd_values_at_odd_moments_never_raise_and_never_pass_the_limits(values,
         elif not refused:
             bench.writes("h2.setpoint", value)
         bench.found()
+
+
+class Accepting(RuleBasedStateMachine):
+    """Rules of all kinds on a bench that obeys: what they accept never breaks one of them."""
+
+    SPECS = (
+        *(spec for spec, _ in REFERENCES.values()),
+        Sequence(
+            name="purge",
+            before=said("gas.h2 > 1 mL/min"),
+            after=said("gas.o2 > 1 mL/min"),
+            needs=said("gas.he >= 50 mL/min"),
+            for_s=20.0,
+        ),
+        Rate(
+            name="ramp",
+            of="furnace.readback",
+            per_s=0.5,
+            over_s=60.0,
+            target="furnace.setpoint",
+            ramp_rate="furnace.ramp_rate",
+            ramp_at_most=20.0,
+        ),
+        Rate(name="steps", of="he.readback", per_s=1e3, over_s=9.0, target="he.setpoint", step=60),
+        Arrival(
+            name="arrives",
+            setpoint="furnace.setpoint",
+            readback="furnace.readback",
+            tolerance=1.0,
+            within_s=30.0,
+            per_s=10.0 / 60.0,
+        ),
+        Ownership(name="ours", signals=("h2.setpoint", "furnace.setpoint", "furnace.ramp_rate")),
+        Dwell(name="hot", when=said("furnace.temperature > 700 degC"), at_most_s=1e6),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bench = Bench(*self.SPECS)
+        self.at = {name: AT_REST[f"{name}.setpoint"] for name in SETPOINTS}
+        self.wanted = dict(self.at)
+        self.ramp = 10.0
+
+    @rule(axis=st.sampled_from(sorted(SETPOINTS)), share=st.floats(0.0, 1.0), done=st.booleans())
+    def writes(self, axis: str, share: float, done: bool) -> None:
+        signal, low, high = SETPOINTS[axis]
+        value = min(low + share * (high - low), high)
+        if not self.bench.refuses(signal, value):
+            self.bench.asks(signal, value)
+            assert self.bench.found() == {}
+            self.bench.rules.ended(signal, value, self.bench.now, done=done)
+            self.bench.picture.heard(signal, value, self.bench.now)
+            self.wanted[axis] = value
+
+    @rule(rate=st.floats(0.0, 30.0))
+    def ramps(self, rate: float) -> None:
+        if not self.bench.refuses("furnace.ramp_rate", rate):
+            assert 0.0 < rate <= 20.001
+            if rate >= 10.0:
+                self.bench.writes("furnace.ramp_rate", rate)
+                self.ramp = rate
+
+    @rule(seconds=st.integers(1, 40))
+    def passes(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.bench.now = self.bench.now.later(1.0)
+            for name, wanted in self.wanted.items():
+                way = wanted - self.at[name]
+                fastest = self.ramp / 60.0 if name == "furnace" else 5.0
+                self.at[name] += max(-fastest, min(fastest, way))
+            self.bench.hears(**{n.replace(".", "__"): v for n, v in self._says().items()})
+            assert self.bench.found() == {}
+
+    def _says(self) -> dict[str, Any]:
+        said_now = {name: self.bench.picture.value(name) for name in AT_REST}
+        return said_now | {f"{name}.readback": value for name, value in self.at.items()}
+
+
+Accepting.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestAccepting = Accepting.TestCase

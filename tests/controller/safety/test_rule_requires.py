@@ -95,6 +95,16 @@ def test_a_word_is_judged_for_what_it_was_and_what_it_will_be():
     assert bench.refuses("shutter.command", "Open") == ""
 
 
+def test_while_a_word_changes_it_is_surely_neither():
+    open_ = Requires(name="open", requires=said("shutter.command == Open"))
+    shut = Requires(
+        name="shut", requires=said("gas.h2 > 1"), when=said("shutter.command == Closed")
+    )
+
+    assert Bench(open_).refuses("shutter.command", "Open").startswith("open: ")
+    assert Bench(shut).refuses("shutter.command", "Open").startswith("shut: ")
+
+
 def test_going_from_one_allowed_word_to_another_is_allowed():
     either = Requires(
         name="either", requires=said("shutter.command == Open or shutter.command == Closed")
