@@ -141,7 +141,8 @@ def _kind(value: Schema) -> str:
     if value.get("type") == "array":
         return f"list of {_kind(value['items'])}" if "items" in value else "list"
     if value.get("type") == "object":
-        inner = value.get("additionalProperties")
+        named = [value.get("additionalProperties"), *value.get("patternProperties", {}).values()]
+        inner = next((one for one in named if isinstance(one, dict)), None)
         return f"mapping to {_kind(inner)}" if isinstance(inner, dict) and inner else "mapping"
     words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "yes/no"}
     return words.get(value.get("type", ""), "any value")
