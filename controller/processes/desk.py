@@ -88,7 +88,7 @@ async def _looking(gate: Gate, roster: Roster, address: str) -> None:
     """Record who is known, at first and whenever that changes."""
     before = None
     while True:
-        known, problem = roster.now, roster.problem
+        known, problem = await asyncio.to_thread(lambda: (roster.now, roster.problem))
         if (known, problem) != before:
             before = known, problem
             everybody = {p.name: p for p in (*known.users.values(), *known.keys.values())}

@@ -4,6 +4,7 @@ It knows no sockets and no gate: ``desk_server`` brings it bytes with the name o
 ``desk_acts`` does at the gate what was asked. Whatever is refused leaves a record.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -34,6 +35,7 @@ PER_S, AT_ONCE = 10.0, 40.0
 """How many commands one person may give in a second, and at once. An emergency stop isn't one."""
 NOTED_PER_S, NOTED_AT_ONCE = 5.0, 100.0
 """How many refusals are recorded in a second, and at once; the others are counted."""
+_log = logging.getLogger("heliostat.desk")
 _FARTHEST = 1000
 """How many numbers a command may leave out."""
 
@@ -149,6 +151,10 @@ class Desk:
             return await self._acts.act(who, act)
         except ControllerError as error:
             return self.refuse(visitor, type(error).__name__, str(error))
+        except Exception as error:  # at the edge: who asked is told, the log too, others go on
+            _log.exception("%s of %s failed", act.verb, who.name)
+            self.refuse(visitor, "Broken", repr(error))
+            return Refused(error="Broken", reason=f"{act.verb} failed: {error!r}; look at `status`")
 
     def _note_coming(self, who: Principal, label: str, scope: Scope) -> None:
         place = (who.name, label.partition(",")[0].rpartition(":")[0] or label.partition(",")[0])

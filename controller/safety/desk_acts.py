@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from controller.errors import NotAllowed
 from controller.safety.commands import (
     Accepted,
     Acknowledge,
@@ -66,8 +67,8 @@ class GateActs:
         return records_after(self._record, after, count)
 
 
-async def acted(gate: Gate, by: Principal, act: Act) -> Accepted:  # noqa: C901, PLR0911, PLR0912
-    """Do *act* for *by* at *gate*, in its loop: one case for each verb."""
+async def acted(gate: Gate, by: Principal, act: Act) -> Accepted:
+    """Do *act* for *by* at *gate*, in its loop; raises ControllerError when it is refused."""
     match act:
         case ShowStatus():
             return Accepted(data=gate.status().model_dump(mode="json"))
@@ -83,12 +84,14 @@ async def acted(gate: Gate, by: Principal, act: Act) -> Accepted:  # noqa: C901,
         case Approve(digest=digest, for_s=for_s):
             gate.approve(by, digest, for_s)
             return Accepted(text=f"{digest[:12]}… approved by {by.name} for {for_s:g} s")
-        case Bypass(rule=rule, for_s=for_s, reason=reason):
-            asked = gate.bypass(by, rule, for_s, reason)
-            if asked.in_force:
-                who = " and ".join(asked.by)
-                return Accepted(text=f"{rule} is bypassed for {asked.for_s:g} s, by {who}")
-            return Accepted(text=f"noted for {rule}; in force when a second person says the same")
+        case Bypass():
+            return _bypassed(gate, by, act)
+        case _:
+            return await _acted_at_the_bench(gate, by, act)
+
+
+async def _acted_at_the_bench(gate: Gate, by: Principal, act: Act) -> Accepted:
+    match act:
         case Hold(reason=reason):
             gate.hold(reason, by)
             return Accepted(text=f"held by {by.name}; `heliostat go-on` lets it go on")
@@ -104,10 +107,24 @@ async def acted(gate: Gate, by: Principal, act: Act) -> Accepted:  # noqa: C901,
         case Present(for_s=for_s):
             gate.present(by, for_s)
             return Accepted(text=f"{by.name} is there for {for_s:g} s")
+        case _:
+            return _begun(gate, by, act)
+
+
+def _begun(gate: Gate, by: Principal, act: Act) -> Accepted:
+    match act:
         case Sample(name=name):
             gate.begin_sample(by, name)
-            return Accepted(text=f"sample {name}")
         case Spot(name=name):
             gate.begin_spot(by, name)
-            return Accepted(text=f"spot {name}")
-    raise AssertionError(act)
+        case _:
+            raise NotAllowed(f"{act.verb} is nothing that this gate does")
+    return Accepted(text=f"{act.verb} {name}")
+
+
+def _bypassed(gate: Gate, by: Principal, act: Bypass) -> Accepted:
+    asked = gate.bypass(by, act.rule, act.for_s, act.reason)
+    if not asked.in_force:
+        return Accepted(text=f"noted for {act.rule}; in force when a second person says the same")
+    who = " and ".join(asked.by)
+    return Accepted(text=f"{act.rule} is bypassed for {asked.for_s:g} s, by {who}")

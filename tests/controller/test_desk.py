@@ -1,5 +1,6 @@
 """People at the gate's desk: who is heard, who may do what, and what the record says of it."""
 
+import asyncio
 import os
 import subprocess
 
@@ -12,6 +13,7 @@ from controller.safety.commands import (
     Approve,
     Bypass,
     GoOn,
+    Hello,
     Hold,
     Present,
     Reset,
@@ -19,8 +21,10 @@ from controller.safety.commands import (
     ShowStatus,
     Stop,
 )
+from controller.safety.desk import Desk, Visitor
 from controller.safety.desk_client import ActRefused
-from tests.support.desks import desked, until, user
+from controller.safety.people_file import People
+from tests.support.desks import desked, sealed, until, user
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +225,37 @@ def test_a_gate_that_is_not_there_is_named(tmp_path):
 
     with pytest.raises(GateLost, match="no gate answers there"):
         LocalLine(tmp_path / "desk")
+
+
+class Broken:
+    """Acts at a gate that has a mistake in it."""
+
+    boot = "0123456789abcdef"
+
+    def __init__(self):
+        self.notes = []
+
+    async def act(self, by, act):
+        raise ZeroDivisionError("a mistake")
+
+    def refused(self, visitor, error, reason):
+        self.notes.append((visitor, error, reason))
+
+    def came(self, principal, label):
+        """Note nothing."""
+
+
+def test_a_mistake_at_the_gate_is_told_and_ends_no_desk():
+    people, acts = People.without_file(os.geteuid()), Broken()
+    desk = Desk(acts, lambda: people)
+    visitor = Visitor("user 1, process 2", people.by_user(os.geteuid()))
+
+    async def ask():
+        greeting = await desk.answer(visitor, Hello().model_dump_json().encode())
+        return await desk.answer(visitor, sealed(greeting, Hold(reason="r")))
+
+    answer = asyncio.run(ask())
+
+    assert answer.error == "Broken"
+    assert "ZeroDivisionError" in answer.reason
+    assert acts.notes[0][0] == f"{user()}, user 1, process 2"
