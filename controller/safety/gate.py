@@ -339,7 +339,7 @@ class Gate:
         self._custody.forget()
         self._core.leases.release_all()
         self._watching.remember_later()
-        self._core.recorder.catch_up()
+        asyncio.get_running_loop().call_soon(self._core.recorder.catch_up)  # what acts goes first
 
     async def _checks(self, arming: Arming) -> tuple[str, ...]:
         self._watching.tick()
