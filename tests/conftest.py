@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from tests.support.audit_replay import replayed_under
+
 torch.set_num_threads(1)
 
 # Whoever starts the tests in the background starts them with signals ignored; they test signals.
@@ -31,3 +33,12 @@ def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep trained models of the tests out of the user's cache, and share them among the tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _gates_keep_to_their_table(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Follow the record of every gate that a test has left through the model of its states."""
+    yield
+    folder = request.node.funcargs.get("tmp_path")
+    if folder is not None:
+        assert replayed_under(folder) == []

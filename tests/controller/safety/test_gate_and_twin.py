@@ -71,7 +71,7 @@ def test_hypothesis_finds_no_way_out_of_the_envelope(histories):
 
 
 def test_a_record_with_a_step_that_no_gate_takes_is_found_out(tmp_path):
-    file = tmp_path / "gate.sqlite"
+    file = tmp_path / "planted.sqlite"
     clock = VirtualClock()
     chain = Chain.open(file, "writes")
     audit = Audit(chain, clock)
