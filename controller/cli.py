@@ -53,6 +53,12 @@ OtherBeamline = Annotated[
 Inline = Annotated[
     bool, typer.Option("--inline", help="All in one process, a twin on a virtual clock.")
 ]
+EngineUser = Annotated[
+    str,
+    typer.Option(
+        help="Root only: engine and worker as this user; a twin then lets only yours write."
+    ),
+]
 Speed = Annotated[
     float | None,
     typer.Option(
@@ -85,6 +91,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     beamline: OtherBeamline = None,
     inline: Inline = False,
     speed: Speed = None,
+    engine_user: EngineUser = "",
     json: AsJson = False,
     report: WithReport = True,
 ) -> None:
@@ -105,17 +112,19 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
         raise typer.Exit(running.run(wanted, data, ending))
     from controller.commands import supervising
 
-    raise typer.Exit(supervising.supervise(wanted, data, ending, speed))
+    manner = supervising.Manner(speed, engine_user)
+    raise typer.Exit(supervising.supervise(wanted, data, ending, manner))
 
 
 @app.command()
-def resume(
+def resume(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     directory: Directory,
     revise: Annotated[
         bool, typer.Option("--revise", help="Go on although files, code or versions have changed.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why it is revised; stands in the journal.")] = "",
     speed: Speed = None,
+    engine_user: EngineUser = "",
     json: AsJson = False,
     report: WithReport = True,
 ) -> None:
@@ -131,7 +140,8 @@ def resume(
     supervising.end_what_is_left(directory)
     revising.settle(directory, revising.Consent(revise, reason))
     if supervising.was_supervised(directory):
-        raise typer.Exit(supervising.go_on(directory, ending, speed))
+        manner = supervising.Manner(speed, engine_user)
+        raise typer.Exit(supervising.go_on(directory, ending, manner))
     raise typer.Exit(running.resume(directory, ending))
 
 
@@ -176,7 +186,7 @@ def verify(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="The campaign file (YAML).")],
+    file: Annotated[Path, typer.Argument(help="The campaign or envelope file (YAML).")],
     live: Annotated[
         bool, typer.Option("--live", help="Read every PV too: value, units, limits, severity.")
     ] = False,

@@ -117,11 +117,25 @@ def _require_usable(address: str, keys: Keys | None, kind: type[Keys]) -> None:
         raise AddressRefused(f"{address}: the path has more than {_MAX_PATH_BYTES} bytes")
 
 
+def _private(found: os.stat_result) -> bool:
+    return found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+def _of_root_and_one_group(found: os.stat_result) -> bool:
+    """Whether root has let one group in, who can't remove what isn't theirs: ours, or we are root.
+
+    ``controller.processes.apart`` makes such folders.
+    """
+    mode = stat.S_IMODE(found.st_mode)
+    member = os.getuid() == 0 or found.st_gid in {os.getgid(), *os.getgroups()}
+    return found.st_uid == 0 and member and bool(mode & stat.S_ISVTX) and not mode & 0o007
+
+
 def _make_private(path: Path) -> None:
     folder = path.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
-    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    if not (_private(found) or _of_root_and_one_group(found)):
         raise AddressRefused(
             f"ipc://{path}: other users can reach {folder}; give it to this user alone (chmod 700)"
         )

@@ -34,6 +34,8 @@ class Launch(BaseModel):
     epics: Mapping[str, str] = Field(default_factory=dict)
     supervisor: int = 0
     """The process id of the supervisor."""
+    engine_user: str = ""
+    """Whose processes engine and worker are; empty: as all others."""
     writers: tuple[str, ...] = ()
     """The only Channel Access users whom a twin lets write; nobody named: everybody."""
 
