@@ -297,9 +297,10 @@ def _literal(node: ast.Call) -> Amount:
     if not (isinstance(node.func, ast.Name) and node.func.id == "_lit"):
         raise Refused("calls something")
     texts = [ast.literal_eval(argument) for argument in node.args]
-    value = Fraction(texts[0])
-    if not abs(value) < 10**300:
+    near = float(texts[0])
+    if not abs(near) < 1e300:
         raise Refused("too large")
+    value = Fraction(texts[0]) if abs(near) > 1e-300 else Fraction(near)
     if len(texts) == 1:
         return Amount(value, abs(value) * EPSILON, None)
     return _amount(value, texts[1])
