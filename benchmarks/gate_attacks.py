@@ -1,17 +1,28 @@
 """Figure: attacks on the gate, how many were refused, and how many left a record of who it was.
 
-    python -m benchmarks.gate_attacks
+    python -m benchmarks.gate_attacks [--connections 10000]
 
 Runs the attacks of the tests (desk, people file, record on disk, messages between processes) and
-counts them. Exit status 1 if one of them was not refused.
+counts them; then so many connections without a handshake at the port of a real gate, while the
+emergency stop is asked again and again. Exit status 1 if one of them was not refused, if somebody
+with a key isn't served afterwards, or if no record names where the connections came from.
 """
 
 import argparse
+import getpass
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
+
+from controller.safety.desk_client import Clerk, KeyLine, Reached
+from tests.support.gates import bench_ioc, gate_process
+from tests.support.live_bench import live_campaign
+from tests.support.message_fuzz import Fuzzer, people_file
 
 ROOT = Path(__file__).parents[1]
 FILES = {
@@ -32,9 +43,11 @@ NO_ATTACK = {
 
 
 def main() -> None:
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument("--connections", type=int, default=10_000)
+    connections = parser.parse_args().connections
     refused = failed = 0
     for what, name in FILES.items():
         passed, broken = _run(name)
@@ -42,7 +55,47 @@ def main() -> None:
         refused, failed = refused + attacks, failed + broken
         print(f"{what}: {attacks} refused, {broken} not", flush=True)
     print(f"attacks refused: {refused} of {refused + failed}")
-    sys.exit(bool(failed) or refused < 40)
+    held = _flooded(connections)
+    sys.exit(bool(failed) or refused < 40 or not held)
+
+
+def _flooded(connections: int) -> bool:
+    """Open so many *connections* at a real gate, and say whether it stands that."""
+    with tempfile.TemporaryDirectory() as name, bench_ioc() as ioc:
+        folder = Path(name)
+        campaign = live_campaign(str(people_file(folder, getpass.getuser())))
+        with gate_process(folder / "campaign", campaign, ioc.epics) as gate, ExitStack() as stack:
+            port = Fuzzer(gate, folder, 0).port
+            took_s = []
+            for i in range(connections):
+                line = stack.enter_context(socket.socket())
+                line.setblocking(False)
+                line.connect_ex(("127.0.0.1", port))
+                if i % 500 == 0:
+                    began = time.monotonic()
+                    _stop(gate.launch.runtime / "stop")
+                    took_s.append(time.monotonic() - began)
+            keys = folder / "keys"
+            where = Reached(f"tcp://127.0.0.1:{port}", keys / "olga.key_secret", keys / "gate.key")
+            stack.close()
+            with Clerk(KeyLine(where)) as olga:
+                served = olga.greet().name == "Olga Operator"
+            named = [r["peer"] for r in gate.records() if r["kind"] == "refused"]
+    print(
+        f"{connections} connections without a handshake: {len(named)} records of them, the "
+        f"emergency stop meanwhile accepted within {max(took_s) * 1000:.1f} ms at most "
+        f"({len(took_s)} times), somebody with a key served afterwards: {served}"
+    )
+    return served and any(peer.startswith("127.0.0.1:") for peer in named)
+
+
+def _stop(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(10.0)
+        line.connect(str(path))
+        line.sendall(b"stop\n")
+        if b"accepted" not in line.recv(4096):
+            raise RuntimeError("the emergency stop was not accepted")
 
 
 def _run(name: str) -> tuple[int, int]:

@@ -16,13 +16,14 @@ from controller.chain import Chain
 from controller.commands.safety_reaching import clerk, status_from, the_campaign
 from controller.commands.safety_words import record_words, status_words
 from controller.errors import ConfigurationError, GateLost, JournalBroken
+from controller.processes.launch import FOLDER
 from controller.safety.audit import Audit
 from controller.safety.cleaning import cleaned
 from controller.safety.commands import ShowLog
 from controller.safety.desk_client import Clerk
 from controller.safety.record_reading import records_after
 from controller.safety.signed_chain import checkpoints_of, require_checkpoint, require_signed
-from controller.safety.signing import Checkpoint, Signer, public_key
+from controller.safety.signing import KEY_FILE, Checkpoint, Signer, config_folder, public_key
 from controller.safety.stood_still import StoodStill
 
 FOLLOW_S = 1.0
@@ -146,14 +147,25 @@ def verify_signatures(directory: Path, key: str | None, kept: Path | None) -> li
         for checkpoint in [] if kept is None else _kept(kept):
             require_checkpoint(chain, checkpoint)
         if not found.count:
-            return [f"{chain.name}: not signed"]
-        lines = [
+            aside = ", where a gate in a process of its own signs" if _supervised(directory) else ""
+            return [f"{chain.name}: not signed{aside}"]
+        return [
             f"{chain.name}: {found.count} signed checkpoints, the last at record {found.length} "
-            f"of {chain.length}, by {found.public}"
+            f"of {chain.length}, by {found.public} ({_whose(found.public, key)})"
         ]
-        if key is None:
-            lines.append("  (give --key to have it compared with the key that you know)")
-        return lines
+
+
+def _supervised(directory: Path) -> bool:
+    return (directory / FOLDER).is_dir()
+
+
+def _whose(public: str, asked: str | None) -> str:
+    """Return in words whose key *public* is, as far as that is known here."""
+    if asked is not None:
+        return "the key that was asked for"
+    if (config_folder() / KEY_FILE).exists() and Signer.of_user().public == public:
+        return "this user's key"
+    return "give --key to have it compared with the key that you know"
 
 
 def _kept(file: Path) -> list[Checkpoint]:

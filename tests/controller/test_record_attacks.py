@@ -34,7 +34,7 @@ def intent(number):
 @pytest.fixture
 def record(tmp_path):
     """A record of an arming, a trip and some writes: 1 arm, 2 its checkpoint, 3 to 6, 7 trip, 8."""
-    path = tmp_path / "gate.sqlite"
+    path = tmp_path / "record.sqlite"
     with closing(SignedChain.open(path, TABLE)) as chain:
         chain.sign_with(KEY)
         chain.append(1.0, ARM)
@@ -204,7 +204,7 @@ def test_a_gate_that_died_before_it_could_sign_is_no_forger(record):
 
 
 def test_a_record_grows_by_a_thousand_without_being_signed_and_no_more(tmp_path):
-    path = tmp_path / "gate.sqlite"
+    path = tmp_path / "record.sqlite"
     with closing(SignedChain.open(path, TABLE)) as chain:
         chain.sign_with(KEY)
         for number in range(MOST_RECORDS + 10):

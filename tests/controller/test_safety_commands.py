@@ -220,7 +220,7 @@ def test_checkpoints_that_were_kept_elsewhere_are_compared(tmp_path, capsys):
     key = Signer(b"k" * 32)
     with closing(SignedChain.open(tmp_path / "gate.sqlite", "writes")) as chain:
         chain.sign_with(key)
-        chain.append(1.0, canonical({"kind": "step", "input": "arm"}))
+        chain.append(1.0, canonical({"kind": "approval", "by": "a"}))
     code, out, _ = heliostat(capsys, "safety", "checkpoints", tmp_path)
     kept = tmp_path / "kept.jsonl"
     kept.write_text(out)
@@ -231,7 +231,7 @@ def test_checkpoints_that_were_kept_elsewhere_are_compared(tmp_path, capsys):
     assert "1 signed checkpoints, the last at record 2 of 2" in line
     (tmp_path / "gate.sqlite").unlink()
     with closing(Chain.open(tmp_path / "gate.sqlite", "writes")) as chain:
-        chain.append(1.0, canonical({"kind": "step", "input": "trip"}))
+        chain.append(1.0, canonical({"kind": "approval", "by": "b"}))
     with pytest.raises(JournalBroken, match="nothing is signed"):
         verify_signatures(tmp_path, key.public, kept)
     with pytest.raises(JournalBroken, match="is another one than when"):

@@ -55,7 +55,7 @@ def test_a_stop_from_any_shell_makes_safe_latches_and_is_released_by_people(ioc,
     gate.kill(signal.SIGTERM)
     code, out, err = heliostat(capsys, "verify", directory)
     assert (code, err) == (0, "")
-    assert "signed checkpoints" in out
+    assert "signed checkpoints" in out and "this user's key" in out
 
 
 def test_a_gate_that_hangs_is_killed_and_the_next_one_makes_safe(ioc, gate, capsys):
