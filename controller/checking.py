@@ -30,8 +30,19 @@ Step = tuple[Case, list[Problem]]
 
 
 def check(path: Path, installed: Installed) -> list[Problem]:
-    """Return every problem of the campaign file at *path*; none: it can be run."""
+    """Return every problem of the campaign file at *path*; none: it can be run.
+
+    An envelope file is examined by itself; what its station has only a campaign can tell.
+    """
+    source = read_yaml(path)
+    if _is_envelope(source):
+        return _once([*source.problems, *read_envelope(source)[1]])
     return _examine(path, installed)[1]
+
+
+def _is_envelope(source: Source) -> bool:
+    data = source.data
+    return isinstance(data, dict) and "limits" in data and not {"beamline", "budget"} & data.keys()
 
 
 def load(path: Path, installed: Installed) -> ResolvedCampaign:

@@ -94,3 +94,14 @@ def test_the_record_that_keeps_the_ioc_alive_has_the_prefix_of_the_beamline():
     envelope = resolved.envelope.envelope(resolved.beamline.prefix)
 
     assert envelope.dead_man.record == "SIM:XAS:GATE:LEASE"
+
+
+def test_an_envelope_file_can_be_checked_by_itself(tmp_path):
+    data = yaml.safe_load((ROOT / "config" / "safety" / "copper.yaml").read_text())
+    data["rules"][0]["requires"] = "furnace.readback < 3 mL/min"
+    (tmp_path / "e.yaml").write_text(yaml.safe_dump(data))
+
+    assert check(ROOT / "config" / "safety" / "copper.yaml", installed()) == []
+    assert [problem.key for problem in check(tmp_path / "e.yaml", installed())] == [
+        "rules.0.requires"
+    ]

@@ -106,6 +106,11 @@ def test_each_change_is_shown_with_its_key_its_old_and_its_new_value(begun, file
         ("20..500 degC", "10..500 degC", ("furnace.setpoint",)),
         ("- Closed\n", "- Closed\n  foil.position: [In, Out]\n", ("foil.position",)),
         ("- spectrometer.acquire", "- spectrometer.acquire\n- mono.*", ("free: mono.*",)),
+        (
+            "- spectrometer.acquire",
+            "- spectrometer.acquire\nrelease: {at_most_per_h: 2}",
+            ("release: 2 per hour",),
+        ),
     ],
 )
 def test_limits_that_allow_more_than_before_are_named_as_such(begun, files, old, new, wider):
