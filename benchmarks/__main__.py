@@ -36,6 +36,14 @@ FIGURES = {
     "processes: overhead of an experiment": (["supervised"], ["supervised", "--quick"]),
     "processes: the bench's idle time": (["deciding"], ["deciding", "--quick"]),
     "bus: documents and requests under load": (["load"], ["load", "--quick"]),
+    "gate: attacks refused": (
+        ["gate_attacks"],
+        ["gate_attacks", "--connections", "500"],
+    ),
+    "gate: made-up messages": (
+        ["message_fuzz", "--messages", "50000"],
+        ["message_fuzz", "--messages", "5000"],
+    ),
     "archive: events into the catalog": (["archive"], ["archive", "--events", "2000"]),
     "plans: CPU per event": (["generic_plans"], ["generic_plans"]),
 }
