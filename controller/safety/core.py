@@ -132,7 +132,7 @@ class Core:
         if self.state is State.HOLD:
             if self.envelope.is_free(signal):
                 return None
-            return Held(f"the bench holds ({self.holds.in_words()})")
+            return Held(f"the bench holds ({self.why_held()})")
         if self.state is State.MAINTENANCE:
             return Held(f"in maintenance: {', '.join(f'{d} ({w})' for d, w in self.taken.items())}")
         if self.state in (State.SAFING, State.LATCHED):
@@ -142,6 +142,11 @@ class Core:
         if self.state is State.ARMED and (missing := self.leases.missing()):
             return NotArmed(f"no sign of life of {' and '.join(missing)} yet")
         return NotArmed(NOT_ARMED)
+
+    def why_held(self) -> str:
+        """Return what holds the bench; where nothing does any more, what it wants to go on."""
+        wanted = (*self.permits_missing(), *self.approvals_missing())
+        return self.holds.in_words() or "; ".join(wanted) or "no sign of life of the campaign"
 
     def why_latched(self) -> str:
         """Return the first cause, how far the bench is safe, and what to do."""
