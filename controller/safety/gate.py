@@ -68,6 +68,8 @@ class Gate:
         marker = self._core.means.marker
         self._core.recall()
         self._core.course.start(marker=marker.found and not self._core.means.restored)
+        if self.state is State.DISARMED:  # one that is found here is of a bench that was put back
+            marker.remove()
 
     # --- where it stands ------------------------------------------------------------------------
 
@@ -288,7 +290,7 @@ class Gate:
         self._people.let_go(by)
         self._watching.look()
         if self.state is State.HOLD:
-            raise NotAllowed(f"it holds yet: {self._core.holds.in_words()}")
+            raise NotAllowed(f"it holds yet: {self._core.why_held()}")
 
     def approve(self, by: Principal, digest: str, for_s: float) -> None:
         """Take *by*'s approval of what has *digest* (see ``Status.approving``), for *for_s* s."""

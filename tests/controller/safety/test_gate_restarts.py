@@ -143,7 +143,7 @@ def test_a_simulated_bench_that_was_put_back_was_left_alone_by_nobody(tmp_path):
         bench.runs()
         bench.restarts()
 
-        assert bench.state == "disarmed"
+        assert bench.state == "disarmed" and not bench.armed
 
 
 def failing(bench):
