@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,14 @@ _log = logging.getLogger("heliostat.desk")
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """Whom the gate of *launch* listens to: those in the file *people*, empty: its own user."""
+    """Whom the gate of *launch* listens to: those in the file *people*, empty: its own user.
+
+    *stop_first* is what an emergency stop does before the gate hears of it (``GateActs``).
+    """
 
     launch: Launch
     people: str
+    stop_first: Callable[[], Callable[[], None]]
 
 
 @contextmanager
@@ -74,7 +78,10 @@ async def signing(chain: SignedChain) -> None:
 
 def _server(gate: Gate, whom: Whom, roster: Roster) -> DeskServer:
     acts = GateActs(
-        gate, asyncio.get_running_loop(), (whom.launch.directory / GATE_FILE, AUDIT_TABLE)
+        gate,
+        asyncio.get_running_loop(),
+        (whom.launch.directory / GATE_FILE, AUDIT_TABLE),
+        whom.stop_first,
     )
     known = roster.now
     secret = Path(whom.people).parent / (known.listen.secret if known.listen else "")

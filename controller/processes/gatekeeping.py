@@ -36,6 +36,7 @@ from controller.safety.actuators import InLoop, apart
 from controller.safety.audit import Audit
 from controller.safety.commissioned import folder_of, is_commissioned
 from controller.safety.connections import Connections, connections_of
+from controller.safety.declared import Stage
 from controller.safety.envelope import Envelope
 from controller.safety.gate import Gate
 from controller.safety.halting import Halt, Pulses, Tokens
@@ -119,7 +120,8 @@ async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known)
             gate.start()
             work = _work(stack, launch, first, (gate, hands, audit, connections))
             work.append(asyncio.create_task(signing(chain)))
-            stack.enter_context(listening(gate, Whom(launch, known.people)))
+            whom = Whom(launch, known.people, partial(_stop_first, first, _stages(envelope)))
+            stack.enter_context(listening(gate, whom))
             await _first_of(asyncio.create_task(ended.wait()), *work)
         finally:  # the outermost place of this process: whatever it was, the bench is made safe
             if marker.present:
@@ -141,9 +143,20 @@ def _means(launch: Launch, hands: ProcessHands, marker: Marker, records: tuple[P
     )
 
 
+def _stages(envelope: Envelope) -> tuple[Stage, ...]:
+    return envelope.stages or one_stage(envelope.safe_values())
+
+
+def _stop_first(first: First, stages: tuple[Stage, ...]) -> Callable[[], None]:
+    """Make safe before the gate hears that a person with a key has stopped; in any thread."""
+    seen = first.halt.stop_unseen()
+    first.stopper.start_safing(stages, "stopped by a person")
+    return seen
+
+
 def _learn(launch: Launch, stopper: Stopper, envelope: Envelope, connections: Connections) -> None:
     """Let the stopper know what makes the bench safe, and the next gate too."""
-    stages = envelope.stages or one_stage(envelope.safe_values())
+    stages = _stages(envelope)
     loop = asyncio.get_running_loop()
     actuators: dict[str, Actuator] = {}
     for signal_name in {name for stage in stages for name in stage.writes}:

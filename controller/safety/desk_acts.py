@@ -32,13 +32,31 @@ from controller.safety.record_reading import records_after
 T = TypeVar("T")
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
+def gate_alone() -> Callable[[], None]:
+    """Stop nothing before the gate does: there is nobody else who could."""
+    return nothing
+
+
 class GateActs:
-    """Acts at *gate*, which lives in *loop*; its record is *table* of the file *record*."""
+    """Acts at *gate*, which lives in *loop*; its record is *table* of the file *record*.
+
+    *stop_first* begins to make safe, in this thread, before the gate hears of an emergency stop;
+    what it returns is called when the gate has.
+    """
 
     def __init__(
-        self, gate: Gate, loop: asyncio.AbstractEventLoop, record: tuple[Path, str]
+        self,
+        gate: Gate,
+        loop: asyncio.AbstractEventLoop,
+        record: tuple[Path, str],
+        stop_first: Callable[[], Callable[[], None]] = gate_alone,
     ) -> None:
         self._gate = gate
+        self._stop_first = stop_first
         self._loop = loop
         self._record = record
         self.boot = gate.status().boot
@@ -47,7 +65,9 @@ class GateActs:
         """Do *act* for *by*; raises ControllerError when the gate refuses it."""
         if isinstance(act, ShowLog):
             return Accepted(data=await asyncio.to_thread(self._records, act.after, act.count))
+        seen = self._stop_first() if isinstance(act, Stop) else nothing
         work = asyncio.run_coroutine_threadsafe(acted(self._gate, by, act), self._loop)
+        work.add_done_callback(lambda _: seen())
         return await asyncio.wrap_future(work)
 
     def refused(self, visitor: str, error: str, reason: str) -> None:
