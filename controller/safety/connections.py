@@ -16,6 +16,7 @@ from controller.safety.actuators import (
 )
 from controller.safety.connectors import leaves
 from controller.safety.driver_device import DriverDevice
+from controller.safety.driver_host import DriverActuator
 from controller.safety.drivers import DriverBackend, DriverCommandBackend
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.language.values import Term
@@ -97,11 +98,13 @@ def _add_leaf(
 
 
 def _actuator(leaf: Signal[Any] | Command[..., Any], backend: Any) -> Actuator:
+    if isinstance(backend, (DriverBackend, DriverCommandBackend)):
+        return DriverActuator(backend)
     if isinstance(leaf, Command):
-        if isinstance(backend, (EpicsCommandBackend, DriverCommandBackend)):
+        if isinstance(backend, EpicsCommandBackend):
             return CommandActuator(leaf)
         return ElsewhereActuator()
-    if isinstance(backend, (CaSignalBackend, PvaSignalBackend, DriverBackend)):
+    if isinstance(backend, (CaSignalBackend, PvaSignalBackend)):
         return SignalActuator(leaf)
     return ElsewhereActuator()
 

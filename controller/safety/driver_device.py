@@ -10,13 +10,13 @@ from typing import Any, get_type_hints
 
 from ophyd_async.core import AsyncStatus, Command, Device, SignalR, SignalRW, TriggerableCommand
 
+from controller.safety.driver_host import Host
 from controller.safety.drivers import (
     ACTS,
     CONFIGURE,
     VALUES,
     DriverBackend,
     DriverCommandBackend,
-    Host,
     Line,
 )
 

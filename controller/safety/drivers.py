@@ -5,7 +5,8 @@ A driver is a plain class of somebody's (a serial pump, a vendor's library). Wha
 - verbs: ``set(value)``, ``prepare(value)``, ``trigger()``, ``kickoff()``, ``complete()``,
   ``stage()``, ``unstage()``, ``stop()``, ``configure(name=value, ...)``. A verb returns when the
   device has done it (or a status with ``wait``), and raises where it doesn't. Verbs come one after
-  the other in a thread; ``stop`` comes in another one meanwhile.
+  the other in a thread; ``stop`` comes in another one meanwhile, also before what makes safe while
+  something else goes on. What waited for its turn while the bench was made safe isn't done.
 - ``readings``: what it says, by name, with the unit of a number or ``str``, ``bool``, ``int``;
   and ``read()``, which returns their values by name, in a third thread. One that is called
   ``setpoint`` is what ``set`` has set, and confirms it.
@@ -14,11 +15,6 @@ So a driver whose line takes one question at a time guards it with a lock of its
 that never for as long as a move takes.
 """
 
-import asyncio
-import threading
-import time
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from ophyd_async.core import CommandBackend, NotConnectedError, SignalBackend
@@ -71,84 +67,6 @@ class NoLine:
     async def read(self, name: str) -> tuple[Any, float]:
         """Refuse."""
         raise EngineError(f"{name}: {_NO_LINE}")
-
-
-class Host:
-    """Makes a driver, once it is needed, and speaks to it; in the gate's process alone.
-
-    One that says that its line is broken (OSError) is made anew when it is next needed.
-    """
-
-    def __init__(self, path: str, make: Callable[[], Any], readings: Collection[str]) -> None:
-        self._path = path
-        self._make = make
-        self._readings = readings
-        self._driver: Any = None
-        self._making = threading.Lock()
-        self._given: dict[str, Any] = {}
-        self._verbs = ThreadPoolExecutor(1, f"{path} verbs")
-        self._stops = ThreadPoolExecutor(1, f"{path} stop")
-        self._reads = ThreadPoolExecutor(1, f"{path} read")
-
-    async def open(self, timeout_s: float) -> None:
-        """Make the driver unless that is done."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._in(self._reads, self._there)
-        except (EngineError, TimeoutError) as error:
-            raise NotConnectedError(str(error) or f"no answer within {timeout_s:g} s") from error
-
-    async def call(self, verb: str, value: Any) -> None:
-        """Do *verb* in its thread, and return when the device has."""
-        await self._in(self._stops if verb == STOP else self._verbs, lambda: self._do(verb, value))
-        self._given[verb] = value
-
-    async def read(self, name: str) -> tuple[Any, float]:
-        """Return what *name* says; what a verb was last given where it is none of the readings."""
-        told = SETPOINT if name == "set" and SETPOINT in self._readings else name
-        if told in self._readings:
-            return await self._in(self._reads, lambda: self._said(told))
-        if name in self._given:
-            return self._given[name], time.time()
-        raise EngineError(f"{self._path}.{name}: nobody knows what it is before it is written")
-
-    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, work)
-
-    def _there(self) -> Any:
-        with self._making:
-            if self._driver is None:
-                self._driver = self._raising("can't be made", self._make)
-            return self._driver
-
-    def _do(self, verb: str, value: Any) -> None:
-        name, _, argument = verb.partition(".")
-        method = getattr(self._there(), name)
-        if argument:
-            ended = self._raising(verb, lambda: method(**{argument: value}))
-        else:
-            ended = self._raising(verb, method if name in ACTS else lambda: method(value))
-        wait = getattr(ended, "wait", None)
-        if callable(wait):  # a status: it is done when that is
-            self._raising(verb, wait)
-
-    def _said(self, name: str) -> tuple[Any, float]:
-        said = self._raising("read", self._there().read)
-        found = said.get(name) if isinstance(said, Mapping) else None
-        if isinstance(found, Mapping):
-            return found.get("value"), float(found.get("timestamp", time.time()))
-        if found is None:
-            raise EngineError(f"{self._path}.{name}: its driver's read() doesn't tell it")
-        return found, time.time()
-
-    def _raising(self, what: str, work: Callable[[], T]) -> T:
-        try:
-            return work()
-        except OSError as error:
-            self._driver = None
-            raise EngineError(f"{self._path}: {what}: its line is broken: {error}") from error
-        except Exception as error:  # whatever a driver raises is how this ended
-            raise EngineError(f"{self._path}: {what}: {type(error).__name__}: {error}") from error
 
 
 class DriverBackend(SignalBackend[Any]):

@@ -1,13 +1,15 @@
 """Devices that aren't EPICS: their drivers, and what stands for them where they aren't."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 from bluesky.protocols import Configurable, Movable, Readable, Stageable, Stoppable, Triggerable
 from ophyd_async.core import NotConnectedError
 
 from controller.beamline import DeviceEntry
-from controller.errors import EngineError
+from controller.errors import EngineError, NotArmed
 from controller.safety.connections import connections_of
 from controller.safety.connectors import ensure_guarded, guard, leaves
 from controller.safety.declared import WatchedSignal
@@ -129,6 +131,64 @@ def test_a_stop_does_not_wait_for_the_verb_that_goes_on(pump):
 
     assert pump.told == ["SET 5.0", "STOP"]
     assert pump.flow < 5.0
+
+
+def test_what_makes_safe_interrupts_what_goes_on_and_drops_what_waits(pump):
+    pump.step = 1e-4
+
+    async def made_safe() -> list[BaseException | None]:
+        _, actuators = there(pump)
+        to = actuators["pump.set"]
+        await to.connect(5.0)
+        asked = [asyncio.create_task(to.put(value, wait=True)) for value in (5.0, 4.0)]
+        while "SET 5.0" not in pump.told:
+            await asyncio.sleep(0.01)
+        await to.put(0.0, wait=False)
+        while await to.read(0.0) != 0.0:
+            await asyncio.sleep(0.01)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, second = asyncio.run(made_safe())
+
+    assert pump.told == ["SET 5.0", "STOP", "SET 0.0"]
+    assert first is None
+    assert "it was to be made safe before this was begun" in str(second)
+
+
+def test_what_waited_for_its_turn_is_asked_for_again_before_it_is_done(pump):
+    def not_any_more() -> None:
+        raise NotArmed("the bench is being made safe")
+
+    async def tripped() -> None:
+        _, actuators = there(pump)
+        to = actuators["pump.set"]
+        await to.connect(5.0)
+        going = asyncio.create_task(to.put(1.0, wait=True))
+        with pytest.raises(NotArmed):
+            await to.put(4.0, wait=True, still=not_any_more)
+        await going
+
+    asyncio.run(tripped())
+
+    assert pump.told == ["SET 1.0"]
+
+
+def test_a_driver_that_hangs_keeps_no_process_alive():
+    code = (
+        "import asyncio, time\n"
+        "from controller.safety.driver_host import Host\n"
+        "class Hangs:\n"
+        "    def set(self, value): time.sleep(3600)\n"
+        "async def ask():\n"
+        "    host = Host('pump', Hangs, ())\n"
+        "    asyncio.ensure_future(host.call('set', 1.0))\n"
+        "    await asyncio.sleep(0.05)\n"
+        "asyncio.run(ask())\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+
+    assert ended.returncode == 0
 
 
 def test_what_a_driver_refuses_is_told_by_its_words(pump):
