@@ -15,14 +15,12 @@ So a driver whose line takes one question at a time guards it with a lock of its
 that never for as long as a move takes.
 """
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from ophyd_async.core import CommandBackend, NotConnectedError, SignalBackend
 from ophyd_async.core._signal_backend import make_datakey, make_metadata
 
 from controller.errors import EngineError
-
-T = TypeVar("T")
 
 VALUES = ("set", "prepare")
 """Verbs that are given a value: `pump.set: 0..5 mL/min`."""
