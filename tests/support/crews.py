@@ -38,7 +38,7 @@ from controller.safety.envelope_parts import ReleasePart
 from simulators.ioc.environment import epics_environment, free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 def until(true: Callable[[], Any], what: str) -> Any:
