@@ -45,7 +45,7 @@ ATOMS: dict[str, tuple[str, Fraction]] = {
 }
 _POWER = r"(?:(?:\^|\*\*)-?[1-9])?"
 _ATOM = r"[A-Za-zµΩ%°_]\w*"
-_UNIT = rf"(?:1/)?{_ATOM}{_POWER}(?:\s*[*/·]\s*{_ATOM}(?![\w.]){_POWER})*"
+_UNIT = rf"(?:1/\s*)?{_ATOM}{_POWER}(?:\s*[*/·]\s*{_ATOM}(?![\w.]){_POWER})*"
 _LITERAL = re.compile(
     rf"(?<![\w.])((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*"
     rf"(?!(?:and|or|not|true|false)(?![\w.]))({_UNIT})?(?![\w.])"
