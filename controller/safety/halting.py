@@ -1,5 +1,6 @@
 """What stops the rule loop's puts at once when the bench is to be made safe, in any thread."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ class Halt:
         self._stopped = False
         self._unseen: set[int] = set()
         self._last = 0
+        self._stopped_s = -math.inf
         self._calm = threading.Event()
         self._calm.set()
 
@@ -34,16 +36,21 @@ class Halt:
         """Put the flag up."""
         self._last = next(self._numbers)
         self._stopped = True
+        self._stopped_s = time.monotonic()
         self._calm.clear()
 
     @property
     def calm(self) -> bool:
-        """Whether no first stage of a safe sequence is under way: who can wait waits until then."""
-        return self._calm.is_set()
+        """Whether no first stage of a safe sequence has just begun: who can wait waits until then.
+
+        A stage that takes long waits for its devices, and needs no processor.
+        """
+        return self._calm.is_set() or time.monotonic() - self._stopped_s > LONGEST_S
 
     def await_calm(self) -> None:
         """Let the stopper have the processor: wait for calm, but not for long."""
-        self._calm.wait(LONGEST_S)
+        if not self.calm:
+            self._calm.wait(LONGEST_S)
 
     def calmed(self) -> None:
         """Let others go on: what matters most is done."""
