@@ -46,6 +46,18 @@ FIGURES = {
     ),
     "archive: events into the catalog": (["archive"], ["archive", "--events", "2000"]),
     "plans: CPU per event": (["generic_plans"], ["generic_plans"]),
+    "rules: random expressions against a reference": (
+        ["safety_fuzz"],
+        ["safety_fuzz", "--expressions", "4000"],
+    ),
+    "gate: every step of its states, and mutants": (
+        ["safety_model"],
+        ["safety_model", "--quick"],
+    ),
+    "gate and twin: random histories": (
+        ["safety_model", "--stateful", "300"],
+        ["safety_model", "--stateful", "30"],
+    ),
 }
 
 
