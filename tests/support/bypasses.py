@@ -72,6 +72,8 @@ def attack(station: Any, report: str, node: str, only_inside: bool, turn: float)
         yield from _event(station)
         if target.source.startswith("mock"):  # it is run dry: who means ill behaves meanwhile
             return
+        if Path(report).exists():  # once is enough
+            return
         for way in INSIDE if only_inside else WAYS:
             yield from bps.checkpoint()
             try:
