@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-from controller.processes.launch import Role
+from controller.processes.roles import Role
 
 
 def main(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ the rules and the record come afterwards (``controller.processes.gatekeeping``),
 works already; so does the emergency stop.
 """
 
+import json
 import logging
 import os
 import sys
@@ -14,10 +15,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from controller.processes.launch import Launch
 from controller.safety.halting import Halt
 from controller.safety.marker import MARKER_FILE
 from controller.safety.safe_file import read_safe_file
+from controller.safety.stop_socket import STOP_SOCKET
 from controller.safety.stopper import SafePlan, Stopper, Why
 
 SWITCH_S = 0.0005
@@ -55,19 +56,19 @@ def main(path: Path) -> int:
     """Keep the gate of the launch file *path* until asked to end; return the exit code."""
     sys.setswitchinterval(SWITCH_S)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    launch = Launch.read(path)
-    os.environ.update(launch.epics)
-    first = _first(launch)
-    import_module("controller.processes.gatekeeping").keep(launch, first)
+    launch = json.loads(path.read_text(encoding="utf-8"))  # validated when the gate goes on
+    os.environ.update(launch["epics"])
+    first = _first(Path(launch["directory"]), Path(launch["runtime"]))
+    import_module("controller.processes.gatekeeping").keep(path, first)
     return 0
 
 
-def _first(launch: Launch) -> First:
+def _first(directory: Path, runtime: Path) -> First:
     """Start the stopper, and let it make safe what a gate that died has left."""
     halt, news = Halt(), News()
-    left_armed = (launch.directory / MARKER_FILE).exists()
-    plan = read_safe_file(launch.directory) if left_armed else SafePlan()
-    stopper = Stopper(halt, plan, launch.socket("stop"), news.tell)
+    left_armed = (directory / MARKER_FILE).exists()
+    plan = read_safe_file(directory) if left_armed else SafePlan()
+    stopper = Stopper(halt, plan, runtime / STOP_SOCKET, news.tell)
     stopper.start()
     if plan.stages:
         stopper.start_safing(plan.stages, "the gate before had died")

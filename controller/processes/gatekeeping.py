@@ -65,8 +65,9 @@ _SAFE = frozenset({State.DISARMED, State.LATCHED, State.SAFING})
 _log = logging.getLogger("heliostat.gate")
 
 
-def keep(launch: Launch, first: First) -> None:
-    """Keep the gate of *launch* until asked to end; *first* is what works already."""
+def keep(path: Path, first: First) -> None:
+    """Keep the gate of the launch file *path* until asked to end; *first* works already."""
+    launch = Launch.read(path)
     known = _known(launch.directory)
     with closing(SignedChain.open(launch.directory / GATE_FILE, AUDIT_TABLE)) as chain:
         sign(chain)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from controller.clock import Clock, RealClock, ScaledClock
+from controller.processes.roles import Role
 
-Role = Literal["controller", "engine", "worker", "gate", "twin", "archive"]
+__all__ = ["FILE", "FOLDER", "Launch", "Role"]
 
 FOLDER = "processes"
 """In a campaign's directory: the launch file, and a log for each process."""

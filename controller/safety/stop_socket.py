@@ -21,6 +21,8 @@ from typing import Any, cast
 
 from controller.safety.safing import Safed
 
+STOP_SOCKET = "stop"
+"""What its file is called in the folder of a launch's sockets."""
 STOP = b"stop"
 MOST_BYTES = 64
 """Longer lines are nothing that this socket knows."""

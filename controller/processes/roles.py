@@ -1,0 +1,5 @@
+"""The processes of a campaign, by what they do; this module loads nothing."""
+
+from typing import Literal
+
+Role = Literal["controller", "engine", "worker", "gate", "twin", "archive"]
