@@ -29,6 +29,7 @@ from controller.safety.stood_still import StoodStill
 from controller.terms import terms_of
 
 OK = 0
+_COMMAND = {Input.ACKNOWLEDGE: "ack", Input.RESET: "reset"}
 
 
 def on_record(directory: Path, what: Input, reason: str) -> int:
@@ -40,7 +41,7 @@ def on_record(directory: Path, what: Input, reason: str) -> int:
     if (directory / FOLDER).is_dir():
         raise GateLost(
             f"{directory}: no gate runs for it. `heliostat resume {directory}` starts one, which "
-            f"stands as the last one did; then `heliostat {what.value}` again, from another shell"
+            f"stands as the last one did; then `heliostat {_COMMAND[what]}` again elsewhere"
         )
     if not (directory / GATE_FILE).is_file():
         raise GateLost(f"{directory}: no gate has run for it yet: nothing is latched")

@@ -20,7 +20,7 @@ def status_words(status: Status) -> Iterator[str]:
     yield from (f"taken: {cleaned(d)} by {cleaned(who)}" for d, who in status.taken.items())
     yield from (_bypass(bypass) for bypass in status.bypasses)
     if status.approving:
-        yield f"to be approved: {cleaned(status.plan)} {status.approving}"
+        yield f"an approval now is for: {cleaned(status.plan)} {status.approving}"
     for given in status.approvals:
         yield f"approved: {given.digest[:12]}… by {cleaned(given.by)}, {_left(given.left_s)}"
     for lease in status.leases:
@@ -83,10 +83,16 @@ def _said(kind: str, record: dict[str, Any]) -> str:  # noqa: C901, PLR0911
             return f"login of {get('by')} ({', '.join(get('roles') or ())}), {get('peer')}"
         case "violations":
             return "; ".join(get("reasons") or ()) or "all readbacks are within their limits"
+        case "rules":
+            return "what the rules must not forget (budgets, dwells, sequences)"
         case "checkpoint":
             return f"signed up to record {get('length')} by {str(get('public'))[:12]}…"
-    shown = ", ".join(f"{key} {value}" for key, value in record.items() if value not in ("", None))
+    shown = ", ".join(f"{key} {_plain(v)}" for key, v in record.items() if v not in ("", None))
     return f"{kind}: {shown}" if shown else kind
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _by(record: Mapping[str, Any]) -> str:
