@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import bluesky.plan_stubs as bps
-from bluesky.preprocessors import finalize_wrapper, run_decorator
+from bluesky.preprocessors import finalize_wrapper, run_wrapper
 
 from controller.bus.messages import PlanEnded
 from controller.resolving import ResolvedCampaign
@@ -74,7 +74,6 @@ def flowing(station: Any, h2: float, clean_up: float = 0.0, blocked: float = 0.0
     loop, as a slow callback does.
     """
 
-    @run_decorator(md={})
     def body() -> Plan:
         yield from bps.mv(station.h2.setpoint, h2)
         for _ in range(20):
@@ -87,7 +86,7 @@ def flowing(station: Any, h2: float, clean_up: float = 0.0, blocked: float = 0.0
         yield from bps.sleep(clean_up)
         yield from bps.mv(station.h2.setpoint, 0.0)
 
-    yield from finalize_wrapper(body(), off())
+    yield from finalize_wrapper(run_wrapper(body()), off())
 
 
 @dataclass
@@ -204,7 +203,7 @@ def met(fault: Fault, side: Callable[[Fault], Any]) -> Seen:
         while safe_s is None and time.monotonic() - began < PATIENCE_S:
             if scene.client.value("h2.setpoint") == 0.0:
                 safe_s = time.monotonic() - began
-        return Seen(safe_s, scene.outcome(1.0 if fault.name != UNTOUCHED else 20.0))
+        return Seen(safe_s, scene.outcome(20.0))
 
 
 def until(true: Callable[[], object], within_s: float = 60.0) -> None:
@@ -281,7 +280,8 @@ def bare_engine(clean_up: float, blocked: float) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        ended = engine(flowing(station, FLOW, clean_up, blocked)).exit_status
+        ended: Any = engine(flowing(station, FLOW, clean_up, blocked))
+        ended = ended.exit_status
     except Exception as error:  # however it ends is what is to be seen
         ended = f"{type(error).__name__}: {error}"
     print(json.dumps(str(ended)), flush=True)

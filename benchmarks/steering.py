@@ -25,7 +25,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import yaml
-from bluesky.preprocessors import run_decorator
+from bluesky.preprocessors import run_wrapper
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.benches import installed
@@ -45,7 +45,6 @@ NUISANCES = ("trip", "emergency stop", "hold")
 def steer(station: Any, o2: float, h2: float) -> Plan:
     """Let *o2* and *h2* (mL/min) flow in 90 mL/min of helium at 300 degC; about 30 s a step."""
 
-    @run_decorator(md={})
     def step() -> Plan:
         if (yield from bps.rd(station.furnace.setpoint)) != HOT_DEGC:
             yield from bps.mv(station.he, HELIUM)
@@ -55,7 +54,7 @@ def steer(station: Any, o2: float, h2: float) -> Plan:
         yield from bps.sleep(SETTLE_S)
         yield from bps.trigger_and_read([station.furnace, station.o2, station.h2])
 
-    yield from step()
+    yield from run_wrapper(step())
 
 
 def main() -> None:
