@@ -98,6 +98,20 @@ def test_an_integral_is_charged_at_the_worst_value_of_each_interval():
     assert used(bench, "gas") == pytest.approx(0.16)
 
 
+def test_an_integral_that_falls_is_charged_as_it_was_before():
+    bench = Bench(GAS)
+    bench.writes("h2.setpoint", 6.0)
+    bench.hears(h2__readback=6.0)
+    bench.found()
+
+    bench.now = bench.now.later(2.0)
+    bench.writes("h2.setpoint", 0.0)
+    bench.hears(h2__readback=0.0)
+    bench.found()
+
+    assert used(bench, "gas") == pytest.approx(0.12)
+
+
 def test_an_integral_that_is_negative_gives_nothing_back():
     negative = Budget(name="gas", at_most=100.0, unit="mL", integral=said("gas.h2 - gas.he"))
     bench = Bench(negative)
