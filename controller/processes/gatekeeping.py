@@ -197,7 +197,7 @@ def _work(
         stack.callback(asyncio.create_task(_connect(name, actuator)).cancel)
     record = gate.envelope.dead_man.record
     first.stopper.look_after(Watch(pulses, record, lambda: gate.state not in _SAFE))
-    keeper = Keeper(gate, hands.actuators, audit, patrol.met)
+    keeper = Keeper(gate, hands.actuators, audit, patrol.met, connections.drivers)
     handler = _in_loop(keeper, patrol, first.halt)
     stack.enter_context(closing(Answerer(launch.address("gate"), handler)))
     supervisor.post(Up(role="gate", pid=os.getpid()))
