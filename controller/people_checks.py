@@ -6,7 +6,7 @@ from pathlib import Path
 from controller.cases import Case
 from controller.errors import ConfigurationError, Problem
 from controller.resolving import absolute
-from controller.safety.envelope_rules_file import ApprovalRule
+from controller.safety.envelope_counts_file import ApprovalRule
 from controller.safety.people import SCOPES, Role, Scope
 from controller.safety.people_file import PeopleFile, load_people
 

@@ -126,18 +126,26 @@ async def sequence(bench: Bench, rule: Sequence) -> AsyncIterator[Tried]:
         yield bench.untried(rule)
         return
     for factor in (LITTLE, MUCH):
-        with rig_of(bench.alone(rule), between) as rig:
-            seen = await rig.begin()
-            if not seen:
-                await rig.see(first)
-                await rig.pass_time(1.0)
-                await rig.see(between)
-                await rig.pass_time(factor * rule.for_s)
-                seen = await rig.see(last)
-            ok = reacted(rig, rule) if factor < 1.0 else rig.gate.state is State.RUNNING
-            drive = f"{rule.before.text!r} after {factor * rule.for_s:g} s of {rule.needs.text!r}"
-            expected = rule.reaction.value if factor < 1.0 else "running"
-            yield bench.tried(rule, drive, expected=expected, seen=seen, ok=ok)
+        yield await _parted(bench, rule, (first, between, last), factor)
+
+
+async def _parted(
+    bench: Bench, rule: Sequence, states: tuple[Values, Values, Values], factor: float
+) -> Tried:
+    """Go from the first of *states* to the last, with *factor* of the time that it takes."""
+    first, between, last = states
+    with rig_of(bench.alone(rule), between) as rig:
+        seen = await rig.begin()
+        if not seen:
+            await rig.see(first)
+            await rig.pass_time(1.0)
+            await rig.see(between)
+            await rig.pass_time(factor * rule.for_s)
+            seen = await rig.see(last)
+        ok = reacted(rig, rule) if factor < 1.0 else rig.gate.state is State.RUNNING
+        drive = f"{rule.before.text!r} after {factor * rule.for_s:g} s of {rule.needs.text!r}"
+        expected = rule.reaction.value if factor < 1.0 else "running"
+        return bench.tried(rule, drive, expected=expected, seen=seen, ok=ok)
 
 
 async def dwell(bench: Bench, rule: Dwell) -> AsyncIterator[Tried]:

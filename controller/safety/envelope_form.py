@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from controller.safety.envelope_counts_file import Rule
 from controller.safety.envelope_parts import (
     DeadManPart,
     QuantityPart,
@@ -12,7 +13,6 @@ from controller.safety.envelope_parts import (
     SignalPart,
     Writes,
 )
-from controller.safety.envelope_rules_file import Rule
 from controller.safety.file_values import LimitText, Pattern, SignalName
 
 
