@@ -109,3 +109,13 @@ def test_what_no_rule_remembered_is_refused(passed):
         bench.rules.recall(
             {"version": 1, "rules": {"dwell:hot": {"passed_s": passed, "was": False}}}, 0.0
         )
+
+
+def test_the_time_between_two_looks_counts_when_it_was_so_at_either():
+    bench = Bench(IN_ALL)
+    for read in (300.0, 750.0, 300.0, 300.0):
+        bench.now = bench.now.later(2.0)
+        bench.hears(furnace__readback=read, furnace__setpoint=40.0)
+        bench.found()
+
+    assert bench.reading("hot").used == pytest.approx(0.04)
