@@ -133,3 +133,14 @@ def test_its_reading_says_how_much_of_the_time_is_left():
 
     reading = bench.reading("h2 arrives")
     assert (reading.margin, reading.unit, reading.used) == (45.0, "s", 0.25)
+
+
+def test_after_a_write_that_failed_it_may_arrive_where_the_one_before_leads():
+    bench = Bench(H2)
+    bench.writes("h2.setpoint", 8.0)
+    bench.writes("h2.setpoint", 12.0, done=False, echo=False)
+
+    bench.hears(h2__readback=8.0)
+    bench.passes(61.0)
+
+    assert bench.found() == {}
