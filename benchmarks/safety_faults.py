@@ -52,7 +52,7 @@ def _parts(cases: list[tuple[Fault, str]]) -> list[list[tuple[Fault, str]]]:
 
 def _one(rig: SafetyRig, fault: Fault, phase: str) -> bool:
     try:
-        met = rig.meet(fault.kind, phase, fault.inject)
+        met = rig.meet(fault.kind, phase, fault.inject, fault.early)
     except AssertionError as error:
         print(f"! {fault.kind:22} {phase:9} {error}", flush=True)
         rig.mend()

@@ -53,6 +53,8 @@ class Fault:
     inject: Inject
     phases: tuple[str, ...] = PHASES
     trips: frozenset[str] = frozenset()
+    early: bool = False
+    """Whether it must be there before the phase begins: it befalls what begins it."""
 
 
 def on_panel(kind: Kind) -> Inject:
@@ -110,6 +112,7 @@ FAULTS = (
             on_panel(kind),
             tuple(p for p in PHASES if not (p == "exposure" and kind in NUMBERS_ONLY)),
             MUST.get(kind, frozenset()),
+            kind in WRITES,
         )
         for kind in Kind
         if kind not in NOT_HERE

@@ -194,6 +194,8 @@ class SafetyRig:
 
     def reached(self, phase: str, was: set[str]) -> bool:
         """Whether the experiment has come to *phase*; *was* keeps what it has come to."""
+        if self.shown("he.setpoint"):
+            was.add("begun")
         heating = self.shown("h2.setpoint") and self.shown("furnace.setpoint") == 230.0
         if heating and (self.shown("furnace.readback") or 0.0) > 100.0:
             was.add("heating")
@@ -205,19 +207,28 @@ class SafetyRig:
             was.add("clean-up")
         return phase in was
 
-    def meet(self, kind: str, phase: str, inject: "Callable[[SafetyRig, str], None]") -> Met:
-        """Run an experiment, spoil it in *phase*, and see what becomes of it and of the bench."""
+    def meet(
+        self,
+        kind: str,
+        phase: str,
+        inject: "Callable[[SafetyRig, str], None]",
+        early: bool = False,
+    ) -> Met:
+        """Run an experiment, spoil it in *phase*, and see what becomes of it and of the bench.
+
+        *early*: before that, so that what begins the phase meets it.
+        """
         self.truth.wrong.clear()
         why = self.ready()
         assert not why, f"{kind}: the gate can't be armed: {why}"
         going = self.crew.engine.post(self.asked())
         was: set[str] = set()
-        deadline = time.monotonic() + BOUND_S
-        while not self.reached(phase, was):
-            assert not going.done(), f"{kind}: ended before {phase}: {going.result()}"
-            assert time.monotonic() < deadline, f"{kind}: never came to {phase}"
+        self._come_to(_before(phase) if early else phase, was, going)
         began = time.monotonic()
         inject(self, phase)
+        while early and time.monotonic() - began < FELT_S and not self.reached(phase, was):
+            if going.done() or self.status().state != "running":
+                break
         state, said, after_s = self._felt(going, began)
         safe = state != "latched" or self._safe()
         self.mend()
@@ -227,10 +238,17 @@ class SafetyRig:
         again = not self.ready()
         return Met(kind, phase, state, said or word, after_s, ended, safe, wrong, again)
 
+    def _come_to(self, phase: str, was: set[str], going: Any) -> None:
+        deadline = time.monotonic() + BOUND_S
+        while not self.reached(phase, was):
+            assert not going.done(), f"ended before {phase}: {going.result()}"
+            assert time.monotonic() < deadline, f"never came to {phase}"
+
     def _felt(self, going: Any, began: float) -> tuple[str, str, float]:
         """Wait until the gate has latched, or the plan has ended; return where it stood, why."""
         state, said, after_s = "running", "", math.nan
-        while time.monotonic() - began < FELT_S:
+        until = time.monotonic() + FELT_S
+        while time.monotonic() < until:
             with suppress(BusError, AssertionError):
                 status = self.status()
                 if status.state in ("safing", "latched"):
@@ -275,6 +293,10 @@ class SafetyRig:
         except TimeoutError:
             self.crew.engine.call(StopPlan(now=True, reason="it never ended"), BOUND_S)
             return False, "it never ended"
+
+
+def _before(phase: str) -> str:
+    return ("begun", *PHASES)[PHASES.index(phase)]
 
 
 def _word(answer: Any) -> str:
