@@ -37,6 +37,11 @@ def ended_by(status: Status) -> Halting | None:
     return halting_of(status) if status.state in ("hold", "maintenance") else None
 
 
+def is_ours(status: Status | None) -> bool:
+    """Whether a process of ours has died, which a standing order may release at arming."""
+    return status is not None and status.cause is not None and status.cause.kind == OURS
+
+
 def is_released(status: Status) -> bool:
     """Whether no latch stands any more."""
     return status.state not in LATCHED

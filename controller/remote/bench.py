@@ -31,7 +31,7 @@ from controller.bus.messages import (
 )
 from controller.documents import read_run
 from controller.errors import EngineError
-from controller.halts import ended_by, halting_of, is_released, last_release, what_to_do
+from controller.halts import ended_by, halting_of, is_ours, is_released, last_release, what_to_do
 from controller.interrupts import Interrupts, held_back
 from controller.parts import Halting, Ran, Released
 from controller.planning import PlannedCall
@@ -42,6 +42,8 @@ POLL_S = 0.02
 """How often (real seconds) who waits for the engine looks at interrupts and at what people send."""
 RELEASE_S = 0.5
 """How often (real seconds) the gate is asked whether it was released."""
+ORDER_S = 2.0
+"""How soon (real seconds) arming is tried again where a standing order may release the gate."""
 STATUS_S = 5.0
 """How long (real seconds) it may take to say where it stands."""
 LAST_WORD_S = 20.0
@@ -137,12 +139,14 @@ class RemoteBench:
             self._told = halting
             self._lines.say(what_to_do(halting, str(self._directory)))
         with held_back() as interrupts:
-            deadline = time.monotonic() + patience_s
+            begun = time.monotonic()
+            deadline = begun + patience_s
             while time.monotonic() < deadline:
                 if interrupts.count or self._lines.urgent():
                     raise KeyboardInterrupt
                 status = self._status()
-                if status is not None and self._may_go_on(status, halting):
+                due = time.monotonic() - begun >= ORDER_S and is_ours(status)
+                if status is not None and (due or self._may_go_on(status, halting)):
                     return last_release(self._directory) if halting.latched else Released()
                 self._pass(RELEASE_S)
         return None
