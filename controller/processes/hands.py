@@ -12,7 +12,7 @@ from controller.safety.connections import Connections
 from controller.safety.declared import Stage
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.halting import Halt, Halted
-from controller.safety.puts import ANSWER_S, Actuator
+from controller.safety.puts import ANSWER_S, Actuator, ElsewhereActuator
 from controller.safety.safing import Safed
 from controller.safety.stopper import Stopper
 
@@ -35,6 +35,11 @@ class ProcessHands:
         self._halt = halt
         self._envelope = envelope
         self._pvs = connections.pvs
+        self._unread = frozenset(
+            signal
+            for signal, actuator in connections.actuators.items()
+            if isinstance(actuator, ElsewhereActuator)
+        )
         self.actuators: dict[str, Actuator] = {
             signal: Halted(signal, actuator, halt, envelope.is_safe)
             for signal, actuator in connections.actuators.items()
@@ -93,7 +98,7 @@ class ProcessHands:
         """Return what each signal of *devices* is set to, where that can be read."""
         found: dict[str, Any] = {}
         for signal, actuator in self.actuators.items():
-            if signal.split(".", 1)[0] in devices:
+            if signal.split(".", 1)[0] in devices and signal not in self._unread:
                 like = "" if not isinstance(self._envelope.limits.get(signal), Limit) else 0.0
                 try:
                     await actuator.connect(CONNECT_S)

@@ -203,15 +203,17 @@ class Gate:
             if self.state is State.LATCHED:
                 await self._releasing.by_standing_order(lambda: self._checks(arming))
             self._require_no_hold()
+            self._take_up(arming)
             if self.state is State.DISARMED:  # whatever people set meanwhile is what it begins with
                 self._core.rules.adopt()
             failed = await self._checks(arming)
+            if not failed and self.state is State.DISARMED:
+                await self._begin_with_what_is_set()
             if self.state in (State.SAFING, State.LATCHED):
                 raise Latched(self._core.why_latched())
             self._require_no_hold()
             if failed:
                 raise NotArmed(f"not armed: {'; '.join(failed)}")
-            self._core.take_up(arming)
             self._arm_now(by)
             self._require_no_hold()
 
@@ -349,6 +351,25 @@ class Gate:
         self._watching.tick()
         return failed
 
+    def _take_up(self, arming: Arming) -> None:
+        """Let *arming* be what approvals are for, as soon as it is asked: people see its digest."""
+        if arming.digest == self.digest:
+            self._core.take_up(arming)
+            self._end_unless_approved()
+
+    async def _begin_with_what_is_set(self) -> None:
+        """Read the setpoints that are ours alone: whatever differs from now on was another."""
+        rules = self._core.rules
+        devices = sorted({signal.split(".", 1)[0] for signal in rules.owned})
+        if devices:
+            rules.adopt(now=await self._core.means.hands.positions(devices))
+
+    def _end_unless_approved(self) -> None:
+        if self.state is State.RUNNING and self._core.approvals_missing():
+            self._core.course.at_once(
+                Input.END, Facts(), Word("", "what comes next isn't approved")
+            )
+
     def _require_no_hold(self) -> None:
         if self.state in (State.HOLD, State.MAINTENANCE):
             raise self._core.not_now("") or Held("the bench holds")
@@ -360,8 +381,7 @@ class Gate:
             if not armed.taken:
                 raise NotArmed(f"not armed: {why_not(core, Input.ARM, armed)}")
             core.means.hands.allow()
-        if self.state is State.RUNNING and core.approvals_missing():
-            core.course.at_once(Input.END, Facts(), Word("", "what comes next isn't approved"))
+        self._end_unless_approved()
         if missing := core.approvals_missing():
             raise NotArmed(f"not approved: {'; '.join(missing)}")
         if self.state is State.ARMED and core.leases.held:

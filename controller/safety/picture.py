@@ -120,9 +120,16 @@ class Picture:
         """Note how that ended; not *done* means that nobody knows."""
         self._writes_of(signal).ended(scalar(value), self.at(when).real_s, done=done)
 
-    def adopt(self, signal: str) -> None:
-        """Take what *signal* reads for what it was given: a person has moved it, or has seen it."""
-        self._writes_of(signal).adopt(self._of(signal).value)
+    def adopt(self, signal: str, now: Any = None) -> Scalar | None:
+        """Take what *signal* reads for what it was given: a person has moved it, or has seen it.
+
+        *now* is what it was just read to be, and is returned as rules see it; None when it isn't
+        what is heard of the signal (a word for a number).
+        """
+        heard, read = self._of(signal).value, scalar(now)
+        known = read is not None and (heard is None or type(read) is type(heard))
+        self._writes_of(signal).adopt(read if known else heard)
+        return read if known else None
 
     def listen(self, signal: str, hook: Heard) -> None:
         """Have *hook* called with each value heard of *signal*; None for one that says nothing."""

@@ -176,18 +176,27 @@ class Rulebook:
             if isinstance(watcher, OwnershipWatcher):
                 watcher.lend(watcher.signals & lent)
 
-    def adopt(self, signals: Iterable[str] | None = None) -> None:
+    @property
+    def owned(self) -> frozenset[str]:
+        """All setpoints that nobody else may change."""
+        return frozenset().union(
+            *(w.signals for w in self._watchers if isinstance(w, OwnershipWatcher))
+        )
+
+    def adopt(
+        self, signals: Iterable[str] | None = None, now: Mapping[str, Any] | None = None
+    ) -> None:
         """Take what *signals* (None: all setpoints that are owned) read for what they should.
 
         A person has seen that they changed: acknowledged it, or moved them and given them back.
+        *now* is what they were just read to be; what isn't in it is what it is heard to be next.
         """
         chosen = None if signals is None else frozenset(signals)
         for watcher in self._watchers:
             if not isinstance(watcher, OwnershipWatcher):
                 continue
             for signal in watcher.signals if chosen is None else watcher.signals & chosen:
-                self._picture.adopt(signal)
-                watcher.adopt(signal)
+                watcher.adopt(signal, self._picture.adopt(signal, (now or {}).get(signal)))
 
     def begin_sample(self, name: str) -> None:
         """Charge budgets per sample to *name* from now on."""

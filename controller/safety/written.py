@@ -67,6 +67,7 @@ class Written:
         self.ours = value
         self._doubts.clear()
         self._former.clear()
+        self._anything_until = float("-inf")
 
     def settle(self, value: Scalar, real_s: float) -> None:
         """Note that the signal reads *value*: that ends doubts once nothing is on its way."""

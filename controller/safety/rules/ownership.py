@@ -51,9 +51,11 @@ class OwnershipWatcher(Watcher):
             self.adopt(signal)
         self._lent = signals
 
-    def adopt(self, signal: str) -> None:
-        """Take what *signal* says for what it should."""
+    def adopt(self, signal: str, now: Scalar | None = None) -> None:
+        """Take *now* (None: what is heard next) for what *signal* should say."""
         self._kept.pop(signal, None)
+        if now is not None:
+            self._kept[signal] = now
         self._changes.pop(signal, None)
         self._over.discard(signal)
 
