@@ -8,7 +8,15 @@ from controller.safety.commissioned import Tried
 from controller.safety.envelope import Limit
 from controller.safety.language.values import Truth
 from controller.safety.machine import State
-from controller.safety.rules.specs import Arrival, Budget, Dwell, Ownership, Rate, Sequence
+from controller.safety.rules.specs import (
+    Arrival,
+    Budget,
+    Dwell,
+    Follows,
+    Ownership,
+    Rate,
+    Sequence,
+)
 
 LITTLE, MUCH = 0.9, 1.1
 """Inside of a limit, and beyond it."""
@@ -89,6 +97,24 @@ async def arrival(bench: Bench, rule: Arrival) -> AsyncIterator[Tried]:
                 seen=seen,
                 ok=bool(seen) and ok,
             )
+
+
+async def follows(bench: Bench, rule: Follows) -> AsyncIterator[Tried]:
+    """Let the readback go away from its setpoint, a little and then too far."""
+    for factor in (LITTLE, MUCH):
+        with rig_of(bench.alone(rule), bench.states.start) as rig:
+            seen = await rig.begin()
+            here = rig.values[rule.setpoint]
+            away = (here if isinstance(here, float) else 0.0) + factor * rule.tolerance
+            if not seen:
+                rig.values[rule.readback] = here
+                await rig.pass_time(2.0)
+                rig.values[rule.readback] = away
+                seen = await rig.pass_time(2.0)
+            ok = reacted(rig, rule) if factor > 1.0 else rig.gate.state is State.RUNNING
+            drive = f"{rule.readback} goes {factor:g} of what it may from its setpoint"
+            expected = rule.reaction.value if factor > 1.0 else "running"
+            yield bench.tried(rule, drive, expected=expected, seen=seen, ok=ok)
 
 
 async def ownership(bench: Bench, rule: Ownership) -> AsyncIterator[Tried]:

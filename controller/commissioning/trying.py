@@ -18,6 +18,7 @@ _DRIVES: dict[type[Any], Callable[[Bench, Any], AsyncIterator[Tried]]] = {
     specs.Approval: drives.approval,
     specs.Rate: timed.rate,
     specs.Arrival: timed.arrival,
+    specs.Follows: timed.follows,
     specs.Ownership: timed.ownership,
     specs.Sequence: timed.sequence,
     specs.Budget: timed.budget,

@@ -20,7 +20,7 @@ from controller.safety.driver_host import DriverActuator
 from controller.safety.drivers import DriverBackend, DriverCommandBackend
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.language.values import Term
-from controller.safety.rules.specs import Arrival, Ownership, Rate
+from controller.safety.rules.specs import Arrival, Follows, Ownership, Rate
 
 UNDECLARED_AGE_S = 5.0
 """How long counts what a signal said that is watched for its limit alone (real seconds)."""
@@ -69,7 +69,7 @@ def _setpoints(envelope: Envelope) -> Iterator[str]:
         yield quantity.setpoint
     for rule in envelope.rules:
         match rule:
-            case Arrival(setpoint=setpoint):
+            case Arrival(setpoint=setpoint) | Follows(setpoint=setpoint):
                 yield setpoint
             case Ownership(signals=signals):
                 yield from signals

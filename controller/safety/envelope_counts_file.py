@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from controller.safety.envelope_rules_file import (
     ArrivalRule,
+    FollowsRule,
     OwnershipRule,
     PermitRule,
     RateRule,
@@ -163,6 +164,7 @@ Rule = Annotated[
     | PermitRule
     | RateRule
     | ArrivalRule
+    | FollowsRule
     | OwnershipRule
     | SequenceRule
     | BudgetRule

@@ -177,11 +177,7 @@ class ArrivalRule(ReactingPart):
 
     def spec(self, read: Reader) -> specs.Arrival:
         """Return the rule as it is judged."""
-        read.signal("setpoint", self.setpoint, written=True)
-        read.signal("readback", self.readback)
-        units = {read.unit("setpoint", self.setpoint), read.unit("readback", self.readback)}
-        if len(units) > 1 and {self.setpoint, self.readback} <= read.words.terms.keys():
-            read.fault(("readback",), "is in another unit than the setpoint", "the same unit")
+        _require_one_unit(read, self.setpoint, self.readback)
         return specs.Arrival(
             **self.common(read),
             setpoint=self.setpoint,
@@ -189,6 +185,27 @@ class ArrivalRule(ReactingPart):
             tolerance=read.in_unit("tolerance", self.tolerance, self.readback, step=True),
             within_s=lasting(self.within),
             per_s=read.per_second("ramp", self.ramp, self.readback),
+        )
+
+
+class FollowsRule(ReactingPart):
+    """What is read gets no farther from its setpoint than it was: no running away, no drifting."""
+
+    kind: Literal["follows"] = Field(description="which kind of rule")
+    setpoint: SignalName = Field(description="what is written")
+    readback: SignalName = Field(description="what says where it is")
+    tolerance: AmountText = Field(
+        description="`20 K`: how much farther than the least since the last write"
+    )
+
+    def spec(self, read: Reader) -> specs.Follows:
+        """Return the rule as it is judged."""
+        _require_one_unit(read, self.setpoint, self.readback)
+        return specs.Follows(
+            **self.common(read),
+            setpoint=self.setpoint,
+            readback=self.readback,
+            tolerance=read.in_unit("tolerance", self.tolerance, self.readback, step=True),
         )
 
 
@@ -205,3 +222,11 @@ class OwnershipRule(ReactingPart):
         for i, name in enumerate(self.signals):
             read.signal("signals", name, written=True, at=(i,))
         return specs.Ownership(**self.common(read), signals=self.signals)
+
+
+def _require_one_unit(read: Reader, setpoint: str, readback: str) -> None:
+    read.signal("setpoint", setpoint, written=True)
+    read.signal("readback", readback)
+    units = {read.unit("setpoint", setpoint), read.unit("readback", readback)}
+    if len(units) > 1 and {setpoint, readback} <= read.words.terms.keys():
+        read.fault(("readback",), "is in another unit than the setpoint", "the same unit")

@@ -14,6 +14,7 @@ from controller.safety.rules.specs import (
     Approval,
     Arrival,
     Dwell,
+    Follows,
     Permit,
     Requires,
     Sequence,
@@ -101,7 +102,7 @@ def _pairs(envelope: Envelope) -> Iterator[tuple[str, str]]:
         if quantity.setpoint:
             yield quantity.setpoint, quantity.readback
     for rule in envelope.rules:
-        if isinstance(rule, Arrival):
+        if isinstance(rule, (Arrival, Follows)):
             yield rule.setpoint, rule.readback
 
 

@@ -98,6 +98,15 @@ class Arrival(RuleSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follows(RuleSpec):
+    """*readback* is never farther from *setpoint* than the least since a write and *tolerance*."""
+
+    setpoint: str
+    readback: str
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership(RuleSpec):
     """A setpoint of *signals* that changed, and not by a write of ours, breaks it."""
 
@@ -158,4 +167,6 @@ class Approval(RuleSpec):
     effect: str = ""
 
 
-AnyRule = Requires | Permit | Rate | Arrival | Ownership | Sequence | Budget | Dwell | Approval
+AnyRule = (
+    Requires | Permit | Rate | Arrival | Follows | Ownership | Sequence | Budget | Dwell | Approval
+)

@@ -8,6 +8,7 @@ from controller.safety.rules.arrival import ArrivalWatcher
 from controller.safety.rules.budget import BudgetWatcher
 from controller.safety.rules.dwell import DwellWatcher
 from controller.safety.rules.findings import Approvals
+from controller.safety.rules.follows import FollowsWatcher
 from controller.safety.rules.ownership import OwnershipWatcher
 from controller.safety.rules.permit import PermitWatcher
 from controller.safety.rules.rate import RateWatcher
@@ -19,6 +20,7 @@ from controller.safety.rules.specs import (
     Arrival,
     Budget,
     Dwell,
+    Follows,
     Ownership,
     Permit,
     Rate,
@@ -37,8 +39,8 @@ def watcher_of(spec: AnyRule, quantities: Mapping[str, Quantity], approvals: App
             return PermitWatcher(spec, quantities)
         case Rate():
             return RateWatcher(spec, quantities)
-        case Arrival() | Ownership():
-            return ArrivalWatcher(spec) if isinstance(spec, Arrival) else OwnershipWatcher(spec)
+        case Arrival() | Follows() | Ownership():
+            return _of_setpoint(spec)
         case Sequence():
             return SequenceWatcher(spec, quantities)
         case Budget():
@@ -47,3 +49,13 @@ def watcher_of(spec: AnyRule, quantities: Mapping[str, Quantity], approvals: App
             return DwellWatcher(spec, quantities)
         case Approval():
             return ApprovalWatcher(spec, quantities, approvals)
+
+
+def _of_setpoint(spec: Arrival | Follows | Ownership) -> Watcher:
+    match spec:
+        case Arrival():
+            return ArrivalWatcher(spec)
+        case Follows():
+            return FollowsWatcher(spec)
+        case Ownership():
+            return OwnershipWatcher(spec)

@@ -11,6 +11,7 @@ from controller.safety.rules.specs import (
     Arrival,
     Budget,
     Dwell,
+    Follows,
     Ownership,
     Permit,
     Rate,
@@ -28,6 +29,7 @@ KINDS: dict[str, AnyRule] = {
     "arrival": Arrival(
         name="r", setpoint="h2.setpoint", readback="h2.readback", tolerance=1.0, within_s=9.0
     ),
+    "follows": Follows(name="r", setpoint="h2.setpoint", readback="h2.readback", tolerance=1.0),
     "ownership": Ownership(name="r", signals=("h2.setpoint",)),
     "sequence": Sequence(name="r", before=H2, after=said("gas.o2 > 1"), needs=H2, for_s=1.0),
     "budget": Budget(name="r", at_most=100.0, unit="mL", amounts="h2.setpoint"),
