@@ -217,15 +217,33 @@ class RemoteBench:
                 self._lines.engine.post(request, id=identity), interrupts, insistence
             )
             over = interrupts.count >= insistence
-        if isinstance(answer, PlanEnded) and insistence == 1 and self._cut_short(answer):
-            raise KeyboardInterrupt  # which says nothing about its point
         if isinstance(answer, PlanEnded):
+            answer, halt = self._as_ended(answer, over=over)
+            if insistence == 1 and self._cut_short(answer):
+                raise KeyboardInterrupt  # which says nothing about its point
             ran = _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
-            return ran if ran.succeeded else replace(ran, halt=self._halted())
+            return ran if ran.succeeded else replace(ran, halt=halt)
         why = answer.reason if isinstance(answer, Failed) else "the engine did not answer"
         lost = not isinstance(answer, Failed) or answer.lost
         ended = Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)
         return replace(ended, halt=self._halted())
+
+    def _as_ended(self, ended: PlanEnded, *, over: bool) -> tuple[PlanEnded, Halting | None]:
+        """Return how a plan ended, and what of the gate has ended it.
+
+        A gate that trips tells the engine to stop, too: that is no wish of the operator (*over*
+        is one), and where a process of ours has died the plan is lost.
+        """
+        if not (ended.reason or ended.lost or ended.unfit or ended.interrupted):
+            return ended, None
+        status = None if self._safe else self._status()
+        if status is None:
+            return ended, None
+        if ended.interrupted and not over and not is_released(status):
+            ended = ended.model_copy(
+                update={"interrupted": False, "lost": ended.lost or is_ours(status)}
+            )
+        return ended, ended_by(status)
 
     def _status(self) -> Status | None:
         """Return where the gate stands, None when it doesn't say so in time."""

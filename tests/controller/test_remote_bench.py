@@ -1,0 +1,86 @@
+"""How a plan in the engine's process ended: by itself, by the operator, or by a gate that trips."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agents.protocols import Suggestion
+from controller.bus.delivery import Caller
+from controller.bus.gate_status import CauseTold, Status
+from controller.bus.messages import GateStatus, Message, PlanEnded
+from controller.planning import PlannedCall
+from controller.remote.bench import Lines, PlansOf, RemoteBench
+
+RULE = CauseTold(kind="rule", rule="exhaust", reason="too low")
+DIED = CauseTold(kind="process", reason="the controller hung")
+STOPPED = PlanEnded(reason="exhaust: too low", interrupted=True)
+POINT = Suggestion(parameters={}, agent="a", model="m", seed=1, known=0)
+
+
+@dataclass
+class Peer:
+    """A process that answers everything with the same."""
+
+    answer: Message
+    asked: list[Message] = field(default_factory=list)
+
+    def post(self, message: Message, **_: Any) -> "Future[Message]":
+        self.asked.append(message)
+        future: Future[Message] = Future()
+        future.set_result(self.answer)
+        return future
+
+
+def bench(ended: PlanEnded, status: Status) -> tuple[RemoteBench, Peer]:
+    gate = Peer(status)
+    lines = Lines(
+        engine=cast("Caller", Peer(ended)),
+        gate=cast("Caller", gate),
+        head=str,
+        receive=lambda: None,
+        urgent=str,
+        say=lambda _text: None,
+    )
+    plans = PlansOf(cast("PlannedCall", None))
+    return RemoteBench(plans, Path("c"), "l", lines), gate
+
+
+def status(state: str, cause: CauseTold | None = None) -> Status:
+    return Status(boot="b", state=state, limits="l", occurrence=3, cause=cause)
+
+
+@pytest.mark.parametrize("state", ["safing", "latched"])
+def test_a_plan_that_the_gate_has_stopped_by_a_trip_is_no_interrupt_of_the_operator(state):
+    remote, _ = bench(STOPPED, status(state, RULE))
+
+    for ran in (remote.experiment(POINT, "e", 1), remote.final(1), remote.upkeep("u", 1)):
+        assert not ran.interrupted
+        assert ran.halt is not None
+        assert ran.halt.latched
+        assert ran.halt.reason == "exhaust: too low"
+
+
+def test_where_the_gate_trips_because_a_process_of_ours_hung_the_plan_is_lost():
+    remote, _ = bench(STOPPED, status("latched", DIED))
+
+    ran = remote.experiment(POINT, "e", 1)
+
+    assert (ran.lost, ran.interrupted, ran.halt) == (True, False, None)
+
+
+def test_a_plan_that_was_stopped_while_the_gate_stands_as_it_did_was_interrupted():
+    remote, _ = bench(PlanEnded(reason="by the operator", interrupted=True), status("running"))
+
+    with pytest.raises(KeyboardInterrupt):
+        remote.experiment(POINT, "e", 1)
+    assert remote.final(1).interrupted
+
+
+def test_after_a_plan_that_ended_well_the_gate_is_not_asked():
+    remote, gate = bench(PlanEnded(runs=("r",)), status("latched", RULE))
+
+    assert remote.experiment(POINT, "e", 1).succeeded
+    assert not any(isinstance(message, GateStatus) for message in gate.asked)
