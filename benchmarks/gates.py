@@ -31,6 +31,7 @@ from controller.safety.commands import Acknowledge, Reset
 from controller.safety.desk_client import Clerk, LocalLine
 from controller.safety.envelope_file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, copper_campaign
+from tests.support.commissioning import commission_live
 from tests.support.served import PREFIX, served_twin
 
 ROOT = Path(__file__).parents[1]
@@ -224,6 +225,7 @@ def rig(envelope: Mapping[str, Any] = ENVELOPE) -> Iterator[Rig]:
         words = words_of(resolved)
         with closing(Journal.open(directory)) as journal:
             journal.append(time.time(), started(resolved, words.space, time.time()))
+        commission_live(directory, resolved)
         runtime = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hbr")))
         launch = Launch(
             directory=directory, runtime=runtime, epics=dict(epics), supervisor=os.getpid()

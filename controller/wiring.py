@@ -31,6 +31,7 @@ from controller.benches import (
     words_of,
 )
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
+from controller.commissioned_benches import against_arming
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError, JournalError
@@ -166,7 +167,7 @@ def _build(
     bench = bench_of(resolved.beamline, words, state.seed, Path(resolved.campaign.beamline))
     routine = routine_of(resolved.campaign, bench.station.devices())
     hands = Bench(bench.station.devices(), envelope)
-    gate = Gate(envelope, audit, _means(plan.directory, clock, hands))
+    gate = Gate(envelope, audit, _means(plan, clock, hands))
     with connecting(resolved.beamline):
         engine.call(_connect(bench, gate, hands, state))
         stack.callback(_disarm, engine, gate)
@@ -204,7 +205,7 @@ def _clock(resolved: ResolvedCampaign, elapsed: float) -> Clock:
     return RealClock() if resolved.beamline.twin is None else VirtualClock(VIRTUAL_START, elapsed)
 
 
-def _means(directory: Path, clock: Clock, hands: Bench) -> Means:
+def _means(plan: _Plan, clock: Clock, hands: Bench) -> Means:
     """Return what the gate of this process acts with; all there is to know is in this process.
 
     A simulated bench is put back to where the journal has it: it wasn't left alone.
@@ -216,9 +217,10 @@ def _means(directory: Path, clock: Clock, hands: Bench) -> Means:
 
     return Means(
         hands=LoopHands(hands.actuators()),
-        marker=Marker(directory),
+        marker=Marker(plan.directory),
         now=now,
-        disk=Disk(directory),
+        disk=Disk(plan.directory),
+        uncommissioned=against_arming(plan.resolved, plan.directory),
         restored=clock.virtual,
     )
 

@@ -67,7 +67,7 @@ class Arm(_Message):
     """Allow writes within the envelope of *digest* for what comes next; until disarmed or safe.
 
     Asked before each plan, of the name *plan*; *effect* is what it does to the world, *suggestion*
-    the digest of what is to be done: approvals are for it. *live* says that the bench is real.
+    the digest of what is to be done: approvals are for it.
     Failed(lost) names every check that stands against it: nothing has moved.
     """
 
@@ -76,7 +76,6 @@ class Arm(_Message):
     plan: str = ""
     effect: str = ""
     suggestion: str = ""
-    live: bool = False
 
 
 class Renew(_Message):

@@ -21,6 +21,7 @@ from controller.benches import envelope_of, station_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import Failed, Judge, Message, Release, Up, Write
 from controller.clock import Clock, ScaledClock
+from controller.commissioned_benches import against_arming
 from controller.errors import EngineError
 from controller.processes.desk import Whom, listening, sign, signing
 from controller.processes.gate import First
@@ -34,7 +35,6 @@ from controller.recording import recording
 from controller.safety.absences import Absences
 from controller.safety.actuators import InLoop, apart
 from controller.safety.audit import Audit
-from controller.safety.commissioned import folder_of, is_commissioned
 from controller.safety.connections import Connections, connections_of
 from controller.safety.declared import Stage
 from controller.safety.envelope import Envelope
@@ -82,8 +82,8 @@ class _Known:
     envelope: Envelope
     devices: dict[str, Any]
     people: str
-    records: tuple[Path, ...] = ()
-    """Folders in which there may be a record that the envelope was commissioned."""
+    uncommissioned: Callable[[str], str] | None
+    """What tells why the envelope of a digest can't be used live; None for no real bench."""
 
 
 def _known(directory: Path) -> _Known:
@@ -95,10 +95,9 @@ def _known(directory: Path) -> _Known:
         name_only()
     file = Path(resolved.campaign.beamline)
     devices: dict[str, Any] = station_of(resolved.beamline, words, file).devices()
-    safety = resolved.campaign.safety
-    records = () if safety is None else (folder_of(Path(safety)),)
     people = resolved.beamline.people or ""
-    return _Known(envelope_of(resolved, words.space), devices, people, records)
+    uncommissioned = against_arming(resolved, directory)
+    return _Known(envelope_of(resolved, words.space), devices, people, uncommissioned)
 
 
 def _clock(launch: Launch) -> Clock:
@@ -113,7 +112,7 @@ async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known)
     connections = connections_of(known.devices, envelope)
     hands = ProcessHands(connections, envelope, first.stopper, first.halt)
     marker = Marker(launch.directory)
-    gate = Gate(envelope, audit, _means(launch, hands, marker, known.records))
+    gate = Gate(envelope, audit, _means(launch, hands, marker, known.uncommissioned))
     with ExitStack() as stack:
         stack.callback(first.stopper.close)
         try:
@@ -129,7 +128,12 @@ async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known)
                 _tell(await gate.secure("the gate was asked to end"))
 
 
-def _means(launch: Launch, hands: ProcessHands, marker: Marker, records: tuple[Path, ...]) -> Means:
+def _means(
+    launch: Launch,
+    hands: ProcessHands,
+    marker: Marker,
+    uncommissioned: Callable[[str], str] | None,
+) -> Means:
     def now() -> Moment:
         real_s = time.monotonic()
         return Moment(launch.speed * real_s, real_s)
@@ -140,7 +144,7 @@ def _means(launch: Launch, hands: ProcessHands, marker: Marker, records: tuple[P
         now=now,
         disk=Disk(launch.directory),
         needed=BOTH,
-        commissioned=partial(is_commissioned, folders=records),
+        uncommissioned=uncommissioned,
     )
 
 

@@ -33,11 +33,8 @@ def standing_checks(core: Core, arming: Arming) -> tuple[str, ...]:
         failed.append(f"disk: {fault}")
     if fault := _of_journal(core, arming):
         failed.append(f"journal: {fault}")
-    if arming.live and not core.means.commissioned(core.digest):
-        failed.append(
-            f"commissioning: no record that the envelope {core.envelope.name!r} "
-            f"({core.digest[:12]}…) was: `heliostat commission FILE`"
-        )
+    if core.means.uncommissioned is not None and (fault := core.means.uncommissioned(core.digest)):
+        failed.append(f"commissioning: {core.envelope.name!r}: {fault}")
     return tuple(failed)
 
 

@@ -22,6 +22,7 @@ FOLDER_ENDING = ".commissioned"
 TRUSTED = "commissioners"
 """A file in the user's settings: public keys of others whose records count, one in a line."""
 LARGEST_BYTES = 4_000_000
+HOW_TO = "commission it: `heliostat commission FILE --beamline live`, with FILE the campaign's"
 _CONTEXT = b"commissioning\n"
 
 
@@ -116,14 +117,9 @@ def commissioned(digest: str, folders: Iterable[Path], keys: Iterable[str] | Non
         if not reason:
             return ""
         against.append(f"{path.name}: {reason}")
-    if against:
-        return "; ".join(against)
-    return f"no record that the envelope ({digest[:12]}…) was commissioned: `heliostat commission`"
-
-
-def is_commissioned(digest: str, folders: Iterable[Path]) -> bool:
-    """Whether there is a record in *folders* by which the envelope of *digest* may be used live."""
-    return not commissioned(digest, folders)
+    if not against:
+        against.append(f"no record that the envelope ({digest[:12]}…) was commissioned here")
+    return f"{'; '.join(against)}; {HOW_TO}"
 
 
 def trusted_keys() -> Iterator[str]:
@@ -160,7 +156,7 @@ def _against(signed: SignedCommissioning, trusted: set[str]) -> str:
     if signed.public not in trusted:
         return f"signed by a key that nobody here trusts ({signed.public[:12]}…)"
     if not signed.record.live:
-        return "tried on a simulated bench alone; a live one needs `--live`"
+        return "tried on a simulated bench alone; not with `--beamline live`"
     failed = [one.rule for one in signed.record.tried if not one.ok]
     if failed or not signed.record.passed:
         return f"not passed: {', '.join(dict.fromkeys(failed)) or 'nothing was tried'}"

@@ -116,8 +116,8 @@ class Keeper:
 
     def _arm_or_end(self, message: Message, answer: Answer) -> None:
         match message:
-            case Arm(digest=digest, plan=plan, effect=effect, suggestion=suggestion, live=live):
-                self._spawn(self._arm(Arming(digest, plan, effect, suggestion, live), answer))
+            case Arm(digest=digest, plan=plan, effect=effect, suggestion=suggestion):
+                self._spawn(self._arm(Arming(digest, plan, effect, suggestion), answer))
             case Disarm():
                 self._gate.disarm()
                 answer(Done())

@@ -43,11 +43,6 @@ class Disk:
         )
 
 
-def never(_digest: str) -> bool:
-    """Say that no envelope was ever commissioned."""
-    return False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What the gate acts with, tells the time by, and holds itself to."""
@@ -60,8 +55,9 @@ class Means:
     """Who must hold a lease; nobody where all is one process."""
     clock_fault: Callable[[], str] | None = None
     """Returns what is wrong with the computer's clock; None: it is compared with the record."""
-    commissioned: Callable[[str], bool] = never
-    """Whether there is a record that the envelope of this digest was commissioned."""
+    uncommissioned: Callable[[str], str] | None = None
+    """Returns why the envelope of this digest doesn't count as commissioned, empty when it does;
+    None where the bench isn't real."""
     restored: bool = False
     """Whether the bench is a simulation that was put back to where the journal has it: nothing
     was left alone, whatever died."""

@@ -13,8 +13,6 @@ class Arming:
     """What the plan does to the world: a word of ``instruments.effects.Effect``."""
     suggestion: str = ""
     """The digest of what is to be done: approvals are for it."""
-    live: bool = False
-    """Whether the bench is real: it must then have been commissioned."""
 
 
 NOTHING_ASKED = Arming("")

@@ -36,6 +36,7 @@ from controller.safety.desk_client import Clerk, LocalLine
 from controller.safety.envelope import Envelope
 from controller.safety.envelope_parts import ReleasePart
 from simulators.ioc.environment import epics_environment, free_port
+from tests.support.commissioning import commission_live
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
@@ -164,6 +165,7 @@ def crew(directory: Path, resolved: ResolvedCampaign, speed: float = 20.0) -> It
     with closing(Journal.open(directory)) as journal:
         journal.append(now, started(resolved, words_of(resolved).space, now))
         head = journal.head
+    commission_live(directory, resolved)
     with tempfile.TemporaryDirectory(prefix="hec") as runtime, ExitStack() as stack:
         launch = Launch(
             directory=directory,

@@ -28,6 +28,7 @@ from controller.safety.commands import Acknowledge, Reset
 from controller.safety.desk_client import Clerk, LocalLine
 from controller.safety.envelope import Envelope
 from simulators.ioc.environment import epics_environment
+from tests.support.commissioning import commission_live
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
@@ -181,6 +182,7 @@ def gate_process(
     if not len(journal):
         journal.append(time.time(), started(resolved, words.space, time.time()))
     journal.close()
+    commission_live(directory, resolved)
     with tempfile.TemporaryDirectory(prefix="hgt") as runtime:
         launch = Launch(
             directory=directory, runtime=Path(runtime), epics=dict(epics), supervisor=os.getpid()

@@ -7,10 +7,12 @@ import pytest
 
 from controller.errors import NotArmed
 from controller.safety.clock_check import ClockCheck
+from controller.safety.commissioned import commissioned
 from controller.safety.gate import Arming
 from controller.safety.means import Disk
 from controller.safety.people import Role
 from controller.safety.rules.specs import Budget, Permit, Requires
+from tests.support.commissioning import commission
 from tests.support.gated import OFFICER, OPERATOR, OTHER, STAGES, paper_bench
 from tests.support.rules import said
 
@@ -105,11 +107,13 @@ def test_a_safe_value_that_no_limit_allows_is_named(tmp_path):
 
 
 def test_a_real_bench_wants_a_record_of_its_commissioning(tmp_path):
-    with paper_bench(tmp_path) as bench:
-        with pytest.raises(NotArmed, match="commissioning: no record"):
-            bench.arm(live=True)
-    with paper_bench(tmp_path / "b", commissioned=lambda _digest: True) as bench:
-        bench.arm(live=True)
+    records = tmp_path / "records"
+    real = {"uncommissioned": lambda digest: commissioned(digest, [records])}
+    with paper_bench(tmp_path / "bench", **real) as bench:
+        with pytest.raises(NotArmed, match=r"commissioning: .*heliostat commission FILE --beam"):
+            bench.arm()
+        commission(records, bench.envelope)
+        bench.arm()
         assert bench.state == "armed"
 
 
@@ -208,3 +212,53 @@ def test_approvals_are_gone_after_a_restart_and_after_a_reset(tmp_path):
         bench.restarts()
 
         assert not bench.gate.status().approvals
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["never_written", "written_before"])
+def test_a_change_between_arming_and_the_first_reading_is_seen(tmp_path, written):
+    from controller.safety.rules.specs import Ownership
+
+    with paper_bench(tmp_path, Ownership(name="ours", signals=("furnace.setpoint",))) as bench:
+        if written:
+            bench.runs()
+            bench.write("furnace.setpoint", 100.0)
+            for holder in ("controller", "engine"):
+                bench.do(bench.gate.release, holder)
+            bench.do(bench.gate.disarm)
+        bench.values["furnace.setpoint"] = 120.0  # by people, and nobody has heard of it yet
+        bench.arm()
+        bench.values["furnace.setpoint"] = 150.0  # by people again, before it is heard
+        bench.show()
+        bench.passes(2.0)
+
+        assert bench.state == "latched"
+        assert "furnace.setpoint was set to 150" in bench.gate.status().cause.reason
+
+
+def test_what_was_set_right_before_arming_is_no_change(tmp_path):
+    from controller.safety.rules.specs import Ownership
+
+    with paper_bench(tmp_path, Ownership(name="ours", signals=("furnace.setpoint",))) as bench:
+        bench.values["furnace.setpoint"] = 120.0
+        bench.arm()
+        bench.passes(2.0)
+
+        assert bench.state == "running"
+
+
+def test_what_is_to_be_approved_is_shown_while_other_checks_fail(tmp_path):
+    from controller.safety.rules.specs import Approval
+
+    wanted = {"plan": "burn", "effect": "irreversible", "suggestion": "a" * 64}
+    with paper_bench(
+        tmp_path, EXHAUST, Approval(name="one", persons=1, effect="irreversible")
+    ) as bench:
+        bench.show(exhaust__flow=1.0)
+        with pytest.raises(NotArmed, match="trip: exhaust"):
+            bench.arm(**wanted)
+        assert bench.gate.status().plan == "burn"
+        bench.do(bench.gate.approve, OPERATOR, bench.gate.status().approving, 600.0)
+        bench.show(exhaust__flow=5.0)
+        bench.runs(**wanted)
+
+        assert bench.state == "running"
