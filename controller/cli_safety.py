@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     for command in (stop, ack, reset, approve, hold, bypass, take, present, sample, spot):
         app.command()(command)
     app.command("go-on")(go_on)
+    app.command(context_settings={"ignore_unknown_options": True})(write)
     app.command("return")(give_back)
     for shown in (status, log, key, keys, checkpoints):
         safety.command()(shown)
@@ -127,6 +128,23 @@ def take(
 
     act = safety_acts.made(TakeDevices, devices=tuple(devices))
     raise typer.Exit(safety_acts.tell(at, act))
+
+
+def write(
+    signal: Annotated[str, typer.Argument(help="Its dotted name: `stage.offset`.")],
+    value: Annotated[str, typer.Argument(help="A number, or a word of an enumeration.")],
+    place: Place = None,
+) -> None:
+    """Write a value to a device that you have taken: an offset, a calibration, a soft limit.
+
+    In maintenance alone, to what the envelope names under `maintenance:`, or limits. Nobody else,
+    no plan and no agent, has those written.
+    """
+    from controller.commands import safety_acts
+    from controller.safety.commands import WriteValue
+
+    act = safety_acts.made(WriteValue, signal=signal, value=safety_acts.number_or_word(value))
+    raise typer.Exit(safety_acts.tell(place, act))
 
 
 def give_back(place: Place = None) -> None:

@@ -88,6 +88,14 @@ def for_seconds(text: str) -> float:
     return seconds(text)
 
 
+def number_or_word(text: str) -> float | str:
+    """Return *text* as the number that it is; otherwise as it stands."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _say(place: Path, act: Act, answer: Accepted) -> None:
     text = cleaned(answer.text) or "done"
     typer.echo(f"{place}: {act.verb.replace('_', ' ')}: {text}")

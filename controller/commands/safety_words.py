@@ -62,7 +62,7 @@ def _said(kind: str, record: dict[str, Any]) -> str:  # noqa: C901, PLR0911
     get = record.get
     match kind:
         case "intent":
-            return f"write {get('signal')} = {get('value')!r}"
+            return f"write {get('signal')} = {get('value')!r}{_by(record)}"
         case "outcome":
             error = get("error")
             return f"write of record {get('intent')} {'FAILED: ' + error if error else 'done'}"

@@ -173,7 +173,7 @@ def _first_write(bench: Bench, rule: Approval) -> tuple[str, float | str] | None
 
 async def limits(bench: Bench) -> AsyncIterator[Tried]:
     """Ask for each bound, and for the next number beyond."""
-    bare = replace(bench.envelope, rules=())
+    bare = replace(bench.envelope, rules=(), maintenance=())
     with rig_of(bare, bench.states.start) as rig:
         await rig.begin()
         for signal, limit in bare.limits.items():

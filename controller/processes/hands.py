@@ -12,7 +12,7 @@ from controller.safety.connections import Connections
 from controller.safety.declared import Stage
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.halting import Halt, Halted
-from controller.safety.puts import ANSWER_S, Actuator, ElsewhereActuator
+from controller.safety.puts import ANSWER_S, Actuator, ElsewhereActuator, Still, always
 from controller.safety.safing import Safed
 from controller.safety.stopper import Stopper
 
@@ -80,14 +80,14 @@ class ProcessHands:
             against = await self._narrower()
         return dict(list(against.items())[:MOST_UNREADY])
 
-    async def put(self, signal: str, value: Any) -> None:
+    async def put(self, signal: str, value: Any, still: Still = always) -> None:
         """Write *value*, without waiting for what the device does with it."""
         actuator = self.actuators.get(signal)
         if actuator is None:
             raise EngineError(f"{signal}: the station has no such signal that can be written")
         await actuator.connect(CONNECT_S)
         async with asyncio.timeout(CONNECT_S):
-            await actuator.put(value, wait=False)
+            await actuator.put(value, wait=False, still=still)
 
     async def keep_safe(self, stages: Sequence[Stage]) -> tuple[str, ...]:
         """Write again what isn't safe any more, and return what that was."""

@@ -89,15 +89,19 @@ class Audit:
         """Return campaign seconds since 1970, with which records are stamped."""
         return self._clock.now()
 
-    def intent(self, signal: str, value: Any, request: str = "", rules: Any = None) -> int:
+    def intent(
+        self, signal: str, value: Any, request: str = "", rules: Any = None, by: str = ""
+    ) -> int:
         """Record that *value* is about to be written to *signal*; return the record's number.
 
         *request* is the id under which another process asked for it, *rules* what the rules then
-        remember, where the write is counted by one.
+        remember, where the write is counted by one, *by* the person who has it written.
         """
         record = {"kind": "intent", "signal": signal, "value": _plain(value)}
         if request:
             record["request"] = request
+        if by:
+            record["by"] = by
         return self._append(record if rules is None else {**record, "rules": rules})
 
     def event(self, kind: str, **said: Any) -> None:

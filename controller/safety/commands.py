@@ -87,6 +87,14 @@ class GiveBack(_Strict):
     verb: Literal["give_back"] = "give_back"
 
 
+class WriteValue(_Strict):
+    """Write this to a signal of a device that I have taken."""
+
+    verb: Literal["write"] = "write"
+    signal: Name
+    value: float | Text
+
+
 class Present(_Strict):
     """I am at the bench, for so long."""
 
@@ -137,6 +145,7 @@ Act = Annotated[
     | GoOn
     | TakeDevices
     | GiveBack
+    | WriteValue
     | Present
     | Sample
     | Spot
@@ -155,6 +164,7 @@ SCOPE_OF: dict[str, Scope] = {
     "go_on": Scope.RUN,
     "take": Scope.MAINTAIN,
     "give_back": Scope.MAINTAIN,
+    "write": Scope.MAINTAIN,
     "present": Scope.STOP,
     "sample": Scope.RUN,
     "spot": Scope.RUN,

@@ -40,6 +40,7 @@ class Custody:
             taken = core.course.take(Input.TAKE, core.facts(by, Scope.MAINTAIN), word)
             if not taken.taken:
                 raise NotAllowed(why_not(core, Input.TAKE, taken))
+            core.means.hands.allow()  # for what is written by hand: all else is held
         self._before.update(before)
         core.taken.update(dict.fromkeys(devices, by.name))
         self._lend()
@@ -98,7 +99,9 @@ class Custody:
         self._before.clear()
 
     def _require_devices(self, devices: tuple[str, ...]) -> None:
-        known = {signal.split(".", 1)[0] for signal in self._core.envelope.limits}
+        envelope = self._core.envelope
+        named = (*envelope.limits, *(p for p in envelope.maintenance if p[0] not in "*?["))
+        known = {signal.split(".", 1)[0] for signal in named}
         unknown = [device for device in devices if device not in known]
         if unknown or not devices:
             raise NotAllowed(

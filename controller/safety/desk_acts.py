@@ -24,6 +24,7 @@ from controller.safety.commands import (
     Spot,
     Stop,
     TakeDevices,
+    WriteValue,
 )
 from controller.safety.gate import Gate
 from controller.safety.people import Principal
@@ -124,6 +125,9 @@ async def _acted_at_the_bench(gate: Gate, by: Principal, act: Act) -> Accepted:
         case GiveBack():
             changes = await gate.give_back(by)
             return Accepted(text="given back" if changes else "given back as it was", data=changes)
+        case WriteValue(signal=signal, value=value):
+            await gate.write_by_hand(by, signal, value)
+            return Accepted(text=f"{signal} = {value!r} written by {by.name}")
         case Present(for_s=for_s):
             gate.present(by, for_s)
             return Accepted(text=f"{by.name} is there for {for_s:g} s")

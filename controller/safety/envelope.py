@@ -118,14 +118,29 @@ class Envelope:
         """Whether *signal* is listed as not acting on the world."""
         return any(fnmatchcase(signal, pattern) for pattern in self.free)
 
+    def is_maintenance(self, signal: str) -> bool:
+        """Whether *signal* is written by people alone, in maintenance."""
+        return any(fnmatchcase(signal, pattern) for pattern in self.maintenance)
+
     def reason_against(self, signal: str, value: Any) -> str:
         """Return why *value* may not be written to *signal*, or an empty string."""
         if self.is_free(signal):
             return ""
         limit = self.limits.get(signal)
+        if self.is_maintenance(signal) and not self.is_safe(signal, value):
+            return "written in maintenance alone, by a person who has the device: `heliostat write`"
         if limit is None:
             return f"envelope {self.name!r} neither limits it nor lists it as free"
         return limit.refuses(value)
+
+    def reason_against_hand(self, signal: str, value: Any) -> str:
+        """Return why a person may not have *value* written to *signal* in maintenance, or ""."""
+        limit = self.limits.get(signal)
+        if limit is not None:
+            return limit.refuses(value)
+        if not self.is_maintenance(signal):
+            return f"envelope {self.name!r} neither limits it nor names it under `maintenance:`"
+        return "" if isinstance(value, str) or _is_finite(value) else "neither a number nor a word"
 
     def is_safe(self, signal: str, value: Any) -> bool:
         """Whether *value* is what makes *signal* safe, and so may be written in every state."""

@@ -17,6 +17,7 @@ from controller.bus.gate_status import Status
 from controller.errors import Held, JournalError, Latched, NotAllowed, NotArmed
 from controller.safety.arming import failed_checks
 from controller.safety.audit import Audit
+from controller.safety.by_hand import ByHand
 from controller.safety.bypasses import Bypass
 from controller.safety.causes import Cause, CauseKind
 from controller.safety.core import Core
@@ -55,6 +56,7 @@ class Gate:
         self._writing = Writing(core, self._watching.journal_failed)
         self._releasing = Releasing(core, self._watching.look)
         self._custody = Custody(core)
+        self._by_hand = ByHand(core, self._watching.journal_failed)
         self._readbacks = Readbacks(core)
         self._people = PeopleWords(core)
         self._arming = asyncio.Lock()
@@ -320,6 +322,10 @@ class Gate:
         changes = await self._custody.give_back(by)
         self._watching.look()
         return changes
+
+    async def write_by_hand(self, by: Principal, signal: str, value: float | str) -> None:
+        """Write *value* for *by*, who has the device of *signal*. Raises NotAllowed."""
+        await self._by_hand.write(by, signal, value)
 
     def begin_sample(self, by: Principal, name: str) -> None:
         """Take *by*'s word that another sample is in place: budgets per sample begin anew."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from controller.safety.declared import Stage
+from controller.safety.puts import Still, always
 from controller.safety.safing import Safed
 
 Reached = Callable[[Safed], None]
@@ -41,10 +42,11 @@ class Hands(Protocol):
         """
         ...
 
-    async def put(self, signal: str, value: Any) -> None:
+    async def put(self, signal: str, value: Any, still: Still = always) -> None:
         """Write *value*, without waiting for what the device does with it.
 
-        For what the gate writes by itself: hold values. Raises EngineError.
+        For hold values, and what people write by hand. *still* is asked in the last moment. Raises
+        EngineError.
         """
         ...
 

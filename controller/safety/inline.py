@@ -40,14 +40,16 @@ class Bench:
     def __init__(self, devices: Mapping[str, Device], envelope: Envelope) -> None:
         self._leaves = {n: leaf for path, d in devices.items() for n, leaf in leaves(path, d)}
         self._watched = [name for name in envelope.signals if name in self._leaves]
-        self._limited = envelope.limits
+        self._envelope = envelope
 
     def actuators(self) -> dict[str, Actuator]:
-        """Return what can be written of all that the envelope limits."""
+        """Return what can be written of all that the envelope limits, or leaves to people."""
+        envelope = self._envelope
         return {
             name: BeneathActuator(leaf)
             for name, leaf in self._leaves.items()
-            if name in self._limited and isinstance(leaf, (SignalW, SignalX, Command))
+            if isinstance(leaf, (SignalW, SignalX, Command))
+            and (name in envelope.limits or envelope.is_maintenance(name))
         }
 
     def readings(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from controller.errors import ControllerError, EngineError
 from controller.safety.declared import Stage
 from controller.safety.hands import Reached
-from controller.safety.puts import Actuator
+from controller.safety.puts import Actuator, Still, always
 from controller.safety.safing import Safed, keep_once, make_safe
 
 REACH_S = 120.0
@@ -48,11 +48,11 @@ class LoopHands:
                 raise end
         return {n: str(e) for n, e in zip(names, ends, strict=True) if isinstance(e, Exception)}
 
-    async def put(self, signal: str, value: Any) -> None:
+    async def put(self, signal: str, value: Any, still: Still = always) -> None:
         """Write *value* to *signal*."""
         if signal not in self._actuators:
             raise EngineError(f"{signal}: the station has no such signal that can be written")
-        await self._actuators[signal].put(value, wait=False)
+        await self._actuators[signal].put(value, wait=False, still=still)
 
     async def keep_safe(self, stages: Sequence[Stage]) -> tuple[str, ...]:
         """Write again what isn't safe any more."""

@@ -62,18 +62,22 @@ class Rulebook:
 
     # --- writes ---------------------------------------------------------------------------------
 
-    def judge(self, signal: str, value: Any, when: Moment) -> Refusal | None:
-        """Return why *value* may not be written to *signal* now; None when it may.
+    def judge(
+        self, signal: str, value: Any, when: Moment, *, by_hand: bool = False
+    ) -> Refusal | None:
+        """Return why *value* may not be written to *signal* now (*by_hand*: by a person who has
+        the device); None when it may.
 
         Hard limits, types and finiteness come first; then each rule that names the signal looks
         at the state after the write, the way there included.
         """
         value = plain(value)
-        reason = self.envelope.reason_against(signal, value)
-        if reason:
+        envelope = self.envelope
+        against = envelope.reason_against_hand if by_hand else envelope.reason_against
+        if reason := against(signal, value):
             return Refusal(LIMITS, reason)
         watchers = self._of.get(signal, self._all)
-        if not watchers or self.envelope.is_safe(signal, value):
+        if not watchers or envelope.is_safe(signal, value):
             return None
         after = self._picture.scene(when, {signal: value})
         for watcher in watchers:

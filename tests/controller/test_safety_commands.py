@@ -236,3 +236,25 @@ def test_checkpoints_that_were_kept_elsewhere_are_compared(tmp_path, capsys):
         verify_signatures(tmp_path, key.public, kept)
     with pytest.raises(JournalBroken, match="is another one than when"):
         verify_signatures(tmp_path, None, kept)
+
+
+def test_an_offset_is_written_by_who_has_the_device_and_shown_with_the_name(desk, capsys):
+    wanted = ("write", "heater.offset", "-1.5", desk.folder)
+    code, _, err = heliostat(capsys, *wanted)
+    assert code == 1
+    assert "heliostat take heater" in err
+    heliostat(capsys, "take", "heater", "--at", desk.folder)
+
+    code, out, err = heliostat(capsys, *wanted)
+    assert (code, err) == (0, "")
+    assert f"heater.offset = -1.5 written by {user()}" in out
+    assert desk.registers["heater.offset"].value == -1.5
+    code, _, err = heliostat(capsys, "write", "heater.setpoint", "900", desk.folder)
+    assert code == 1
+    assert "allowed 0 to 100 degC" in err
+    code, _, err = heliostat(capsys, "write", "heater.offset", "nan", desk.folder)
+    assert code != 0
+    _, out, _ = heliostat(capsys, "return", desk.folder)
+    assert "heater.offset reads -1.5, read 0.0" in out
+    _, out, _ = heliostat(capsys, "safety", "log", desk.folder)
+    assert f"write heater.offset = -1.5 by {user()}" in out

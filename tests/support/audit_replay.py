@@ -66,6 +66,12 @@ def _writes_wrong(
     if record["kind"] != "intent":
         return
     signal, value = record["signal"], record["value"]
+    if record.get("by"):
+        if standing.state is not State.MAINTENANCE:
+            yield f"{record['by']} wrote {value!r} to {signal} while {standing.state.value}"
+        if reason := envelope.reason_against_hand(signal, value):
+            yield f"{record['by']} wrote {value!r} to {signal}: {reason}"
+        return
     if reason := envelope.reason_against(signal, value):
         yield f"wrote {value!r} to {signal}: {reason}"
     if envelope.is_safe(signal, value) or standing.state is State.RUNNING:

@@ -119,6 +119,7 @@ def records() -> dict[str, Any]:
         "SPEC:ENERGIES": ChannelDouble(value=[8900.0, 9000.0, 9100.0]),
         "DOSE": ChannelDouble(value=0.0),
         "VALVE": ChannelDouble(value=0.0),
+        "GAIN": ChannelDouble(value=2.0, lower_ctrl_limit=0.0, upper_ctrl_limit=10.0),
         "GO": ChannelInteger(value=0),
         "STUCK": Stuck(value=3.0),
         "NOTE": ChannelString(value="empty", string_encoding="latin-1"),

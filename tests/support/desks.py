@@ -50,6 +50,7 @@ ENVELOPE = {
     "name": "desk",
     "limits": {"heater.setpoint": "0..100 degC", "shutter.command": ["Open", "Closed"]},
     "safe": {"heater.setpoint": 0.0, "shutter.command": "Closed"},
+    "maintenance": ["*.offset"],
     "signals": {"heater.readback": {"unit": "degC", "max_age": "1 h"}},
     "rules": [
         {"name": "cool", "kind": "requires", "requires": "heater.readback < 90 degC"},
@@ -96,6 +97,7 @@ class Desked:
         default_factory=lambda: {
             "heater.setpoint": Register(50.0),
             "shutter.command": Register("Open"),
+            "heater.offset": Register(0.0),
         }
     )
 

@@ -43,6 +43,7 @@ ACTS: tuple[dict[str, Any], ...] = (
     {"verb": "take", "devices": ["furnace"]},
     {"verb": "give_back"},
     {"verb": "present", "for_s": 60.0},
+    {"verb": "write", "signal": "furnace.offset", "value": 3.0},
     {"verb": "sample", "name": "s"},
 )
 INSERTED = (b"[" * 500, b"\xff\xfe", b"\x00", b"1e999", b'"', b"}")
@@ -124,7 +125,7 @@ def bus_frame(rng: random.Random) -> bytes:
             Write(signal="furnace.setpoint", value=rng.choice([300.0, "x", None, True, 1e9])),
             Write(signal=rng.choice(["", "a.b", "../x", "shutter.command"]), value="Open"),
             Judge(signal="furnace.setpoint", value=300.0),
-            Arm(digest="0" * 64, live=True),
+            Arm(digest="0" * 64, plan="none"),
             Renew(holder="nobody", pid=1),
         ]
     )

@@ -4,9 +4,17 @@ import asyncio
 
 import pytest
 
-from controller.errors import Held, NotAllowed
+from controller.errors import Held, JournalUnwritable, NotAllowed, WriteRefused
 from controller.safety.rules.specs import Ownership, Requires
-from tests.support.gated import OFFICER, OPERATOR, OTHER, SECOND_OFFICER, VIEWER, paper_bench
+from tests.support.gated import (
+    OFFICER,
+    OPERATOR,
+    OTHER,
+    SECOND_OFFICER,
+    VIEWER,
+    PaperPv,
+    paper_bench,
+)
 from tests.support.rules import said
 
 EXHAUST = Requires(name="exhaust", requires=said("exhaust.flow > 2 L/min"))
@@ -140,3 +148,106 @@ def test_every_word_of_a_person_is_recorded_with_the_name(bench):
         ("step", "Vera"),
     ):
         assert word in said_by
+
+
+@pytest.fixture
+def tended(tmp_path):
+    """A bench with something that people alone write."""
+    envelope = {"maintenance": ("furnace.offset", "*.high_limit")}
+    with paper_bench(tmp_path, EXHAUST, ALWAYS, OURS, envelope=envelope) as bench:
+        bench.pvs["furnace.offset"] = PaperPv(bench.values, "furnace.offset")
+        bench.values["furnace.offset"] = 0.0
+        yield bench
+
+
+def by_hand(bench, by, signal, value):
+    bench.run(bench.gate.write_by_hand(by, signal, value))
+
+
+def test_who_has_a_device_has_its_offset_written_and_nobody_else_ever(tended):
+    tended.runs()
+    with pytest.raises(WriteRefused, match="written in maintenance alone, by a person"):
+        tended.write("furnace.offset", 0.5)
+    tended.run(tended.gate.take(OPERATOR, ("furnace",)))
+    with pytest.raises(WriteRefused, match="written in maintenance alone, by a person"):
+        tended.write("furnace.offset", 0.5)
+    by_hand(tended, OPERATOR, "furnace.offset", 0.5)
+    assert tended.pvs["furnace.offset"].puts == [0.5]
+    changes = tended.run(tended.gate.give_back(OPERATOR))
+
+    assert changes == ("furnace.offset reads 0.5, read 0.0",)
+    (intent,) = [r for r in tended.records("intent") if r.get("by")]
+    assert (intent["signal"], intent["value"], intent["by"]) == ("furnace.offset", 0.5, "Olga")
+    assert [r["error"] for r in tended.records("outcome")] == [""]
+
+
+def test_after_a_reset_a_person_may_mend_before_anything_is_armed(tended):
+    tended.runs()
+    tended.do(tended.gate.stop, VIEWER)
+    tended.safe()
+    tended.released()
+    tended.run(tended.gate.take(OPERATOR, ("furnace",)))
+    by_hand(tended, OPERATOR, "furnace.offset", -0.5)
+    tended.run(tended.gate.give_back(OPERATOR))
+
+    assert tended.pvs["furnace.offset"].puts == [-0.5]
+    assert tended.state == "disarmed"
+
+
+@pytest.mark.parametrize(
+    ("by", "signal", "value", "why"),
+    [
+        (VIEWER, "furnace.offset", 0.5, "may not maintain"),
+        (OTHER, "furnace.offset", 0.5, "Otto hasn't taken furnace: Olga has it"),
+        (OPERATOR, "h2.setpoint", 1.0, "hasn't taken h2: `heliostat take h2` first"),
+        (OPERATOR, "furnace.secret", 1.0, "neither limits it nor names it under `maint"),
+        (OPERATOR, "furnace.setpoint", 900.0, "allowed 20 to 850 degC"),
+        (OPERATOR, "furnace.offset", float("nan"), "neither a number nor a word"),
+        (OPERATOR, "furnace.offset", True, "neither a number nor a word"),
+    ],
+)
+def test_what_nobody_may_write_by_hand_is_refused(tended, by, signal, value, why):
+    tended.run(tended.gate.take(OPERATOR, ("furnace",)))
+    with pytest.raises(NotAllowed, match=why):
+        by_hand(tended, by, signal, value)
+
+    assert not [pv.puts for pv in tended.pvs.values() if pv.puts]
+    assert not tended.records("intent")
+
+
+@pytest.mark.parametrize("state", ["disarmed", "running", "latched"])
+def test_nothing_is_written_by_hand_outside_maintenance(tended, state):
+    if state == "running":
+        tended.runs()
+    if state == "latched":
+        tended.run(tended.gate.take(OPERATOR, ("furnace",)))
+        tended.do(tended.gate.stop, VIEWER)
+        tended.safe()
+    with pytest.raises(NotAllowed, match="nothing has moved"):
+        by_hand(tended, OPERATOR, "furnace.offset", 0.5)
+
+    assert tended.state == state
+    assert not tended.pvs["furnace.offset"].puts
+
+
+def test_rules_judge_what_is_written_by_hand_and_a_limited_signal_may_be_moved(tended):
+    tended.run(tended.gate.take(OPERATOR, ("furnace",)))
+    by_hand(tended, OPERATOR, "furnace.setpoint", 60.0)
+    tended.show(furnace__setpoint=60.0)
+    tended.passes(2.0)
+
+    assert tended.state == "maintenance"
+    assert tended.values["furnace.setpoint"] == 60.0
+
+
+def test_what_cannot_be_recorded_is_not_written_by_hand(tended):
+    tended.run(tended.gate.take(OPERATOR, ("furnace",)))
+
+    def full(_seconds, _payload):
+        raise JournalUnwritable("no space left on device")
+
+    tended.chain.append = full
+    with pytest.raises(JournalUnwritable):
+        by_hand(tended, OPERATOR, "furnace.offset", 0.5)
+
+    assert not tended.pvs["furnace.offset"].puts
