@@ -103,7 +103,7 @@ def _stand_ins(clock: Clock, ids: Ids) -> dict[int, Any]:
 def _library_modules() -> list[types.ModuleType]:
     return [
         module
-        for name, module in sorted(sys.modules.items())
+        for name, module in sorted(sys.modules.copy().items())
         if module is not None and name.partition(".")[0] in LIBRARIES
     ]
 

@@ -16,6 +16,8 @@ from controller.safety.audit import Audit
 from controller.safety.connectors import guard
 from controller.safety.envelope_file import EnvelopeFile
 from controller.safety.gate import Gate
+from controller.safety.loop_hands import LoopHands
+from tests.support.benches import means_of
 from tests.support.campaigns import copper_campaign
 from tests.support.classic_devices import Rig
 from tests.support.classic_engine import LIMITS, beamline
@@ -176,10 +178,12 @@ def test_nothing_that_was_refused_arrived_and_every_refusal_is_recorded(scenes):
 def inline(tmp_path_factory):
     """What came of every verb of a mock device behind the gate of one process."""
     clock = VirtualClock()
-    chain = Chain.open(tmp_path_factory.mktemp("inline") / "gate.sqlite", "writes")
+    folder = tmp_path_factory.mktemp("inline")
+    chain = Chain.open(folder / "gate.sqlite", "writes")
     rig = Rig("TEST:", name="rig")
     limits = EnvelopeFile.model_validate(LIMITS).envelope()
-    guard(Gate(limits, Audit(chain, clock)), "rig", rig)
+    gate = Gate(limits, Audit(chain, clock), means_of(folder, clock, LoopHands({})))
+    guard(gate, "rig", rig)
 
     async def attempts():
         await rig.connect(mock=True)

@@ -102,7 +102,7 @@ def test_a_plan_says_what_it_consumes_and_the_campaign_file_more():
     consumed = consumption(campaign, planned_calls(campaign, space)[0])(suggested(point), 1)
 
     assert consumed["spots"] == 1.0
-    minutes = (60.0 + 120.0 + 10.0) / 60.0 + point["dwell"]
+    minutes = (120.0 + 60.0 + 120.0 + 10.0) / 60.0 + point["dwell"]
     assert consumed["gas_l"] == pytest.approx(100.0 * minutes / 1000.0)
     assert terms_of(campaign, (YIELD,)).stock == {"gas_l": 100.0, "spots": 40.0}
 

@@ -28,7 +28,8 @@ from controller.loading import station_from
 from controller.safety.audit import Audit
 from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
 from controller.safety.envelope import Envelope, Limit
-from controller.safety.gate import Gate
+from controller.safety.gate import Arming, Gate
+from controller.safety.loop_hands import LoopHands
 from controller.seam import Ids, seam
 from controller.units import compatible
 from instruments.catalogue import PLANS, own_plan
@@ -40,6 +41,7 @@ from instruments.grids import EnergyGrid
 from instruments.recipes import OxidationRecipe, RecordedRecipe, StepScanRecipe
 from instruments.recorded import RecordedBench, RecordedStation
 from instruments.stations import XasStation
+from tests.support.benches import means_of
 
 
 class Stage(StandardReadable, EpicsDevice):
@@ -115,7 +117,7 @@ def bench(tmp_path):
     clock = VirtualClock()
     with seam(clock, Ids()), none_ungated():
         audit = Chain.open(tmp_path / "audit.sqlite", "writes")
-        gate = Gate(ENVELOPE, Audit(audit, clock))
+        gate = Gate(ENVELOPE, Audit(audit, clock), means_of(tmp_path, clock, LoopHands({})))
         engine = Engine(clock, DocumentWriter(tmp_path), {})
         station = station_from(
             {
@@ -126,6 +128,8 @@ def bench(tmp_path):
         )
 
         async def connect():
+            gate.start()
+            await gate.arm(Arming(gate.digest))
             for path, device in station.devices().items():
                 guard(gate, path, device)
                 await device.connect(mock=True)
