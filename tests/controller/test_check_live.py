@@ -43,7 +43,6 @@ ENVELOPE = {
         "mode": ["Slow", "Fast"],
         "oven.setpoint": "20..200 K",
         "oven.readback": "0..200 degC",
-        "shutter.command": ["Open", "Closed"],
     },
     "free": ["x.motor_stop"],
 }
@@ -119,7 +118,6 @@ def test_what_is_odd_is_flagged(told):
     assert "gain: the envelope's 0 to 20 V is wider than the IOC's own 0 to 10" in flags
     assert "oven.setpoint: the envelope limits it in 'K', the PV is in 'C'" in flags
     assert "oven.readback: its severity is INVALID" in flags
-    assert "shutter.command: the envelope names it, and the station has no such signal" in flags
     assert "x.user_setpoint" not in flags
 
 

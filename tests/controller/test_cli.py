@@ -24,6 +24,8 @@ HEAVY = ("torch", "bluesky", "ophyd_async", "matplotlib", "scipy", "pint", "nump
 COMMANDS = (
     *("run", "resume", "replay", "verify", "check", "twin", "report", "fit", "schema"),
     *("catalog", "export", "tell", "amend", "retract", "resolve"),
+    *("stop", "ack", "reset", "approve", "hold", "bypass", "take", "present", "sample", "spot"),
+    *("go-on", "write", "return", "commission"),
 )
 SHORT = ("--agent", "sobol", "--experiments", "3", "--no-report")
 KEYS = [
@@ -37,6 +39,8 @@ KEYS = [
     "virtual_seconds",
     "bench_idle_fraction",
     "stopped_because",
+    "trips",
+    "halted",
     "seed",
     "versions",
 ]
@@ -85,7 +89,9 @@ def test_every_command_has_help(command, capsys):
 
 
 def test_the_documented_commands_are_all_there_are():
-    assert tuple(command.callback.__name__ for command in app.registered_commands) == COMMANDS
+    said = tuple(c.name or c.callback.__name__ for c in app.registered_commands)
+
+    assert said == COMMANDS
 
 
 def test_json_prints_one_object_and_nothing_else(tmp_path, capsys):
