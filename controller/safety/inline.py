@@ -28,10 +28,13 @@ class BeneathActuator:
         await self._leaf._connector.backend.put_beneath(value)
 
     async def read(self, like: Any) -> Any:
-        """Return the setpoint; a command has none."""
+        """Return the setpoint, which a twin only shows as a reading; a command has none."""
         if isinstance(self._leaf, Command):
             return EXECUTE
-        return await self._leaf._connector.backend.get_setpoint()
+        backend = self._leaf._connector.backend
+        if isinstance(backend, MockSignalBackend):
+            return await backend.get_value()
+        return await backend.get_setpoint()
 
 
 class Bench:
