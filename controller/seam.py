@@ -13,6 +13,7 @@ import types
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from controller.clock import Clock
@@ -73,19 +74,38 @@ def bindings() -> list[tuple[types.ModuleType, str, Any]]:
     ]
 
 
+_OWN: ContextVar[Clock | None] = ContextVar("own clock", default=None)
+
+
+@contextmanager
+def own_time(clock: Clock) -> Iterator[None]:
+    """Give the libraries *clock* in this context alone: a dry run has a time of its own."""
+    token = _OWN.set(clock)
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
 def _originals() -> tuple[Any, ...]:
     return (time, uuid, time.time, time.monotonic, time.perf_counter, uuid.uuid4)
 
 
 def _stand_ins(clock: Clock, ids: Ids) -> dict[int, Any]:
+    def now() -> float:
+        return (_OWN.get() or clock).now()
+
+    def monotonic() -> float:
+        return (_OWN.get() or clock).monotonic()
+
     clocked = types.ModuleType("time")
     clocked.__dict__.update(vars(time))
     clocked.__dict__.update(
-        time=clock.now,
-        monotonic=clock.monotonic,
-        perf_counter=clock.monotonic,
-        time_ns=lambda: round(clock.now() * 1e9),
-        monotonic_ns=lambda: round(clock.monotonic() * 1e9),
+        time=now,
+        monotonic=monotonic,
+        perf_counter=monotonic,
+        time_ns=lambda: round(now() * 1e9),
+        monotonic_ns=lambda: round(monotonic() * 1e9),
     )
     derived = types.ModuleType("uuid")
     derived.__dict__.update(vars(uuid))
@@ -93,9 +113,9 @@ def _stand_ins(clock: Clock, ids: Ids) -> dict[int, Any]:
     return {
         id(time): clocked,
         id(uuid): derived,
-        id(time.time): clock.now,
-        id(time.monotonic): clock.monotonic,
-        id(time.perf_counter): clock.monotonic,
+        id(time.time): now,
+        id(time.monotonic): monotonic,
+        id(time.perf_counter): monotonic,
         id(uuid.uuid4): ids.uuid4,
     }
 

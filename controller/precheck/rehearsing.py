@@ -21,6 +21,7 @@ from controller.precheck.guesses import Guess
 from controller.precheck.messages import DryRun, Unforeseeable
 from controller.resolving import ResolvedCampaign
 from controller.safety.connectors import none_ungated
+from controller.seam import own_time
 from controller.verdict import Found, PlanVerdict
 from instruments.recipes import Recipe
 
@@ -78,12 +79,13 @@ class Rehearsal:
         made = self._set
         bounds = self.call.spec.readings
         ways = [{}] if not bounds else [{k: v[end] for k, v in bounds.items()} for end in (0, 1)]
-        return merged(
-            [
-                loop.run_until_complete(_Run(made, self.call, recipe, way).of(present))
-                for way in ways
-            ]
-        )
+        with own_time(self._clock):  # what devices show is as new as it is in the dry run
+            return merged(
+                [
+                    loop.run_until_complete(_Run(made, self.call, recipe, way).of(present))
+                    for way in ways
+                ]
+            )
 
     def prepare(self) -> None:
         """Make the devices, if plans are run dry at all: the first answer is then quick."""

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -14,6 +15,8 @@ from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.benches import words_of
 from controller.bus.messages import RanDry, RunDry
 from controller.chain import Chain
+from controller.clock import VirtualClock
+from controller.commands.running import Wishes, wanted
 from controller.events import ObservationMade, SuggestionCleared, SuggestionMade
 from controller.journal import read
 from controller.planning import PlannedCall, planned_calls
@@ -22,12 +25,14 @@ from controller.precheck.guesses import Guess
 from controller.precheck.rehearsing import Rehearsal
 from controller.resolving import ResolvedCampaign
 from controller.safety.envelope_file import EnvelopeFile
+from controller.seam import Ids, seam
 from controller.verdict import PlanVerdict
 from controller.wiring import open_session
 from instruments.catalogue import own_plan
 from tests.support.campaigns import ENVELOPE, copper_campaign
 from tests.support.workers import supervised
 
+COPPER = Path(__file__).parents[2] / "config" / "campaigns" / "copper_oxidation.yaml"
 SIGNALS = {
     "furnace.readback": {"unit": "degC", "max_age": "5 s"},
     "he.readback": {"unit": "mL/min", "max_age": "5 s"},
@@ -313,3 +318,29 @@ def _own(rehearsal: Any, function: Any, *, without_twin: bool = False) -> Rehear
     call = PlannedCall(own_plan("own", function))
     made: Rehearsal = rehearsal(_without_twin(resolved) if without_twin else resolved, call)
     return made
+
+
+def test_an_exposure_of_a_dry_run_brings_new_counts_though_the_campaign_s_time_stands_still(
+    rehearsal,
+):
+    standing = VirtualClock()
+    asked = rehearsal(ruled(NEVER))
+    try:
+        with seam(standing, Ids()):
+            verdicts = [verdict_of(asked, point()) for _ in range(2)]
+    finally:
+        standing.loop.close()
+
+    assert [verdict.stopped for verdict in verdicts] == ["", ""]
+    assert all(verdict.complete for verdict in verdicts)
+
+
+def test_the_first_points_of_the_copper_campaign_run_dry_to_their_end_or_meet_a_rule(tmp_path):
+    told: list[Any] = []
+    resolved = wanted(COPPER, None, Wishes("sobol", 10))
+    with open_session(resolved, tmp_path / "c", lambda r, _s: told.append(r)) as session:
+        session.loop.run()
+
+    verdicts = [r.event.verdict for r in told if isinstance(r.event, SuggestionCleared)]
+    assert len(verdicts) >= 10
+    assert all(one is not None and (one.complete or one.found) for one in verdicts)
