@@ -177,8 +177,10 @@ class Gate:
 
     def watch(self, readings: Mapping[str, Any]) -> tuple[str, ...]:
         """Take in many *readings* at once, and tick; return what violates limits on readbacks."""
+        now = self._core.now()
         for signal, value in readings.items():
-            self._hear(signal, value)
+            self._core.picture.heard(signal, value, now)
+            self._readbacks.heard(signal, value)
         self.tick()
         return self._readbacks.violations
 

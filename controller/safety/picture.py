@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.safety.declared import Quantity
 from controller.safety.envelope import Envelope
-from controller.safety.language.values import Known, Term
+from controller.safety.language.values import Known, Term, Value
 from controller.safety.moment import Moment
+from controller.safety.rules.watcher import spread
 from controller.safety.scene import Scene, fits
 from controller.safety.values import scalar
 from controller.safety.written import Scalar, Written
@@ -25,8 +27,11 @@ AHEAD_S = 1.0
 INVALID = 3
 """The severity of Channel Access for a value that says nothing."""
 
-Heard = Callable[[str, Scalar | None, Moment], None]
+Heard = Callable[[str, Scalar | None, Moment], bool]
+"""Takes a value heard; returns whether the same value heard again would tell it nothing."""
 _NEVER = float("-inf")
+_EARLY_S = 1e-3
+"""So long before it might be stale a signal is looked at closely: sums of floats aren't exact."""
 
 
 @dataclass(slots=True)
@@ -42,6 +47,28 @@ class _Signal:
     stamp: float | None = None
     stamped_s: float = _NEVER
     why: str = "it was never heard"
+    lapsed: bool = True
+    """Whether nothing was known of it when it was looked at last."""
+    quiet: bool = False
+    """Whether nobody needs to be told that it says the same again."""
+
+    def repeats(self, value: Any, severity: int) -> bool:
+        """Whether it is known already that it says *value*."""
+        return (
+            severity == 0
+            and not self.lapsed
+            and self.updates_every_s is None
+            and type(value) is type(self.raw)
+            and isinstance(value, float | str | bool)
+            and bool(value == self.raw)
+        )
+
+    def fresh_until(self) -> float:
+        """Return until when (real seconds) it counts what it said, if nothing more is heard."""
+        until_s = self.heard_s + self.max_age_s
+        if self.updates_every_s is None:
+            return until_s
+        return min(until_s, self.stamped_s + self.updates_every_s + self.max_age_s)
 
     def stale(self, real_s: float) -> str:
         """Return why what it said doesn't count now, or an empty string."""
@@ -69,6 +96,13 @@ class Picture:
         self._written: dict[str, Written] = {}
         self._words: dict[str, None] = {}
         self._hooks: dict[str, list[Heard]] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        self._above = _dependants(envelope.quantities)
+        self.memo: dict[str, Value | None] = {}
+        """What is known of names at the latest moment seen, as far as it was asked for."""
+        self.choices: dict[str, tuple[Scalar, ...]] | None = None
+        """The signals that may say one of several words then; None where nobody asked."""
+        self._soonest_s = _NEVER
         self._campaign_s = self._real_s = _NEVER
 
     # --- what comes in --------------------------------------------------------------------------
@@ -89,6 +123,14 @@ class Picture:
         """
         when = self.at(when)
         state = self._of(signal)
+        if state.repeats(value, severity):
+            state.heard_s = when.real_s
+            if stamp != state.stamp:
+                state.stamp, state.stamped_s = stamp, when.real_s
+            if not state.quiet:
+                self._tell(signal, state, when)
+            return
+        before = None if state.lapsed else state.value
         state.raw = value
         state.heard_s = when.real_s
         if stamp != state.stamp:
@@ -98,16 +140,19 @@ class Picture:
         if state.updates_every_s is not None and not ahead_s <= AHEAD_S:
             state.value = None
             state.why = f"its time stamp is {ahead_s:.3g} s in the future"
-        written = self._written.get(signal)
-        if written is not None and state.value is not None:
-            written.settle(state.value, when.real_s)
-        for hook in self._hooks.get(signal, ()):
-            hook(signal, state.value, when)
+        state.lapsed = bool(state.stale(when.real_s))
+        if not state.lapsed:
+            self._soonest_s = min(self._soonest_s, state.fresh_until() - _EARLY_S)
+        after = None if state.lapsed else state.value
+        if type(before) is not type(after) or before != after:
+            self._changed(signal)
+        self._tell(signal, state, when)
 
     def lost(self, signal: str) -> None:
         """Note that *signal* has no server: nothing is known until it is heard again."""
         state = self._of(signal)
-        state.value, state.why = None, "it is disconnected"
+        state.value, state.why, state.lapsed = None, "it is disconnected", True
+        self._changed(signal)
 
     def asked(self, signal: str, value: Any) -> None:
         """Note that *value* is on its way to *signal*."""
@@ -133,13 +178,19 @@ class Picture:
 
     def listen(self, signal: str, hook: Heard) -> None:
         """Have *hook* called with each value heard of *signal*; None for one that says nothing."""
-        self._of(signal)
+        self._of(signal).quiet = False
         self._hooks.setdefault(signal, []).append(hook)
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Have *listener* called with each signal of which something else is known than before."""
+        self._listeners.append(listener)
 
     # --- what is known --------------------------------------------------------------------------
 
     def at(self, when: Moment) -> Moment:
         """Return *when*, or the latest moment seen where it lies before that."""
+        if when.real_s > self._soonest_s:
+            self._age(when.real_s)
         if when.campaign_s >= self._campaign_s and when.real_s >= self._real_s:
             self._campaign_s, self._real_s = when.campaign_s, when.real_s
             return when
@@ -184,6 +235,10 @@ class Picture:
         """Return the signals to which a word, true or false was ever written."""
         return tuple(self._words)
 
+    def above(self, signal: str) -> tuple[str, ...]:
+        """Return the names of which other things are known when *signal* changes: its own too."""
+        return self._above.get(signal, (signal,))
+
     def term(self, signal: str) -> Term | None:
         """Return what *signal* says: a number, words, true and false; None if undeclared."""
         state = self._signals.get(signal)
@@ -192,12 +247,61 @@ class Picture:
     def _of(self, signal: str) -> _Signal:
         return self._signals.setdefault(signal, _Signal(None, MAX_AGE_S, None))
 
+    def _tell(self, signal: str, state: _Signal, when: Moment) -> None:
+        """Let all who listen know what it says."""
+        written = self._written.get(signal)
+        value = state.value
+        quiet = written is None
+        if written is not None and value is not None:
+            if written.settle(value, when.real_s):
+                self._changed(signal)
+            quiet = written.is_calm(value)
+        for hook in self._hooks.get(signal, ()):
+            quiet = hook(signal, value, when) and quiet
+        state.quiet = quiet
+
+    def _changed(self, signal: str) -> None:
+        """Forget what was made of *signal*, and say so."""
+        memo = self.memo
+        for name in self.above(signal):
+            memo.pop(name, None)
+        if signal in self._words:
+            self.choices = None
+        for listener in self._listeners:
+            listener(signal)
+
+    def _age(self, real_s: float) -> None:
+        """Note which signals are known no longer at *real_s*, and when the next one may be."""
+        soonest_s = float("inf")
+        for name, state in self._signals.items():
+            if state.lapsed:
+                continue
+            if state.stale(real_s):
+                state.lapsed = True
+                self._changed(name)
+            else:
+                soonest_s = min(soonest_s, state.fresh_until())
+        self._soonest_s = soonest_s - _EARLY_S
+
     def _writes_of(self, signal: str) -> Written:
+        """Return the writes of *signal*, which are about to change."""
+        if signal in self._signals:
+            self._signals[signal].quiet = False
+        self._changed(signal)
         written = self._written.get(signal)
         if written is None:
             state = self._signals.get(signal)
             written = self._written[signal] = Written(None if state is None else state.value)
         return written
+
+
+def _dependants(quantities: Mapping[str, Quantity]) -> dict[str, tuple[str, ...]]:
+    """Return for each signal the names that depend on it: its own, and the quantities' above it."""
+    found: dict[str, list[str]] = {}
+    for name in quantities:
+        for signal in spread([name], quantities):
+            found.setdefault(signal, [signal]).append(name)
+    return {signal: tuple(names) for signal, names in found.items()}
 
 
 def _seen(state: _Signal, value: Any, severity: int) -> tuple[Scalar | None, str]:

@@ -11,6 +11,8 @@ class Readbacks:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        limits = core.envelope.limits
+        self._limits = {s: one for s, one in limits.items() if isinstance(one, Limit)}
         self._outside: dict[str, str] = {}
 
     @property
@@ -24,10 +26,12 @@ class Readbacks:
 
     def heard(self, signal: str, value: Any) -> None:
         """Take in that *signal* reads *value*."""
-        limit = self._core.envelope.limits.get(signal)
-        if not isinstance(limit, Limit):
+        limit = self._limits.get(signal)
+        if limit is None:
             return
         reason = limit.refuses(value)
+        if not reason and signal not in self._outside:
+            return
         before = self.violations
         if reason:
             shown = f"{value:g}" if isinstance(value, float | int) else repr(value)

@@ -51,6 +51,14 @@ class Rulebook:
         self._others: dict[str, Any] = {}
         self._all = tuple(w for w in self._watchers if w.judges_all)
         self._of: dict[str, tuple[Watcher, ...]] = self._index()
+        self._naming = {
+            signal: tuple(w for w in self._watchers if signal in w.signals)
+            for signal in self.signals
+        }
+        self._awake = set(self._watchers)
+        """What the next look looks at; the others would find and count nothing."""
+        self._looked_s = float("-inf")
+        picture.on_change(self._wake_of)
         for watcher in self._watchers:
             for signal in watcher.hears:
                 picture.listen(signal, self._hear(watcher))
@@ -117,15 +125,20 @@ class Rulebook:
         scene = self._picture.scene(when)
         found: list[Finding] = []
         for watcher in self._watchers:
+            if watcher not in self._awake:
+                continue
             name = watcher.spec.name
             broken = self._clearing[name].update(watcher.look(scene), scene)
             self._broken[name] = broken
+            if broken is None and watcher.resting():
+                self._awake.discard(watcher)
             if broken is None or self._is_bypassed(name, scene.when):
                 continue
             reaction = broken.reaction or watcher.spec.reaction
             if reaction is not Reaction.REFUSE:
                 signals = tuple(sorted(watcher.signals))
                 found.append(Finding(name, reaction, broken.reason, signals))
+        self._looked_s = scene.when.campaign_s
         return tuple(found)
 
     def readings(self, when: Moment) -> tuple[RuleReading, ...]:
@@ -207,17 +220,22 @@ class Rulebook:
         for watcher in self._watchers:
             if isinstance(watcher, BudgetWatcher):
                 watcher.ledger.begin_sample(name)
+                self._wake((watcher,))
 
     def begin_spot(self, name: str) -> None:
         """Charge budgets per spot to the spot *name* of this sample from now on."""
         for watcher in self._watchers:
             if isinstance(watcher, BudgetWatcher):
                 watcher.ledger.begin_spot(name)
+                self._wake((watcher,))
 
     # --- restarts -------------------------------------------------------------------------------
 
     def remember(self) -> dict[str, Any]:
         """Return what a restart must not forget, as JSON: what is used up, what is owed."""
+        for watcher in self._watchers:
+            if watcher not in self._awake:
+                watcher.rested(self._looked_s)
         rules = {_key(w): data for w in self._watchers if (data := w.remember())}
         return {"version": _VERSION, "rules": {**self._others, **rules}}
 
@@ -232,6 +250,7 @@ class Rulebook:
         rules = data.get("rules")
         if data.get("version") != _VERSION or not isinstance(rules, Mapping):
             raise JournalBroken(f"what rules remembered can't be read: {str(data)[:80]}")
+        self._wake(self._watchers)
         here = {_key(watcher): watcher for watcher in self._watchers}
         for key, remembered in rules.items():
             if not isinstance(remembered, Mapping):
@@ -250,10 +269,25 @@ class Rulebook:
         }
 
     def _hear(self, watcher: Watcher) -> Any:
-        def hook(signal: str, value: Scalar | None, when: Moment) -> None:
+        def hook(signal: str, value: Scalar | None, when: Moment) -> bool:
             watcher.heard(signal, value, self._picture.scene(when))
+            if watcher.settled(signal):
+                return True
+            self._wake((watcher,))
+            return False
 
         return hook
+
+    def _wake_of(self, signal: str) -> None:
+        """Look at what names *signal* next time: something else is known of it."""
+        self._wake(self._naming.get(signal, ()))
+
+    def _wake(self, watchers: Iterable[Watcher]) -> None:
+        """Look at *watchers* next time; what rested counts from the last look on."""
+        for watcher in watchers:
+            if watcher not in self._awake:
+                watcher.rested(self._looked_s)
+                self._awake.add(watcher)
 
     def _uncleared(self, watcher: Watcher) -> str:
         """Return what was broken and hasn't been kept for long enough since."""

@@ -28,24 +28,31 @@ class Source(Protocol):
     """What a scene is made of (the picture)."""
 
     envelope: Envelope
+    memo: dict[str, Value | None]
+    choices: dict[str, tuple[Scalar, ...]] | None
 
     def read(self, signal: str, real_s: float) -> Scalar | None: ...  # noqa: D102
     def why_unknown(self, signal: str, real_s: float) -> str: ...  # noqa: D102
     def written(self, signal: str) -> Written | None: ...  # noqa: D102
     def written_words(self) -> Iterable[str]: ...  # noqa: D102
     def term(self, signal: str) -> Term | None: ...  # noqa: D102
+    def above(self, signal: str) -> Iterable[str]: ...  # noqa: D102
 
 
 class Scene:
-    """One moment; what was looked up once is kept, since all rules look at the same."""
+    """The latest moment seen; what was looked up once is kept as long as nothing changes it."""
 
     def __init__(self, source: Source, when: Moment, supposed: Mapping[str, Scalar | None]) -> None:
         self.when = when
         self._source = source
         self._supposed = supposed
         self._quantities = source.envelope.quantities
-        self._memo: dict[str, Value | None] = {}
         self._choices: dict[str, tuple[Scalar, ...]] | None = None
+        self._memo = source.memo
+        if supposed:
+            self._memo = dict(source.memo)
+            for name in (one for signal in supposed for one in source.above(signal)):
+                self._memo.pop(name, None)
 
     def known(self, name: str) -> Value | None:
         """Return what the signal or quantity *name* may be; None when that isn't known."""
@@ -138,17 +145,24 @@ class Scene:
 
     def _words(self) -> dict[str, tuple[Scalar, ...]]:
         """Return the written signals that may have one of several words, or be true or false."""
+        if not self._supposed:
+            if self._source.choices is None:
+                self._source.choices = self._open(self._source.written_words())
+            return self._source.choices
         if self._choices is None:
-            self._choices = {}
-            supposed = (
-                name for name, value in self._supposed.items() if not isinstance(value, float)
-            )
-            for name in (*self._source.written_words(), *supposed):
-                values = list(dict.fromkeys(self._possible(name)))
-                words = tuple(v for v in values if isinstance(v, (str, bool)))
-                if len(words) > 1 and len(words) == len(values):
-                    self._choices[name] = words
+            supposed = [n for n, value in self._supposed.items() if not isinstance(value, float)]
+            self._choices = self._open((*self._source.written_words(), *supposed))
         return self._choices
+
+    def _open(self, names: Iterable[str]) -> dict[str, tuple[Scalar, ...]]:
+        """Return those of *names* that may have one of several words, and which."""
+        found: dict[str, tuple[Scalar, ...]] = {}
+        for name in names:
+            values = list(dict.fromkeys(self._possible(name)))
+            words = tuple(v for v in values if isinstance(v, (str, bool)))
+            if len(words) > 1 and len(words) == len(values):
+                found[name] = words
+        return found
 
     def _cases(
         self, names: list[str], choices: Mapping[str, tuple[Scalar, ...]]

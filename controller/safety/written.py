@@ -69,14 +69,26 @@ class Written:
         self._former.clear()
         self._anything_until = float("-inf")
 
-    def settle(self, value: Scalar, real_s: float) -> None:
-        """Note that the signal reads *value*: that ends doubts once nothing is on its way."""
+    def settle(self, value: Scalar, real_s: float) -> bool:
+        """Note that the signal reads *value*: that ends doubts once nothing is on its way.
+
+        Returns whether it has changed what it may have been given.
+        """
         if self._in_flight or not (self._doubts or self._number == 0):
-            return
+            return False
         late = real_s - self._doubted_s > ECHO_S
         if self._number == 0 or (late and self.explains(value, real_s)):
             self.ours = value
             self._doubts.clear()
+            return True
+        return False
+
+    def is_calm(self, value: Scalar) -> bool:
+        """Whether that the signal reads *value* is explained, or isn't, whatever the time."""
+        if self._number == 0:
+            return True
+        busy = self._in_flight or self._doubts
+        return not busy and self.ours is not None and same(self.ours, value)
 
     @property
     def touched(self) -> bool:

@@ -22,6 +22,7 @@ class ApprovalWatcher(Watcher):
         super().__init__(spec, spread(names, quantities))
         self._names = names
         self._approvals = approvals
+        self._wanted = True
 
     def missing(self) -> str:
         """Return who is missing, in words; empty when enough people have approved."""
@@ -42,12 +43,17 @@ class ApprovalWatcher(Watcher):
     def look(self, scene: Scene) -> Broken | None:
         """Return who is missing for what may be so now."""
         when = self.spec.when
-        if when is None or not may_be(when, scene):
+        self._wanted = when is not None and may_be(when, scene)
+        if when is None or not self._wanted:
             return None
         missing = self.missing()
         if not missing:
             return None
         return Broken(f"{when.text} {missing}; {scene.told(self._names)}")
+
+    def resting(self) -> bool:
+        """Whether nobody's approval counts, which ends with time."""
+        return not self._wanted
 
     def gauge(self, scene: Scene) -> Gauge:
         """Return how far it is from where approval is needed."""

@@ -75,6 +75,10 @@ class ArrivalWatcher(Watcher):
             f"{scene.told([self.spec.readback])}"
         )
 
+    def resting(self) -> bool:
+        """Whether nothing is on its way."""
+        return self._way is None
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return the time that is left, and how much of it is used."""
         way = self._way

@@ -81,6 +81,19 @@ class BudgetWatcher(Watcher):
             return Broken(f"{said}: it holds at {100.0 * self.spec.hold_at:g} %", Reaction.HOLD)
         return Broken(unknown, Reaction.HOLD) if unknown else None
 
+    def resting(self) -> bool:
+        """Whether time uses up nothing."""
+        return not self.spec.wall_time and self._rate == 0.0
+
+    def rested(self, until_s: float) -> None:
+        """Count from *until_s* on."""
+        self._looked = until_s if self._looked is None else max(self._looked, until_s)
+        self._now = until_s if self._now is None else max(self._now, until_s)
+
+    def settled(self, signal: str) -> bool:
+        """Whether a counter that stands still uses up nothing: always."""
+        return True
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return what is left."""
         used = self.ledger.used(scene.when.campaign_s)

@@ -46,6 +46,14 @@ class DwellWatcher(Watcher):
             self._passed_s = 0.0
         return Broken(self._said(scene)) if self._passed_s > self.spec.at_most_s else None
 
+    def resting(self) -> bool:
+        """Whether it wasn't so, and no time counts."""
+        return not self._was
+
+    def rested(self, until_s: float) -> None:
+        """Count from *until_s* on."""
+        self._looked = until_s if self._looked is None else max(self._looked, until_s)
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return the time that is left."""
         left = self.spec.at_most_s - self._passed_s

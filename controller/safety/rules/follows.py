@@ -49,6 +49,10 @@ class FollowsWatcher(Watcher):
             f"{scene.told([self.spec.setpoint, self.spec.readback])}"
         )
 
+    def resting(self) -> bool:
+        """Whether only its signals count: always."""
+        return True
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return how much farther it may go."""
         aims, read = number(scene.known(self.spec.setpoint)), scene.read(self.spec.readback)

@@ -94,6 +94,14 @@ class OwnershipWatcher(Watcher):
             broken.append(f"it can't be seen who sets it: {scene.told(unknown)}")
         return Broken("; ".join(broken)) if broken else None
 
+    def settled(self, signal: str) -> bool:
+        """Whether nothing it said is unexplained."""
+        return signal not in self._changes
+
+    def resting(self) -> bool:
+        """Whether nothing is unexplained: a change may be explained with time."""
+        return not self._changes
+
     def judge(self, signal: str, value: Any, after: Scene) -> str:
         """Refuse to write to what has another master."""
         change = self._changes.get(signal)

@@ -56,6 +56,10 @@ class PermitWatcher(Watcher):
         ago = duration(-self._left_s(scene.when))
         return Broken(f"the word that a person of role {self.spec.role} is there ended {ago} ago")
 
+    def resting(self) -> bool:
+        """Whether nobody's presence counts, which ends with time."""
+        return not self.spec.role
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return the expression's margin, or for how long somebody's presence still counts."""
         if self.spec.requires is not None:

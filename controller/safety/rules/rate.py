@@ -157,6 +157,10 @@ class RateWatcher(Watcher):
             f"{60.0 * self.spec.per_s:.4g} {unit}/min (over {self.spec.over_s:g} s)"
         )
 
+    def resting(self) -> bool:
+        """Whether only what is heard counts."""
+        return not self._looks
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return how much faster it might change, per second."""
         found = self._track.slope()

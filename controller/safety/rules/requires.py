@@ -39,6 +39,10 @@ class RequiresWatcher(Watcher):
         while_ = f" while {self.spec.when.text}" if self.spec.when else ""
         return Broken(f"needs {self.spec.requires.text}{while_}; {scene.told(self._names)}")
 
+    def resting(self) -> bool:
+        """Whether only its signals count: always."""
+        return True
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return the margin of what is required; of its condition where that isn't so."""
         when = self.spec.when

@@ -59,6 +59,10 @@ class SequenceWatcher(Watcher):
             return None
         return Broken(self._said(scene, again=self._again(scene)))
 
+    def resting(self) -> bool:
+        """Whether no time counts towards what is owed."""
+        return self._since is None and not self._blind
+
     def gauge(self, scene: Scene) -> Gauge:
         """Return how long it still takes (negative), while it is owed."""
         if not self._owed:

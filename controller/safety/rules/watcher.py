@@ -113,9 +113,23 @@ class Watcher:
     def heard(self, signal: str, value: Scalar | None, scene: Scene) -> None:
         """Note that *signal* says *value*; None for nothing that counts."""
 
+    def settled(self, signal: str) -> bool:
+        """Whether hearing again of *signal* what was heard last would tell it nothing."""
+        return False
+
     def look(self, scene: Scene) -> Broken | None:
         """Return why it is broken now, or None; time that has passed is counted."""
         return None
+
+    def resting(self) -> bool:
+        """Whether a look would find and count nothing until something it names changes.
+
+        Asked after a look that found it kept; a rule that rests isn't looked at.
+        """
+        return False
+
+    def rested(self, until_s: float) -> None:
+        """Note that it needed no look up to *until_s* (campaign seconds)."""
 
     def gauge(self, scene: Scene) -> Gauge:
         """Return how it stands."""
