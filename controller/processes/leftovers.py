@@ -62,7 +62,7 @@ def _remove_runtime(directory: Path) -> None:
 
 def _alive(directory: Path) -> tuple[int, ...]:
     """Return the processes of *directory* that still run; a number used again is another's."""
-    folder = directory / FOLDER
+    folder = directory.resolve() / FOLDER  # as they were told; ours may be relative
     launch = str(folder / FILE)
     pids = [int(text) for path in folder.glob("*.pid") if (text := path.read_text()).isdigit()]
     return tuple(pid for pid in pids if _is_of(pid, launch))

@@ -150,7 +150,11 @@ def test_a_process_notices_that_its_parent_was_killed(tmp_path: Path) -> None:
     parent.stdout.close()
 
 
-def test_a_leftover_process_is_ended_even_when_it_was_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_leftover_process_is_ended_even_when_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    monkeypatch.chdir(tmp_path.parent)
     launch = Launch(directory=tmp_path, runtime=tmp_path).write()
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", str(launch)])
     reaper = threading.Thread(target=left.wait)
@@ -158,7 +162,7 @@ def test_a_leftover_process_is_ended_even_when_it_was_stopped(tmp_path: Path) ->
     note_process(tmp_path, "engine", left.pid)
     os.kill(left.pid, signal.SIGSTOP)
 
-    ended = end_leftovers(tmp_path, patience_s=0.3)
+    ended = end_leftovers(Path(tmp_path.name) if relative else tmp_path, patience_s=0.3)
 
     assert ended == (left.pid,)
     reaper.join(PATIENCE_S)
