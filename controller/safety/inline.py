@@ -1,6 +1,6 @@
 """The gate's hands and eyes where it stands in the devices' own process: beneath the connectors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ophyd_async.core import Command, Device, MockSignalBackend, SignalR, SignalW, SignalX
@@ -42,6 +42,8 @@ class Bench:
 
     def __init__(self, devices: Mapping[str, Device], envelope: Envelope) -> None:
         self._leaves = {n: leaf for path, d in devices.items() for n, leaf in leaves(path, d)}
+        self._shown: tuple[tuple[str, Any], ...] | None = None
+        """What shows values without being asked, known from the first time it was looked at."""
         self._watched = [name for name in envelope.signals if name in self._leaves]
         self._envelope = envelope
 
@@ -57,12 +59,15 @@ class Bench:
 
     def readings(self) -> dict[str, Any]:
         """Return what each signal that rules name shows now, for those in mock mode."""
-        found: dict[str, Any] = {}
+        if self._shown is None:
+            self._shown = tuple(self._in_mock_mode())
+        return {name: soft.reading["value"] for name, soft in self._shown}
+
+    def _in_mock_mode(self) -> Iterator[tuple[str, Any]]:
         for name in self._watched:
             leaf = self._leaves[name]
             if not isinstance(leaf, SignalR):
                 continue
             backend = leaf._connector.backend
             if isinstance(backend, MockSignalBackend) and hasattr(backend.soft_backend, "reading"):
-                found[name] = backend.soft_backend.reading["value"]
-        return found
+                yield name, backend.soft_backend

@@ -59,7 +59,10 @@ class Track:
         self._fresh = False
 
     def slope(self) -> tuple[float, float] | None:
-        """Return the change per second and what it may be wrong by; None while nothing is said."""
+        """Return the change per second and what it may be wrong by; None while nothing is said.
+
+        0 stands for what it may be wrong by where it is no faster than allowed anyway.
+        """
         if not self._fresh:
             self._slope = self._measured()
             self._fresh = True
@@ -71,10 +74,12 @@ class Track:
             return None
         third = len(samples) // 3
         first, last = samples[:third], samples[-third:]
-        span = median(t for t, _ in last) - median(t for t, _ in first)
+        span = median([t for t, _ in last]) - median([t for t, _ in first])
         if not span > 0.0:
             return None
-        slope = (median(y for _, y in last) - median(y for _, y in first)) / span
+        slope = (median([y for _, y in last]) - median([y for _, y in first])) / span
+        if abs(slope) <= self._per_s:  # kept, however wrong it is
+            return slope, 0.0
         quantum = min(_quantum(samples), 0.5 * self._per_s * span)
         # A median of n has sqrt(pi / 2 n) of the standard deviation; here are two.
         scatter = 3.0 * _deviation(samples) * math.sqrt(math.pi / third)
