@@ -13,7 +13,8 @@ from typing import Any
 
 from controller.safety.declared import Quantity
 from controller.safety.envelope import Envelope
-from controller.safety.language.values import Known, Term, Value
+from controller.safety.language.expression import Expression
+from controller.safety.language.values import Known, Term, Truth, Value
 from controller.safety.moment import Moment
 from controller.safety.rules.watcher import spread
 from controller.safety.scene import Scene, fits
@@ -102,6 +103,10 @@ class Picture:
         """What is known of names at the latest moment seen, as far as it was asked for."""
         self.choices: dict[str, tuple[Scalar, ...]] | None = None
         """The signals that may say one of several words then; None where nobody asked."""
+        self.truths: dict[int, tuple[Expression, Truth]] = {}
+        """Which statements are so then, by their identity, as far as it was asked for."""
+        self._statements: dict[int, Expression] = {}
+        self._stating: dict[str, list[int]] = {}
         self._soonest_s = _NEVER
         self._campaign_s = self._real_s = _NEVER
 
@@ -239,6 +244,14 @@ class Picture:
         """Return the names of which other things are known when *signal* changes: its own too."""
         return self._above.get(signal, (signal,))
 
+    def judged(self, statement: Expression) -> None:
+        """Keep whether *statement* is so until something else is known of what it names."""
+        if id(statement) in self._statements:
+            return
+        self._statements[id(statement)] = statement
+        for name in statement.names:
+            self._stating.setdefault(name, []).append(id(statement))
+
     def term(self, signal: str) -> Term | None:
         """Return what *signal* says: a number, words, true and false; None if undeclared."""
         state = self._signals.get(signal)
@@ -265,6 +278,8 @@ class Picture:
         memo = self.memo
         for name in self.above(signal):
             memo.pop(name, None)
+            for statement in self._stating.get(name, ()):
+                self.truths.pop(statement, None)
         if signal in self._words:
             self.choices = None
         for listener in self._listeners:

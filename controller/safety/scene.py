@@ -30,6 +30,7 @@ class Source(Protocol):
     envelope: Envelope
     memo: dict[str, Value | None]
     choices: dict[str, tuple[Scalar, ...]] | None
+    truths: dict[int, tuple[Expression, Truth]]
 
     def read(self, signal: str, real_s: float) -> Scalar | None: ...  # noqa: D102
     def why_unknown(self, signal: str, real_s: float) -> str: ...  # noqa: D102
@@ -37,6 +38,7 @@ class Source(Protocol):
     def written_words(self) -> Iterable[str]: ...  # noqa: D102
     def term(self, signal: str) -> Term | None: ...  # noqa: D102
     def above(self, signal: str) -> Iterable[str]: ...  # noqa: D102
+    def judged(self, statement: Expression) -> None: ...  # noqa: D102
 
 
 class Scene:
@@ -77,6 +79,16 @@ class Scene:
 
     def truth(self, statement: Expression) -> Truth:
         """Return whether *statement* is so, whichever of the possible words hold."""
+        if self._supposed:
+            return self._truth(statement)
+        truths = self._source.truths
+        found = truths.get(id(statement))  # hashing one by its parts takes longer than this all
+        if found is None:
+            found = truths[id(statement)] = (statement, self._truth(statement))
+            self._source.judged(statement)
+        return found[1]
+
+    def _truth(self, statement: Expression) -> Truth:
         choices = self._words()
         if not choices:
             return statement.truth(self.known)

@@ -83,17 +83,17 @@ class _Always(set[Any]):
         """Keep it."""
 
 
-class _Forgetful(dict[str, Any]):
+class _Forgetful(dict[Any, Any]):
     """Remembers nothing that was worked out."""
 
-    def __setitem__(self, _name: str, _value: Any) -> None:
+    def __setitem__(self, _name: Any, _value: Any) -> None:
         """Forget it."""
 
 
 def _never_resting() -> Bench:
     bench = Bench(*RULES)
     bench.rules._awake = _Always(bench.rules._watchers)
-    bench.picture.memo = _Forgetful()
+    bench.picture.memo, bench.picture.truths = _Forgetful(), _Forgetful()
     return bench
 
 
