@@ -124,8 +124,8 @@ async def _off(values: Values, actuators: Actuators) -> dict[str, float | str]:
     async def there(signal: str) -> bool:
         try:
             async with asyncio.timeout(LOOK_S):
-                return _same(await actuators[signal].read(values[signal]), values[signal])
-        except (TimeoutError, EngineError):
+                return await _is_there(actuators[signal], values[signal])
+        except TimeoutError:
             return False
 
     found = await asyncio.gather(*map(there, values))
@@ -154,7 +154,16 @@ async def _confirmed(actuator: Actuator, value: Any, said: list[str]) -> None:
                 return
         except EngineError as error:  # a server that starts again may take it the next time
             said[:] = [str(error)]
+            if await _is_there(actuator, value):  # its dead-man was faster, and lets nobody write
+                return
             await asyncio.sleep(LOOK_S)
+
+
+async def _is_there(actuator: Actuator, value: Any) -> bool:
+    try:
+        return _same(await actuator.read(value), value)
+    except EngineError:
+        return False
 
 
 async def _shown(actuator: Actuator, value: Any, said: list[str]) -> bool:
