@@ -72,7 +72,7 @@ def what_to_do(halting: Halting, directory: str) -> str:
             f"that is over (`heliostat safety status {directory}` says more); Ctrl-C ends it"
         )
     return (
-        f"THE GATE HAS TRIPPED: {halting.reason}. The bench was made safe, the campaign waits. See "
-        f"to the bench (`heliostat safety status {directory}`), then `heliostat ack {directory}` "
-        f"and `heliostat reset {directory} --reason ...`: it goes on by itself; Ctrl-C ends it"
+        f"THE GATE HAS TRIPPED: {halting.reason}. The campaign waits. See to the bench (`heliostat "
+        f"safety status {directory}` says what is safe), then `heliostat ack {directory}` and "
+        f"`heliostat reset {directory} --reason ...`: it goes on by itself; Ctrl-C ends it"
     )

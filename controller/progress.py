@@ -178,7 +178,7 @@ def note_of(record: Record) -> str:
 def _of_the_gate(record: Record) -> str:
     match record.event:
         case BenchTripped(cause=cause):
-            return f"TRIPPED: {cause}; the bench was made safe"
+            return f"TRIPPED: {cause}"
         case BenchReleased(by=by, reason=reason):
             who = f" by {by}: {reason}" if by else ""
             return f"note: the bench was released{who}"

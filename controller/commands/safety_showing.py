@@ -21,6 +21,8 @@ from controller.safety.audit import Audit
 from controller.safety.cleaning import cleaned
 from controller.safety.commands import ShowLog
 from controller.safety.desk_client import Clerk
+from controller.safety.machine import State
+from controller.safety.marker import MARKER_FILE
 from controller.safety.record_reading import records_after
 from controller.safety.signed_chain import checkpoints_of, require_checkpoint, require_signed
 from controller.safety.signing import KEY_FILE, Checkpoint, Signer, config_folder, public_key
@@ -65,7 +67,12 @@ def _stood(directory: Path, *, as_json: bool) -> int:
         typer.echo(f"  and then: {cleaned(str(later))}")
     for signal, why in trip.failed.items():
         typer.echo(f"NOT SAFE: {cleaned(signal)}: {cleaned(why)}")
-    if past.standing.state.value != "disarmed":
+    if (directory / MARKER_FILE).exists() and past.standing.state is not State.LATCHED:
+        typer.echo(
+            "THE BENCH WAS LEFT ARMED, and may not be safe: see to it by hand; `heliostat resume` "
+            "starts a gate, which makes it safe first and latches"
+        )
+    elif past.standing.state is not State.DISARMED:
         typer.echo("`heliostat resume` starts a gate, which goes on from there")
     return OK
 

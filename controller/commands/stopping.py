@@ -25,6 +25,7 @@ from controller.safety.cleaning import cleaned
 from controller.safety.commands import Stop
 from controller.safety.desk_client import ActRefused
 from controller.safety.machine import State
+from controller.safety.marker import MARKER_FILE
 
 ANSWER_S = 0.3
 """How long the gate may take to say that it makes the bench safe, before it is killed."""
@@ -199,7 +200,14 @@ def _stop_inline(directory: Path) -> int:
             os.kill(pid, signal.SIGTERM)
             typer.echo(f"{directory}: all in one process ({pid}), which was asked to end at once")
             return OK
-    raise GateLost(f"{directory}: no gate runs for it, and nobody runs it: nothing is written")
+    left = (
+        "; THE BENCH WAS LEFT ARMED: SEE TO IT BY HAND; `heliostat resume` makes it safe first"
+        if (directory / MARKER_FILE).exists()
+        else ""
+    )
+    raise GateLost(
+        f"{directory}: no gate runs for it, and nobody runs it: nothing is written{left}"
+    )
 
 
 def _holds(pid: int, lock: Path) -> bool:

@@ -165,10 +165,14 @@ def test_without_a_gate_the_record_says_where_it_stood_and_what_to_do(tmp_path, 
 def test_a_directory_without_a_campaign_is_said_to_be_none(tmp_path, capsys):
     code, _, err = heliostat(capsys, "safety", "status", tmp_path)
     stopped, _, why = heliostat(capsys, "stop", tmp_path)
+    (tmp_path / "gate.armed").touch()
+    _, _, armed = heliostat(capsys, "stop", tmp_path)
 
     assert (code, stopped) == (1, 1)
     assert "no gate has run for it" in err
     assert "nobody runs it" in why
+    assert "SEE TO IT BY HAND" not in why
+    assert "SEE TO IT BY HAND" in armed
 
 
 def test_a_gate_elsewhere_is_reached_by_a_way_file(tmp_path, capsys):
