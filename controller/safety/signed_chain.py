@@ -41,16 +41,21 @@ class SignedChain(Chain):
     _now: Callable[[], float] = time.monotonic
     _signed_length = 0
     _unsigned_since: float | None = None
+    _last_stamp = 0.0
+    """That of the last record: a checkpoint says nothing of its own time."""
 
     def sign_with(self, signer: Signer) -> None:
         """Sign from now on: what is there already, too."""
         self._signer = signer
         if self.length:
-            self._sign(0.0)
+            last = next(iter(self.links(self.length - 1)), None)
+            self._last_stamp = 0.0 if last is None else last.stamp
+            self._sign(self._last_stamp)
 
     def append(self, stamp: float, payload: bytes) -> Link:
         """Write one record as every chain does, and a checkpoint behind it when one is due."""
         link = super().append(stamp, payload)
+        self._last_stamp = stamp
         if self._unsigned_since is None:
             self._unsigned_since = self._now()
         if _is_weighty(payload) or self._is_due():
@@ -60,12 +65,12 @@ class SignedChain(Chain):
     def sign_if_due(self) -> None:
         """Write the checkpoint that is due although nothing is recorded any more."""
         if self._unsigned_since is not None and self._is_due():
-            self._sign(0.0)
+            self._sign(self._last_stamp)
 
     def sign_now(self) -> None:
         """Write a checkpoint unless the last record is one: at the end."""
         if self._unsigned_since is not None:
-            self._sign(0.0)
+            self._sign(self._last_stamp)
 
     def _is_due(self) -> bool:
         old = self._unsigned_since is not None and self._now() - self._unsigned_since >= MOST_S

@@ -74,6 +74,17 @@ def rewritten(path, change):
                 previous = digest
 
 
+def test_a_checkpoint_has_the_time_of_the_record_before_it(tmp_path):
+    with closing(SignedChain.open(tmp_path / "g.sqlite", TABLE)) as chain:
+        chain.sign_with(KEY)
+        chain.append(5.0, intent(1))
+        chain.sign_now()
+        assert [link.stamp for link in chain.links()] == [5.0, 5.0]
+    with closing(SignedChain.open(tmp_path / "g.sqlite", TABLE)) as chain:
+        chain.sign_with(KEY)
+        assert [link.stamp for link in chain.links()] == [5.0, 5.0, 5.0]
+
+
 def test_what_weighs_is_signed_at_once_and_the_rest_after_a_while(record):
     found = verified(record, KEY.public)
 
