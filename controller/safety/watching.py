@@ -9,7 +9,7 @@ from controller.safety.course import Word
 from controller.safety.holds import DISK, JOURNAL
 from controller.safety.machine import Facts, Input, State
 from controller.safety.rules.findings import Finding
-from controller.safety.rules.specs import Arrival, Ownership, Rate, Reaction
+from controller.safety.rules.specs import Arrival, Follows, Ownership, Rate, Reaction
 
 REMEMBER_S = 60.0
 """How often what the rules must not forget is recorded (campaign seconds)."""
@@ -18,7 +18,7 @@ DISK_S = 1.0
 AWAY_S = 1.0
 """With a longer pause between two ticks (real s) it was this process that didn't run: leases are
 counted from then on. The watch over processes and the lease at the IOC don't depend on it."""
-_OF_HANDS = (Arrival, Ownership, Rate)
+_OF_HANDS = (Arrival, Follows, Ownership, Rate)
 """Rules about moves that we command: none is broken by a device that a person has taken."""
 _LIVE = frozenset({State.ARMED, State.RUNNING, State.HOLD, State.MAINTENANCE, State.SECURING})
 
@@ -95,6 +95,8 @@ class Watching:
 
     def _heed(self, broken: tuple[Finding, ...]) -> None:
         core = self._core
+        if core.state in _AFTER:  # what a gate that has just started hasn't heard yet says nothing
+            broken = tuple(found for found in broken if self._was_heard(found))
         for found in broken:
             if core.state in _LIVE or (found.rule not in self._known and core.state in _AFTER):
                 self._trip(Cause(CauseKind.RULE, found.reason, found.rule))
@@ -126,6 +128,9 @@ class Watching:
         if self._specs and self._core.now().campaign_s - self._remembered_s >= REMEMBER_S:
             self._remembered_s = self._core.now().campaign_s
             self.remember()
+
+    def _was_heard(self, found: Finding) -> bool:
+        return all(self._core.picture.value(signal) is not None for signal in found.signals)
 
     def _excused(self, found: Finding) -> bool:
         """Whether it is about a device that a person has: interlocks are never excused."""

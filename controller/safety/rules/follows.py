@@ -22,6 +22,7 @@ class FollowsWatcher(Watcher):
     def __init__(self, spec: Follows) -> None:
         super().__init__(spec, frozenset({spec.setpoint, spec.readback}))
         self._least: float | None = None
+        self._aims: Interval | None = None
 
     def asked(self, signal: str, value: Any, scene: Scene) -> None:
         """Begin anew: from now on it goes somewhere else."""
@@ -38,6 +39,8 @@ class FollowsWatcher(Watcher):
         aims, read = number(scene.known(self.spec.setpoint)), scene.read(self.spec.readback)
         if aims is None or not isinstance(read, float):
             return Broken(f"not known: {scene.told([self.spec.setpoint, self.spec.readback])}")
+        if aims != self._aims:  # seen late, what was asked for is another aim only now
+            self._aims, self._least = aims, None
         distance = _distance(read, aims)
         self._least = distance if self._least is None else min(self._least, distance)
         if distance - self._least <= self.spec.tolerance:

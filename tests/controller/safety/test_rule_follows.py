@@ -79,3 +79,13 @@ def test_its_margin_is_how_much_farther_it_may_go():
     (reading,) = bench.rules.readings(bench.now)
 
     assert (reading.margin, reading.unit, reading.used) == (5.0, "degC", 0.75)
+
+
+def test_a_setpoint_that_is_seen_late_begins_anew():
+    bench = settled(350.0)
+    bench.writes("furnace.setpoint", 40.0, echo=False)
+    assert bench.found() == {}
+
+    bench.hears(furnace__setpoint=40.0, furnace__readback=350.0)
+
+    assert bench.found() == {}
