@@ -13,7 +13,7 @@ from controller.safety.declared import Stage
 from controller.safety.envelope import Envelope, Limit
 from controller.safety.halting import Halt, Halted
 from controller.safety.puts import ANSWER_S, Actuator, ElsewhereActuator, Still, always
-from controller.safety.safing import Safed
+from controller.safety.safing import Safed, StageSafed
 from controller.safety.stopper import Stopper
 
 REACH_S = 120.0
@@ -89,10 +89,9 @@ class ProcessHands:
         async with asyncio.timeout(CONNECT_S):
             await actuator.put(value, wait=False, still=still)
 
-    async def keep_safe(self, stages: Sequence[Stage]) -> tuple[str, ...]:
-        """Write again what isn't safe any more, and return what that was."""
-        kept = await asyncio.wrap_future(self._stopper.keep_safe(stages))
-        return kept.reached
+    async def keep_safe(self, stages: Sequence[Stage]) -> StageSafed:
+        """Write again what isn't safe any more, and return what came of it."""
+        return await asyncio.wrap_future(self._stopper.keep_safe(stages))
 
     async def positions(self, devices: Sequence[str]) -> Mapping[str, Any]:
         """Return what each signal of *devices* is set to, where that can be read."""

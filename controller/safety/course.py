@@ -12,7 +12,7 @@ from controller.safety.causes import Cause, CauseKind
 from controller.safety.machine import Duty, Facts, Input, State, Step, restarted, step
 from controller.safety.marker import Marker
 from controller.safety.recorder import Recorder
-from controller.safety.safing import Safed
+from controller.safety.safing import Safed, StageSafed
 
 DIED = Cause(CauseKind.PROCESS, "the gate before it died")
 
@@ -130,6 +130,17 @@ class Course:
             return self.at_once(Input.REACHED, Facts())
         reason = "; ".join(f"{signal}: {why}" for signal, why in safed.failed.items())
         return self.at_once(Input.NOT_REACHED, Facts(), cause=Cause(CauseKind.UNSAFE, reason))
+
+    def kept(self, kept: StageSafed) -> None:
+        """Note what isn't safe now, long after the sequence: a server may have come back since."""
+        if self.standing.state is not State.LATCHED or bool(kept.failed) == bool(self.trip.failed):
+            return
+        signals = (*self.trip.reached, *self.trip.failed)
+        reached = tuple(s for s in signals if s not in kept.failed)
+        self.trip = replace(self.trip, reached=reached, failed=dict(kept.failed))
+        said = "no longer safe" if kept.failed else "safe after all"
+        failed = dict(kept.failed)
+        self._recorder.later(lambda: self._audit.event(said, failed=failed))
 
     def count_release(self) -> None:
         """Count a release by the standing order."""

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from controller.safety.declared import Stage
 from controller.safety.puts import Still, always
-from controller.safety.safing import Safed
+from controller.safety.safing import Safed, StageSafed
 
 Reached = Callable[[Safed], None]
 
@@ -50,10 +50,11 @@ class Hands(Protocol):
         """
         ...
 
-    async def keep_safe(self, stages: Sequence[Stage]) -> tuple[str, ...]:
-        """Look once whether what *stages* wrote is still there, write again what isn't; say what.
+    async def keep_safe(self, stages: Sequence[Stage]) -> StageSafed:
+        """Look once whether what *stages* wrote is still there, and write again what isn't.
 
-        What can't be read or written now is left to the next time.
+        Says what was written again and reached, and what isn't there: that is left to the next
+        time. What it doesn't speak of is as it should be.
         """
         ...
 

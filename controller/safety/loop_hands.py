@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controller.errors import ControllerError, EngineError
 from controller.safety.declared import Stage
 from controller.safety.hands import Reached
 from controller.safety.puts import Actuator, Still, always
-from controller.safety.safing import Safed, keep_once, make_safe
+from controller.safety.safing import Safed, StageSafed, keep_once, make_safe
 
 REACH_S = 120.0
 """How long arming waits for servers that don't answer: an IOC that starts again (real seconds)."""
@@ -54,11 +55,13 @@ class LoopHands:
             raise EngineError(f"{signal}: the station has no such signal that can be written")
         await self._actuators[signal].put(value, wait=False, still=still)
 
-    async def keep_safe(self, stages: Sequence[Stage]) -> tuple[str, ...]:
+    async def keep_safe(self, stages: Sequence[Stage]) -> StageSafed:
         """Write again what isn't safe any more."""
         values = {s: v for stage in stages for s, v in stage.writes.items()}
         there = {s: v for s, v in values.items() if s in self._actuators}
-        return (await keep_once(there, self._actuators)).reached
+        kept = await keep_once(there, self._actuators)
+        never = {s: "the station has no such signal" for s in values if s not in there}
+        return replace(kept, failed={**kept.failed, **never})
 
     async def positions(self, devices: Sequence[str]) -> Mapping[str, Any]:
         """Return what the setpoints of *devices* are."""

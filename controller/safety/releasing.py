@@ -70,7 +70,8 @@ class Releasing:
         if order is None:
             return "the envelope has no standing release"
         kinds = {c.kind for c in (trip.cause, *trip.consequences) if c is not None}
-        if trip.cause is None or kinds != {CauseKind.PROCESS}:
+        ours = {CauseKind.PROCESS, CauseKind.UNSAFE}  # the second is over once nothing is failed
+        if trip.cause is None or trip.cause.kind is not CauseKind.PROCESS or not kinds <= ours:
             return "the standing release is for deaths of our own processes alone"
         if trip.failed:
             return "the bench is not safe"

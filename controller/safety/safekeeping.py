@@ -52,13 +52,15 @@ class Safekeeping:
     async def _keep(self) -> None:
         core = self._core
         try:
-            rewritten = await core.means.hands.keep_safe(core.stages)
+            kept = await core.means.hands.keep_safe(core.stages)
         except ControllerError as error:
             _log.error("whether the bench is still safe can't be seen: %s", error)
             return
-        if rewritten:
-            core.recorder.later(lambda: core.audit.event("made safe again", signals=rewritten))
-            core.recorder.catch_up()
+        if kept.reached:
+            again = list(kept.reached)
+            core.recorder.later(lambda: core.audit.event("made safe again", signals=again))
+        core.course.kept(kept)
+        core.recorder.catch_up()
 
     def _note(self, safed: Safed) -> None:
         """Let the rules know how the writes ended: that it was us who wrote them."""
