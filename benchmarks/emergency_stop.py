@@ -4,7 +4,8 @@
 
 The soft IOC is the copper twin; the bench is hot before each stop. From the moment in which the
 client opens the socket: until every setpoint of the first stage was read back from the IOC, and
-until another client of the IOC had been told of them. Then the same while clients flood the gate with writes, each of which it judges and records. Exits with 1 when
+until another client of the IOC had been told of them. Then the same while clients flood the
+gate with writes, each of which it judges and records. Exits with 1 when
 a stop fails.
 """
 

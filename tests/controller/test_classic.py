@@ -197,6 +197,7 @@ def inline(tmp_path_factory):
     yield clock.loop.run_until_complete(attempts())
     chain.close()
     clock.loop.close()
+    clock.loop.close()
 
 
 @pytest.mark.parametrize("verb", Rig.VERBS)

@@ -29,7 +29,7 @@ def envelope():
 @pytest.fixture(scope="module")
 def station():
     made = XasStation.build("SIM:XAS:")
-    engine = RunEngine(call_returns_result=False)
+    engine = RunEngine(context_managers=[])
 
     async def connect():
         for device in made.devices().values():
@@ -38,6 +38,8 @@ def station():
     asyncio.run_coroutine_threadsafe(connect(), engine.loop).result()
     yield made
     engine.loop.call_soon_threadsafe(engine.loop.stop)
+    engine._th.join(60.0)
+    engine.loop.close()
 
 
 def recipe(**point):

@@ -48,7 +48,14 @@ EDGES = (
     Edge(QUIET, (I.SECURE,), S.SECURING, "M430 170 V226", (460, 204), "secure"),
     Edge((S.DISARMED, *QUIET), (I.TAKE,), S.MAINTENANCE, "M706 170 V226", (688, 204), "take"),
     Edge((S.MAINTENANCE,), (I.GIVE_BACK,), S.HOLD, "M800 226 V162", (838, 204), "give back"),
-    Edge((S.MAINTENANCE,), (I.GIVE_BACK,), S.DISARMED, "", (740, 316), "(from disarmed too, and back)"),
+    Edge(
+        (S.MAINTENANCE,),
+        (I.GIVE_BACK,),
+        S.DISARMED,
+        "",
+        (740, 316),
+        "(from disarmed too, and back)",
+    ),
     Edge((S.SECURING,), (I.REACHED,), S.DISARMED, "M352 250 L164 160", (262, 190), "reached"),
     Edge(
         (S.SECURING,), (I.NOT_REACHED,), S.LATCHED, "M352 280 L160 388", (300, 342), "not reached"
