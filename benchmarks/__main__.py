@@ -58,6 +58,18 @@ FIGURES = {
         ["safety_model", "--stateful", "300"],
         ["safety_model", "--stateful", "30"],
     ),
+    "rules: what judging costs": (["rule_cost"], ["rule_cost"]),
+    "envelopes: files spoilt at random": (
+        ["envelope_fuzz", "--envelopes", "20000"],
+        ["envelope_fuzz", "--envelopes", "1000"],
+    ),
+    "gate: what it adds to a write": (["gate_latency"], ["gate_latency", "--count", "100"]),
+    "gate: emergency stop": (["emergency_stop"], ["emergency_stop", "--count", "10"]),
+    "gate: deaths and hangs until safe": (["dead_man"], ["dead_man", "--count", "3"]),
+    "gate: faults under the copper envelope": (["safety_faults"], ["safety_faults", "--quick"]),
+    "gate: ways past it": (["no_bypass"], ["no_bypass"]),
+    "gate: nuisance trips in a day": (["steering", "--hours", "24"], ["steering", "--hours", "2"]),
+    "peers: the same faults": (["peer_faults"], ["peer_faults"]),
 }
 
 
