@@ -127,6 +127,10 @@ class Engine:
         """
         self._patience.end_plan(Ending(reason), now=now)
 
+    def trip(self, reason: str, *, lost: bool) -> None:
+        """End the plan in progress at once: nobody has asked for it, the gate has tripped."""
+        self._patience.end_plan(Ending(reason, asked=False, lost=lost), now=True)
+
     def pause(self, *, now: bool) -> None:
         """Pause the plan in progress at its next checkpoint, or *now*.
 
@@ -253,8 +257,8 @@ class Engine:
         except Exception as error:  # the plan's clean-up failed
             failed = _failed(error)
             reason = f"{ending.reason}; {failed.reason}"
-            return _Ended(reason, failed.lost, interrupted=ending.asked)
-        return _Ended(ending.reason, interrupted=ending.asked)
+            return _Ended(reason, ending.lost or failed.lost, interrupted=ending.asked)
+        return _Ended(ending.reason, ending.lost, interrupted=ending.asked)
 
     async def _aborting(self, reason: str) -> None:
         """Let the paused plan end: at once, so that no virtual time passes."""

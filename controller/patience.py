@@ -64,7 +64,9 @@ class Ending:
 
     reason: str
     asked: bool = True
-    """Whether somebody asked for it (not the clock, not the measuring conditions)."""
+    """Whether somebody asked for it (not the clock, not the conditions, not the gate)."""
+    lost: bool = False
+    """Whether the plan is then to be repeated, as if it had never been."""
 
 
 @dataclass

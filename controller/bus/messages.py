@@ -171,13 +171,17 @@ class Seen(_Message):
 
 
 class RunExperiment(_Message):
-    """Run the campaign's plan for *suggestion*; *head* is the journal's. Answered by PlanEnded."""
+    """Run the campaign's plan for *suggestion*; *head* is the journal's. Answered by PlanEnded.
+
+    *armed* is when the gate was asked to arm for it (s, this computer's monotonic clock).
+    """
 
     kind: Literal["run_experiment"] = "run_experiment"
     suggestion: Suggestion
     experiment_id: str
     attempt: int
     head: str
+    armed: float = 0.0
 
 
 class RunFinal(_Message):
@@ -186,6 +190,7 @@ class RunFinal(_Message):
     kind: Literal["run_final"] = "run_final"
     number: int
     head: str
+    armed: float = 0.0
 
 
 class RunUpkeep(_Message):
@@ -195,6 +200,7 @@ class RunUpkeep(_Message):
     name: str
     number: int
     head: str
+    armed: float = 0.0
 
 
 class Recover(_Message):
@@ -229,6 +235,20 @@ class StopPlan(_Message):
 
     kind: Literal["stop_plan"] = "stop_plan"
     now: bool = False
+    reason: str
+
+
+class Tripped(_Message):
+    """The gate has tripped: end at once what was armed before *at*. Answered by Done.
+
+    *at* is in seconds of this computer's monotonic clock. What is armed later was armed by a gate
+    that had been released: a message that arrives late ends nothing of it. Where a process of
+    *ours* has died, what it ends is lost.
+    """
+
+    kind: Literal["tripped"] = "tripped"
+    at: float
+    ours: bool
     reason: str
 
 
@@ -431,6 +451,7 @@ Message = Annotated[
     | AwaitConditions
     | Held
     | StopPlan
+    | Tripped
     | PausePlan
     | GoOn
     | PlanEnded

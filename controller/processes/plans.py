@@ -3,6 +3,7 @@
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -21,6 +22,7 @@ from controller.bus.messages import (
     RunFinal,
     RunUpkeep,
     StopPlan,
+    Tripped,
 )
 from controller.engine import Engine
 from controller.errors import ControllerError, EngineError, JournalUnwritable
@@ -56,6 +58,9 @@ class Plans:
         self._head = head
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._waiting = 0
+        self._armed = 0.0
+        self._awaits = False
+        self._tripped: Tripped | None = None
         self._lock = threading.Lock()
         self.failed = False
         """Whether the engine can't go on: the process must be started anew."""
@@ -72,6 +77,10 @@ class Plans:
                 if self.busy:
                     self._engine.stop(reason, now=now)
                 answer(Done())
+            case Tripped():
+                self._tripped = message
+                self._end_tripped()
+                answer(Done())
             case PausePlan(now=now):
                 if self.busy:
                     self._engine.pause(now=now)
@@ -82,10 +91,23 @@ class Plans:
             case RunExperiment() | RunFinal() | RunUpkeep() | Recover() | AwaitConditions():
                 with self._lock:
                     self._waiting += 1
+                self._armed = getattr(message, "armed", 0.0) or time.monotonic()
+                self._awaits = isinstance(message, AwaitConditions)
+                self._end_tripped()
                 self._queue.put((message, answer, request))
             case _:
                 reason = f"an engine doesn't know {message.kind!r}"
                 answer(Failed(error="Unknown", reason=reason, refused=True))
+
+    def _end_tripped(self) -> None:
+        """End what runs, or is about to, if the gate has tripped since it was armed for that."""
+        tripped = self._tripped
+        if tripped is None or not self.busy or tripped.at < self._armed:
+            return
+        if self._awaits:  # who waits for conditions asks again
+            self._engine.stop(tripped.reason, now=True)
+        else:
+            self._engine.trip(tripped.reason, lost=tripped.ours)
 
     def leave(self) -> None:
         """Carry out nothing that comes after what waits already."""

@@ -1,9 +1,11 @@
 """Who is told when the gate trips, holds and goes on: the engine at once, and the terminal."""
 
 import asyncio
+import time
 
 from controller.bus.delivery import Caller
-from controller.bus.messages import Message, Note, StopPlan
+from controller.bus.messages import Message, Note, Tripped
+from controller.halts import is_ours
 from controller.safety.gate import Gate
 from controller.safety.machine import State
 
@@ -27,7 +29,7 @@ class Telling:
             return
         self._state = now
         if now is State.SAFING or (now is State.LATCHED and before is not State.SAFING):
-            self._post(self._engine, StopPlan(now=True, reason=self._why()))
+            self._post(self._engine, self._tripped())
         if text := self._news(before, now):
             self._post(self._supervisor, Note(text=text))
 
@@ -48,6 +50,10 @@ class Telling:
             case State.DISARMED if before is State.LATCHED:
                 return "released: the gate is disarmed"
         return ""
+
+    def _tripped(self) -> Tripped:
+        ours = is_ours(self._gate.status())
+        return Tripped(at=time.monotonic(), ours=ours, reason=self._why())
 
     def _why(self) -> str:
         cause = self._gate.status().cause

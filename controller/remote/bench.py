@@ -94,6 +94,7 @@ class RemoteBench:
         self._limits = limits
         self._lines = lines
         self._safe = ""
+        self._armed = 0.0
         self._told: Halting | None = None
 
     @property
@@ -118,6 +119,7 @@ class RemoteBench:
         if self._safe or self._lines.urgent():
             raise KeyboardInterrupt
         call = self._plans.next(upkeep, experiment=suggestion is not None)
+        self._armed = time.monotonic()
         arm = Arm(
             digest=self._limits,
             plan="" if call is None else call.spec.name,
@@ -158,6 +160,7 @@ class RemoteBench:
             experiment_id=experiment_id,
             attempt=attempt,
             head=self._lines.head(),
+            armed=self._armed,
         )
         return self._run(request, f"experiment/{experiment_id}/{attempt}", insistence=1)
 
@@ -168,13 +171,12 @@ class RemoteBench:
         """
         if self._safe or self._lines.urgent():
             raise KeyboardInterrupt
-        return self._run(
-            RunFinal(number=number, head=self._lines.head()), f"final/{number}", insistence=2
-        )
+        request = RunFinal(number=number, head=self._lines.head(), armed=self._armed)
+        return self._run(request, f"final/{number}", insistence=2)
 
     def upkeep(self, name: str, number: int) -> Ran:
         """Run the upkeep plan *name*."""
-        request = RunUpkeep(name=name, number=number, head=self._lines.head())
+        request = RunUpkeep(name=name, number=number, head=self._lines.head(), armed=self._armed)
         return self._run(request, f"upkeep/{name}/{number}", insistence=1)
 
     def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:
@@ -218,7 +220,7 @@ class RemoteBench:
             )
             over = interrupts.count >= insistence
         if isinstance(answer, PlanEnded):
-            answer, halt = self._as_ended(answer, over=over)
+            halt = self._halt_of(answer)
             if insistence == 1 and self._cut_short(answer):
                 raise KeyboardInterrupt  # which says nothing about its point
             ran = _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
@@ -228,22 +230,10 @@ class RemoteBench:
         ended = Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)
         return replace(ended, halt=self._halted())
 
-    def _as_ended(self, ended: PlanEnded, *, over: bool) -> tuple[PlanEnded, Halting | None]:
-        """Return how a plan ended, and what of the gate has ended it.
-
-        A gate that trips tells the engine to stop, too: that is no wish of the operator (*over*
-        is one), and where a process of ours has died the plan is lost.
-        """
-        if not (ended.reason or ended.lost or ended.unfit or ended.interrupted):
-            return ended, None
-        status = None if self._safe else self._status()
-        if status is None:
-            return ended, None
-        if ended.interrupted and not over and not is_released(status):
-            ended = ended.model_copy(
-                update={"interrupted": False, "lost": ended.lost or is_ours(status)}
-            )
-        return ended, ended_by(status)
+    def _halt_of(self, ended: PlanEnded) -> Halting | None:
+        """Return what of the gate has ended a plan that didn't come to a good end, if it was it."""
+        well = not (ended.reason or ended.lost or ended.unfit or ended.interrupted)
+        return None if well else self._halted()
 
     def _status(self) -> Status | None:
         """Return where the gate stands, None when it doesn't say so in time."""

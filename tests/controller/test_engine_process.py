@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from controller.bus.messages import (
     PlanEnded,
     Recover,
     StopPlan,
+    Tripped,
 )
 from controller.documents import FOLDER, read_file, read_run
 from controller.requests_log import FILE
@@ -103,6 +105,44 @@ def test_the_first_interrupt_waits_for_a_checkpoint_and_the_second_does_not(slow
     assert stopped.interrupted
     assert "interrupted" in stopped.reason or stopped.reason == "x"
     assert slow.processes["engine"].poll() is None
+
+
+def armed_at(experiment: Message, at: float) -> Message:
+    return experiment.model_copy(update={"armed": at})
+
+
+def test_a_trip_ends_what_was_armed_before_it_and_is_nobodys_wish(slow):
+    armed = time.monotonic()
+    going = slow.engine.post(armed_at(slow.experiment(), armed), id=NAME)
+    until(lambda: measuring(slow), "the plan to run")
+    trip = Tripped(at=time.monotonic(), ours=True, reason="the controller hung")
+    slow.engine.call(trip, PATIENCE_S)
+
+    stopped = ended(going.result(PATIENCE_S))
+
+    assert (stopped.lost, stopped.interrupted) == (True, False)
+    assert stopped.reason == "the controller hung"
+
+
+def test_news_of_a_trip_that_come_late_end_nothing_that_was_armed_since(quick):
+    trip = Tripped(at=time.monotonic(), ours=True, reason="the former engine died")
+    armed = time.monotonic()
+    going = quick.engine.post(armed_at(quick.experiment(), armed), id=NAME)
+    quick.engine.call(trip, PATIENCE_S)
+
+    finished = ended(going.result(PATIENCE_S))
+
+    assert (finished.reason, finished.lost) == ("", False)
+
+
+def test_a_plan_that_was_armed_before_a_trip_ends_as_it_begins(slow):
+    armed = time.monotonic()
+    trip = Tripped(at=time.monotonic(), ours=False, reason="exhaust: too low")
+    slow.engine.call(trip, PATIENCE_S)
+
+    stopped = ended(slow.engine.call(armed_at(slow.experiment(), armed), PATIENCE_S, id=NAME))
+
+    assert (stopped.reason, stopped.lost, stopped.interrupted) == ("exhaust: too low", False, False)
 
 
 def test_an_engine_that_is_asked_to_end_ends_its_plan_and_says_how(slow):

@@ -1,5 +1,6 @@
 """How a plan in the engine's process ended: by itself, by the operator, or by a gate that trips."""
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,13 @@ import pytest
 from agents.protocols import Suggestion
 from controller.bus.delivery import Caller
 from controller.bus.gate_status import CauseTold, Status
-from controller.bus.messages import GateStatus, Message, PlanEnded
+from controller.bus.messages import Arm, GateStatus, Message, PlanEnded, RunExperiment
 from controller.planning import PlannedCall
 from controller.remote.bench import Lines, PlansOf, RemoteBench
 
 RULE = CauseTold(kind="rule", rule="exhaust", reason="too low")
 DIED = CauseTold(kind="process", reason="the controller hung")
-STOPPED = PlanEnded(reason="exhaust: too low", interrupted=True)
+STOPPED = PlanEnded(reason="exhaust: too low")
 POINT = Suggestion(parameters={}, agent="a", model="m", seed=1, known=0)
 
 
@@ -64,11 +65,34 @@ def test_a_plan_that_the_gate_has_stopped_by_a_trip_is_no_interrupt_of_the_opera
 
 
 def test_where_the_gate_trips_because_a_process_of_ours_hung_the_plan_is_lost():
-    remote, _ = bench(STOPPED, status("latched", DIED))
+    remote, _ = bench(STOPPED.model_copy(update={"lost": True}), status("latched", DIED))
 
     ran = remote.experiment(POINT, "e", 1)
 
     assert (ran.lost, ran.interrupted, ran.halt) == (True, False, None)
+
+
+def test_a_plan_that_a_trip_has_ended_is_lost_though_the_gate_was_released_meanwhile():
+    remote, _ = bench(STOPPED.model_copy(update={"lost": True}), status("disarmed"))
+
+    ran = remote.experiment(POINT, "e", 1)
+
+    assert (ran.lost, ran.interrupted, ran.halt) == (True, False, None)
+
+
+def test_a_plan_names_when_the_gate_was_asked_to_arm_for_it():
+    remote, gate = bench(PlanEnded(runs=("r",)), status("running"))
+    before = time.monotonic()
+
+    remote.ready(POINT)
+    asked = time.monotonic()
+    remote.experiment(POINT, "e", 1)
+
+    engine = cast("Peer", remote._lines.engine)
+    (request,) = engine.asked
+    assert isinstance(request, RunExperiment)
+    assert before <= request.armed <= asked
+    assert isinstance(gate.asked[0], Arm)
 
 
 def test_a_plan_that_was_stopped_while_the_gate_stands_as_it_did_was_interrupted():
