@@ -12,7 +12,7 @@ import platform
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -58,8 +58,13 @@ class Chain:
         self._connection = connection
         self._table = table
         self._path = path
+        self._writes = False
         self._failed: sqlite3.OperationalError | None = None
-        self.length, self.head = verify(self)
+        try:
+            self.length, self.head = verify(self)
+        except BaseException:
+            connection.close()  # left open, it would keep the log beside the file
+            raise
 
     @classmethod
     def open(cls, path: Path, table: str) -> Self:
@@ -68,7 +73,9 @@ class Chain:
         Raises JournalBroken for a broken chain or a file that isn't a journal, JournalUnwritable
         where nothing can be written.
         """
-        return cls(_connect(path, table), table, path)
+        chain = cls(_connect(path, table), table, path)
+        chain._writes = True
+        return chain
 
     @classmethod
     def read(cls, path: Path, table: str) -> Self:
@@ -135,7 +142,13 @@ class Chain:
         return None if row is None or row[0] is None else float(row[0])
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a writer sees to it that a copy of that one file is the whole record.
+
+        SQLite does so by itself when nobody else has the file open; here readers may.
+        """
+        if self._writes:
+            with suppress(sqlite3.DatabaseError):  # it stays whole with its log beside it
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._connection.close()
 
     def _unwritable(self, sequence: int, error: sqlite3.OperationalError) -> JournalUnwritable:
@@ -224,18 +237,28 @@ def peek(path: Path, table: str, after: int, count: int) -> list[Link]:
             raise JournalBroken(f"{path}: not readable as a journal ({error})") from error
 
 
+def in_one_file(path: Path) -> None:
+    """Let SQLite take its log into the file *path*: a copy of that one file is the whole record.
+
+    For when nobody writes any more: whoever did may have been killed. Where it can't be done
+    (somebody reads for more than five seconds, the disk is full), the log stays beside the file.
+    """
+    place = f"{path.resolve().as_uri()}?mode=rw"  # one that isn't there isn't begun
+    with (
+        suppress(sqlite3.DatabaseError),
+        closing(sqlite3.connect(place, uri=True, timeout=5.0)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _connect(path: Path, table: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
-        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != "wal":  # it says nothing else when it can't
-            raise sqlite3.OperationalError(f"no write-ahead log can be begun: mode {mode!r}")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} (sequence INTEGER PRIMARY KEY, "
-            "stamp REAL NOT NULL, payload BLOB NOT NULL, previous TEXT NOT NULL UNIQUE, "
-            "hash TEXT NOT NULL UNIQUE, wall_time REAL, host TEXT, pid INTEGER)"
-        )
+        try:
+            _begin(connection, table)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.OperationalError as error:
         raise JournalUnwritable(
             f"{path} ({table}): can't be opened for writing ({error}); nothing was lost: free disk "
@@ -244,6 +267,18 @@ def _connect(path: Path, table: str) -> sqlite3.Connection:
     except UNREADABLE as error:
         raise JournalBroken(f"{path} ({table}): not readable as a journal ({error})") from error
     return connection
+
+
+def _begin(connection: sqlite3.Connection, table: str) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":  # it says nothing else when it can't
+        raise sqlite3.OperationalError(f"no write-ahead log can be begun: mode {mode!r}")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {table} (sequence INTEGER PRIMARY KEY, "
+        "stamp REAL NOT NULL, payload BLOB NOT NULL, previous TEXT NOT NULL UNIQUE, "
+        "hash TEXT NOT NULL UNIQUE, wall_time REAL, host TEXT, pid INTEGER)"
+    )
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,9 +14,11 @@ from types import FrameType
 import typer
 
 from controller.actions import next_action
+from controller.anchors import GATE_FILE
 from controller.approval import Approver, require_somebody
 from controller.beginning import require_new, started
 from controller.benches import Words, fresh_epics, ranks_of, words_of
+from controller.chain import in_one_file
 from controller.commands.running import (
     FAILED,
     INTERRUPTED,
@@ -29,11 +31,10 @@ from controller.commands.running import (
     new_directory,
     remarks_of,
 )
-from controller.errors import JournalUnwritable
 from controller.following import Follower
 from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
-from controller.journal import Journal, locked, read
+from controller.journal import FILE, Journal, locked, read
 from controller.processes.apart import account_of, own_name
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import end_leftovers, new_runtime
@@ -120,7 +121,8 @@ def _run(
         require_somebody(case.resolved.campaign, ask)
         over = next_action(case.state) is None and not case.state.final_failure
         code = OK if over else _watched(case, manner, show, ask)
-        _in_one_file(directory)
+        for file in (FILE, GATE_FILE):
+            in_one_file(directory / file)
     if over:
         typer.echo(f"{directory}: over already; nothing was run", err=True)
     if code == INTERRUPTED:
@@ -138,15 +140,6 @@ def _run(
     ended = Ended(state, case.resolved.campaign.name, directory, ranks_of(case.words, state))
     outcome = finish(ended, began, ending)
     return code if code != OK else outcome
-
-
-def _in_one_file(directory: Path) -> None:
-    """Let SQLite take its log into the journal: a copy of that one file is the whole campaign.
-
-    (The last to close it was the follower, who can't write.)
-    """
-    with suppress(JournalUnwritable):  # it stays whole with its log beside it
-        Journal.open(directory).close()
 
 
 def _watched(case: _Case, manner: Manner, show: Display, ask: Approver | None) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.chain import GENESIS, Chain
+from controller.chain import GENESIS, Chain, in_one_file
 from controller.errors import (
     CampaignInUse,
     JournalBroken,
@@ -197,6 +198,56 @@ def test_a_journal_is_read_while_its_writer_is_at_it(tmp_path):
     assert len(read(tmp_path)) == 1
 
     journal.close()
+
+
+def test_a_copy_of_a_closed_journal_is_the_whole_one_although_somebody_reads_it_still(tmp_path):
+    journal = Journal.open(tmp_path)
+    with closing(Chain.follow(tmp_path / FILE, "events")):
+        hashes = [journal.append(float(n), started()).hash for n in range(5)]
+        journal.close()
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        shutil.copy(tmp_path / FILE, copy)
+
+    assert [record.hash for record in read(copy)] == hashes
+
+
+def test_what_a_killed_writer_wrote_is_taken_into_the_one_file(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path\n"
+        "from controller.events import CampaignStopped; from controller.journal import Journal\n"
+        "Journal.open(Path(sys.argv[1])).append(1.0, CampaignStopped(reason='r'))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    directory, copy = tmp_path / "killed", tmp_path / "copy"
+    directory.mkdir()
+    copy.mkdir()
+    subprocess.run([sys.executable, "-c", program, directory], check=False)
+    before = [record.hash for record in read(directory)]
+
+    with closing(Chain.follow(directory / FILE, "events")):
+        in_one_file(directory / FILE)
+        shutil.copy(directory / FILE, copy)
+
+    assert [record.hash for record in read(copy)] == before != []
+
+
+def test_a_record_that_is_not_there_is_not_begun_by_taking_its_log_in(tmp_path):
+    in_one_file(tmp_path / FILE)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_refused_is_not_left_open(tmp_path):
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("CREATE TABLE other (x)")
+    connection.close()
+
+    with pytest.raises(JournalBroken) as refused:
+        read(tmp_path)
+
+    files = [link.resolve() for link in Path("/proc/self/fd").iterdir()]
+    assert tmp_path / FILE not in files, refused
 
 
 def test_a_file_of_another_program_is_no_journal_and_is_left_alone(tmp_path):
