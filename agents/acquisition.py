@@ -1,7 +1,7 @@
 """Log noisy expected improvement of a belief, evaluated by BoTorch.
 
-The hyperparameters come from ``agents.surrogate``; BoTorch builds the same process from them,
-with gradients, and the acquisition function (Ament et al., NeurIPS 2023; q-batch, pending).
+The hyperparameters come from ``models.surrogates.gaussian``; BoTorch builds the same process from
+them, with gradients, and the acquisition function (Ament et al., NeurIPS 2023; q-batch, pending).
 """
 
 import warnings

@@ -19,7 +19,8 @@ from agents.options import BayesianOptions
 from agents.protocols import Alternative, Objective, Observation, Parameters, Prediction, Suggestion
 from agents.sobol import next_points
 from agents.space import Space
-from agents.surrogate import FitError, one_thread
+from models.one_thread import one_thread
+from models.surrogates.training import FitError
 
 NAME = "bayesian/2"
 LISTED = "gp-matern52/ucb"

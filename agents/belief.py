@@ -11,7 +11,8 @@ from agents.history import History
 from agents.outcomes import OutcomeScale, scale_of
 from agents.protocols import Goal, Objective, Parameters, Prediction
 from agents.space import Space
-from agents.surrogate import Surrogate, Training, fit
+from models.surrogates.gaussian import GaussianProcess, fit
+from models.surrogates.training import Training
 
 Array = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ class Belief:
     space: Space
     objective: Objective
     scale: OutcomeScale
-    surrogate: Surrogate
+    surrogate: GaussianProcess
 
     def predictions(self, points: Sequence[Parameters]) -> list[Prediction]:
         """Return what is expected at *points*, in the objective's unit.
@@ -87,7 +88,7 @@ class Belief:
 def believe(history: History, objective: Objective, *, warp: bool) -> Belief | None:
     """Return the belief about *objective* from *history*; None where it was never measured.
 
-    Raises ``agents.surrogate.FitError`` when no fit succeeds.
+    Raises ``models.surrogates.training.FitError`` when no fit succeeds.
     """
     measured = history.measured(objective.name)
     if not measured:

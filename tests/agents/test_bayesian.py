@@ -12,7 +12,8 @@ from agents.history import History
 from agents.outcomes import OutcomeScale, scale_of
 from agents.protocols import Goal, Measured, Objective, Observation
 from agents.space import Categorical, Continuous, Space
-from agents.surrogate import FitError, Surrogate, Training, fit, loss
+from models.surrogates.gaussian import GaussianProcess, fit, loss
+from models.surrogates.training import FitError, Training
 
 PLANE = Space((Continuous("x", 0, 10), Continuous("y", -1, 1)))
 
@@ -61,7 +62,7 @@ def test_the_fit_and_its_posterior_are_those_of_gpytorch():
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
     data = training(known=0.0)
-    ours = Surrogate(data, np.array([0.5, 0.8, 2.0]), 0.03)
+    ours = GaussianProcess(data, np.array([0.5, 0.8, 2.0]), 0.03)
     theirs = SingleTaskGP(
         torch.as_tensor(data.inputs),
         torch.as_tensor(data.outcomes)[:, None],

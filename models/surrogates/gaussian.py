@@ -13,32 +13,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Groups = NDArray[np.int64]
+from models.surrogates.training import Array, FitError, Training
 
 LENGTH_SPREAD = math.sqrt(3.0)
 NOISE_PRIOR = (-4.0, 1.0)
 LENGTH_BOUNDS = (2.5e-2, 1e3)
 NOISE_BOUNDS = (2e-6, 10.0)
 SQRT5 = math.sqrt(5.0)
-
-
-class FitError(ArithmeticError):
-    """No model can be had of the data; says what was tried."""
-
-
-def one_thread() -> None:
-    """Let the process's linear algebra run in one thread from now on.
-
-    Sums in several threads depend on their number in the last bit, and for the small matrices
-    here the threads only wait for each other.
-    """
-    import scipy.linalg  # noqa: F401 - brings a BLAS of its own, which has to be there by now
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(limits=1)
 
 
 def length_prior(dimension: int) -> tuple[float, float]:
@@ -61,26 +43,7 @@ def correlation(left: Array, right: Array, lengths: Array) -> tuple[Array, Array
 
 
 @dataclass(frozen=True)
-class Training:
-    """Inputs (n x d, unit cube), standardised outcomes (n) and their known noise variances (n).
-
-    *groups* (d) says which lengthscale each column has: the columns of one categorical parameter
-    share one, so that many options don't make many hyperparameters.
-    """
-
-    inputs: Array
-    outcomes: Array
-    known: Array
-    groups: Groups
-
-    @property
-    def scales(self) -> int:
-        """The number of lengthscales (p)."""
-        return int(self.groups.max()) + 1
-
-
-@dataclass(frozen=True)
-class Surrogate:
+class GaussianProcess:
     """A fitted process: lengthscales (p), learned noise variance, and its training set."""
 
     training: Training
@@ -107,7 +70,7 @@ class Surrogate:
         """The constant that the process returns to far from data (standardised)."""
         return self._solved[2]
 
-    def imagining(self, points: Array, outcomes: Array) -> "Surrogate":
+    def imagining(self, points: Array, outcomes: Array) -> "GaussianProcess":
         """Return this surrogate as if *points* (m x d) had given *outcomes* (m, standardised)."""
         training = self.training
         extended = Training(
@@ -182,7 +145,7 @@ def _log_prior(log_parameters: Array) -> tuple[float, Array]:
     return float(density.sum()), -away / width - 1.0
 
 
-def fit(training: Training) -> Surrogate:
+def fit(training: Training) -> GaussianProcess:
     """Return the surrogate at the best hyperparameters found; the same for the same *training*.
 
     Bounded quasi-Newton searches from the prior's mode and from short lengthscales. FitError if
@@ -205,4 +168,4 @@ def fit(training: Training) -> Surrogate:
             best, least = found.x, float(found.fun)
     if best is None:
         raise FitError(f"no hyperparameters found from {len(starts)} starts")
-    return Surrogate(training, np.exp(best[:-1]), math.exp(best[-1]))
+    return GaussianProcess(training, np.exp(best[:-1]), math.exp(best[-1]))

@@ -1,0 +1,1 @@
+"""Surrogates: they learn outcomes over the unit cube and predict with an uncertainty."""
