@@ -6,14 +6,17 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from agents.digest import digest_of
+from agents.grounds import Calibration, Grounds
 from models.values import Documents, Measured, Quality, Reduced, Verdict
 
 __all__ = [
     "Agent",
     "Alternative",
     "Calibrating",
+    "Calibration",
     "Documents",
     "Goal",
+    "Grounds",
     "Measured",
     "Objective",
     "Observation",
@@ -82,7 +85,8 @@ class Suggestion:
     ``id`` is given by the controller; agents leave it empty. ``known`` is the number of
     observations that the agent had been told, ``pending`` the ids it allowed for.
     ``model`` names what chose the point (and says "fallback" when a fit failed), ``fit``
-    holds the hyperparameters used, ``note`` a sentence for people.
+    holds the hyperparameters used, ``note`` a sentence for people, ``grounds`` what the decision
+    rests on, where the agent says it.
     """
 
     parameters: Parameters
@@ -97,10 +101,12 @@ class Suggestion:
     alternatives: tuple[Alternative, ...] = ()
     fit: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    grounds: Grounds | None = None
 
     def digest(self, limits: str = "") -> str:
         """Return the hash of what would be done: content and *limits* in force, never the id."""
-        return digest_of({"suggestion": self, "limits": limits}, leave_out=("id",))
+        unsaid = ("id",) if self.grounds is not None else ("id", "grounds")
+        return digest_of({"suggestion": self, "limits": limits}, leave_out=unsaid)
 
 
 @dataclass(frozen=True, slots=True)
