@@ -20,8 +20,8 @@ from typing import Any
 from benchmarks.parts import PartsClock
 from benchmarks.spread import quartiles
 from controller.benches import installed
-from controller.campaign import Budget, Chosen
-from controller.checking import load
+from controller.checks.checking import load
+from controller.files.campaign import Budget, Chosen
 from controller.wiring import Session, open_session
 
 FILE = Path(__file__).parents[1] / "config/campaigns/copper_oxidation.yaml"

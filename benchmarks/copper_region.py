@@ -12,7 +12,7 @@ import yaml
 from scipy.stats import qmc
 
 from agents.space import Continuous, Space
-from controller.campaign import Campaign
+from controller.files.campaign import Campaign
 from controller.spaces import space_of
 from simulators.copper.grid import Recipes, fractions_after
 from simulators.copper.options import CopperOptions

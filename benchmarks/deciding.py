@@ -29,8 +29,7 @@ from controller.beginning import started
 from controller.benches import installed, words_of
 from controller.bus.delivery import Caller
 from controller.bus.messages import Begin, Reduce
-from controller.campaign import Budget
-from controller.checking import load
+from controller.checks.checking import load
 from controller.clock import RealClock
 from controller.documents import DocumentWriter, read_run
 from controller.events import (
@@ -40,12 +39,13 @@ from controller.events import (
     ObservationTold,
     SuggestionMade,
 )
-from controller.history import fold
-from controller.idle import idle_of
+from controller.files.campaign import Budget
 from controller.journal import Journal, Record, read
 from controller.loop import Loop
+from controller.outcome.idle import idle_of
 from controller.parts import Parts, Ran, nothing_foreseen
 from controller.processes.launch import Launch
+from controller.recorded.history import fold
 from controller.remote.agent import Decider, RemoteAgent
 from controller.remote.reducer import RemoteReducer
 from controller.resolving import ResolvedCampaign

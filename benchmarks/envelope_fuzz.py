@@ -22,11 +22,11 @@ from typing import Any
 
 import yaml
 
-from controller.envelope_reading import read_envelope
+from controller.checks.envelope_reading import read_envelope
 from controller.errors import Problem
-from controller.reading import parse_yaml
-from controller.safety.envelope import Envelope, Limit
-from controller.safety.envelope_file import EnvelopeFile
+from controller.files.reading import parse_yaml
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.envelope.file import EnvelopeFile
 
 SAFETY = Path(__file__).parents[1] / "config" / "safety"
 SLOWEST_S = 1.0

@@ -19,7 +19,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from controller.safety.desk_client import Clerk, KeyLine, Reached
+from controller.safety.desk.client import Clerk, KeyLine, Reached
 from tests.support.gates import bench_ioc, gate_process
 from tests.support.live_bench import live_campaign
 from tests.support.message_fuzz import Fuzzer, people_file

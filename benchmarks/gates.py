@@ -27,9 +27,9 @@ from controller.journal import Journal
 from controller.processes.launch import FOLDER, Launch
 from controller.processes.leasing import LeaseKeeper
 from controller.processes.supervisor import Supervisor
-from controller.safety.commands import Acknowledge, Reset
-from controller.safety.desk_client import Clerk, LocalLine
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.desk.client import Clerk, LocalLine
+from controller.safety.desk.commands import Acknowledge, Reset
+from controller.safety.envelope.file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, copper_campaign
 from tests.support.commissioning import commission_live
 from tests.support.served import PREFIX, served_twin

@@ -29,7 +29,7 @@ from bluesky.preprocessors import finalize_wrapper, run_wrapper
 
 from controller.bus.messages import PlanEnded
 from controller.resolving import ResolvedCampaign
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.envelope.file import EnvelopeFile
 from instruments.plans import Plan
 from tests.support.campaigns import copper_campaign
 from tests.support.crews import crew

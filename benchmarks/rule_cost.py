@@ -14,14 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from controller.safety.declared import Quantity, WatchedSignal
-from controller.safety.envelope import Envelope, Limit
-from controller.safety.language.binding import bind
-from controller.safety.language.values import Term
-from controller.safety.moment import Moment
-from controller.safety.picture import Picture
-from controller.safety.rulebook import Rulebook
-from controller.safety.rules.specs import (
+from controller.safety.envelope.declared import Quantity, WatchedSignal
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.envelope.specs import (
     AnyRule,
     Arrival,
     Budget,
@@ -31,6 +26,11 @@ from controller.safety.rules.specs import (
     Requires,
     Sequence,
 )
+from controller.safety.language.binding import bind
+from controller.safety.language.values import Term
+from controller.safety.rules.picture import Picture
+from controller.safety.rules.rulebook import Rulebook
+from controller.safety.scene.moment import Moment
 
 JUDGE_US, LOOK_US = 50.0, 500.0
 GASES = ("h2", "o2", "he", "ar", "co")

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from controller.safety.machine import TABLE
+from controller.safety.states.machine import TABLE
 from tests.support.gate_histories import copper_envelope, lived
 from tests.support.safety_invariants import INVARIANTS, steps_wrong, wrongs
 from tests.support.safety_model import Model, explore

@@ -30,7 +30,7 @@ from bluesky.preprocessors import run_wrapper
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.benches import installed
 from controller.chain import Chain
-from controller.checking import load
+from controller.checks.checking import load
 from controller.events import ExperimentFinished
 from controller.journal import read
 from controller.wiring import open_session

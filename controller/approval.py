@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agents.protocols import Suggestion
-from controller.campaign import Autonomy, Campaign
 from controller.errors import ConfigurationError
+from controller.files.campaign import Autonomy, Campaign
 from controller.loop import Clearance
 from controller.terms import Stop
 from controller.verdict import PlanVerdict

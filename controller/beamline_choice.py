@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from controller.beamline import Beamline, MetadataRules
 from controller.errors import ConfigurationError, Problem
-from controller.reading import read_yaml
+from controller.files.beamline import Beamline, MetadataRules
+from controller.files.reading import read_yaml
+from controller.files.validation import validated
 from controller.resolving import ResolvedCampaign, absolute
-from controller.validation import validated
 
 LIVE = "live"
 

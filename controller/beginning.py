@@ -9,17 +9,17 @@ from ophyd_async.core import NotConnectedError
 
 from agents.protocols import Reducer
 from agents.space import Space
-from controller.beamline import Beamline
-from controller.bench import Routine
+from controller.bench.bench import Routine
 from controller.benches import Words, envelope_of
-from controller.campaign import Campaign
 from controller.errors import ConfigurationError, EngineError
 from controller.events import CampaignStarted
+from controller.files.beamline import Beamline
+from controller.files.campaign import Campaign
 from controller.journal import Journal
-from controller.planning import settle_call, upkeep_calls
+from controller.plans.planning import settle_call, upkeep_calls
+from controller.recorded.revising import digests_of
 from controller.reducers import build_reducer
 from controller.resolving import ResolvedCampaign
-from controller.revising import digests_of
 from controller.seam import derived_id
 from controller.state import CampaignState
 from controller.versions import versions

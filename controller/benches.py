@@ -13,17 +13,17 @@ from typing import Any
 from agents.catalogue import OPTIONS, build_agent
 from agents.protocols import Agent, Objective
 from agents.space import Categorical, Space
-from controller.beamline import Beamline
-from controller.campaign import Campaign
-from controller.checking import Installed
+from controller.checks.checking import Installed
+from controller.devices.loading import load_devices, station_from
 from controller.errors import ConfigurationError, Problem
-from controller.loading import load_devices, station_from
+from controller.files.beamline import Beamline
+from controller.files.campaign import Campaign
+from controller.outcome.summary import Ranks, experiments_of
 from controller.reducers import REDUCERS
 from controller.resolving import ResolvedCampaign
-from controller.safety.envelope import Envelope, envelope_of_space
+from controller.safety.envelope.envelope import Envelope, envelope_of_space
 from controller.spaces import objectives_of, space_of
 from controller.state import CampaignState
-from controller.summary import Ranks, experiments_of
 from instruments.catalogue import PLANS
 from instruments.recorded import RecordedBench, RecordedStation
 from instruments.stations import XasStation

@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 import typer
 
 from agents.errors import AgentError
-from controller import cli_commission, cli_data, cli_people, cli_safety
 from controller.errors import (
     ConfigurationError,
     ControllerError,
     ExpressionError,
     UnitError,
 )
+from controller.subcommands import commission, data, people, safety
 from controller.threads import one_thread
 from instruments.errors import InstrumentError, PlanError
 from models.errors import ModelError
@@ -204,7 +204,7 @@ def check(
         raise typer.Exit(examining.check_file(file))
     from controller.beamline_choice import LIVE
     from controller.benches import installed
-    from controller.checking import load
+    from controller.checks.checking import load
     from controller.commands import checking_live
 
     choice = beamline or LIVE
@@ -280,10 +280,10 @@ def schema(
     examining.print_schema(kind)
 
 
-cli_data.register(app)
-cli_people.register(app)
-cli_safety.register(app)
-cli_commission.register(app)
+data.register(app)
+people.register(app)
+safety.register(app)
+commission.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

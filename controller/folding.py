@@ -6,7 +6,6 @@ from functools import singledispatch
 from typing import Any
 
 from agents.protocols import Observation, Quality
-from controller.campaign import Campaign
 from controller.events import (
     BenchHeld,
     BenchReleased,
@@ -32,6 +31,7 @@ from controller.events import (
     SuggestionMade,
     UpkeepRan,
 )
+from controller.files.campaign import Campaign
 from controller.standing import Halt, Running, Upkept
 from controller.state import CampaignState
 from controller.terms import HALTED, TRIES, UNFIT_IN_A_ROW, Stop, terms_of

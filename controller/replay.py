@@ -13,20 +13,20 @@ from agents.errors import AgentOptionError
 from agents.protocols import Measured, Observation, Suggestion
 from agents.space import Space
 from controller.benches import agent_of, words_of
-from controller.campaign import Autonomy, Chosen
 from controller.errors import ConfigurationError
 from controller.events import CampaignRevised, CampaignStopped, ExperimentStarted, SuggestionMade
+from controller.files.campaign import Autonomy, Chosen
+from controller.files.reading import read_yaml
+from controller.files.validation import validated
 from controller.folding import apply
 from controller.journal import Record
 from controller.loop import Listener
-from controller.reading import read_yaml
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 from controller.remote.fallback import MODEL as FALLBACK
 from controller.remote.fallback import space_filling
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.terms import Stop, terms_of
-from controller.validation import validated
 from controller.versions import changed, versions
 from controller.wiring import open_session
 

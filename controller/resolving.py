@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from controller.beamline import Beamline, FilePart, recorded_beamline
-from controller.campaign import Budget, Campaign, Chosen
-from controller.safety.envelope_file import EnvelopeFile
+from controller.files.beamline import Beamline, FilePart, recorded_beamline
+from controller.files.campaign import Budget, Campaign, Chosen
+from controller.safety.envelope.file import EnvelopeFile
 
 
 class ResolvedCampaign(FilePart):

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from controller.beamline import Beamline
-from controller.campaign import Campaign
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.people_file import PeopleFile
+from controller.files.beamline import Beamline
+from controller.files.campaign import Campaign
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.people.file import PeopleFile
 
 Kind = Literal["campaign", "beamline", "safety", "people"]
 

@@ -14,7 +14,7 @@ from agents.space import (
     Parameter,
     Space,
 )
-from controller.campaign import (
+from controller.files.campaign import (
     Campaign,
     CategoricalOptions,
     ContinuousRange,
@@ -22,7 +22,7 @@ from controller.campaign import (
     Forbidden,
     IntegerRange,
 )
-from controller.expressions import parse
+from controller.files.expressions import parse
 
 
 class Column(Protocol):

@@ -15,10 +15,10 @@ from agents.space import Categorical, Integer, Space
 from controller.corrections import reason_against
 from controller.errors import ConfigurationError, Problem
 from controller.events import Event, ObservationAmended, ObservationTold
+from controller.files.validation import suggestion
 from controller.folding import apply
 from controller.seam import derived_id
 from controller.state import CampaignState
-from controller.validation import suggestion
 
 SIGMA = "_sigma"
 """How the column of a value's standard uncertainty ends."""

@@ -6,9 +6,9 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from agents.protocols import Objective, Observation
-from controller.campaign import Autonomy, Campaign
-from controller.days import Upkeep
-from controller.units import seconds
+from controller.files.campaign import Autonomy, Campaign
+from controller.files.days import Upkeep
+from controller.files.units import seconds
 
 FAILURES_IN_A_ROW = 3
 """So many failed experiments, one after the other, say that the bench is ill, not the points."""

@@ -16,9 +16,9 @@ from typing import Any
 from bluesky.utils import Msg
 from ophyd_async.core import Device, SignalR
 
-from controller.conditions import Condition, Conditions
 from controller.errors import ConfigurationError, ControllerError
-from controller.safety.connectors import leaves
+from controller.files.conditions import Condition, Conditions
+from controller.safety.devices.connectors import leaves
 
 CONFIRM_S = 5.0
 """How often (campaign seconds) conditions that are waited for are read afresh."""

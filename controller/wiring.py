@@ -10,7 +10,6 @@ from typing import Any
 from controller.actions import next_action
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
-from controller.armed_bench import ArmedBench
 from controller.beginning import (
     about,
     connecting,
@@ -20,7 +19,9 @@ from controller.beginning import (
     started,
     until,
 )
-from controller.bench import Identity, Precheck, World
+from controller.bench.armed import ArmedBench
+from controller.bench.bench import Identity, Precheck, World
+from controller.bench.commissioned import against_arming
 from controller.benches import (
     StationBench,
     Words,
@@ -31,34 +32,33 @@ from controller.benches import (
     words_of,
 )
 from controller.clock import VIRTUAL_START, Clock, RealClock, VirtualClock
-from controller.commissioned_benches import against_arming
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError, JournalError
 from controller.events import CampaignResumed
-from controller.history import fold, resolved_of, started_of
 from controller.journal import Journal, locked, require_campaign
 from controller.loop import Listener, Loop, Parts
+from controller.outcome.summary import Ranks
 from controller.parts import Clearance
-from controller.planning import Calls, planned_calls
+from controller.plans.planning import Calls, planned_calls
+from controller.plans.stock import consumption
 from controller.precheck.clearing import RunDry
 from controller.precheck.gate import Present
 from controller.precheck.rehearsing import Rehearsal
+from controller.recorded.history import fold, resolved_of, started_of
 from controller.resolving import ResolvedCampaign
-from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard, none_ungated
-from controller.safety.gate import Gate
-from controller.safety.inline import Bench
-from controller.safety.loop_hands import LoopHands
-from controller.safety.marker import Marker
-from controller.safety.means import Disk, Means
-from controller.safety.moment import Moment
-from controller.safety.signed_chain import SignedChain
-from controller.safety.signing import Signer
+from controller.safety.devices.connectors import ensure_guarded, guard, none_ungated
+from controller.safety.devices.inline import Bench
+from controller.safety.gate.gate import Gate
+from controller.safety.gate.means import Disk, Means
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.record.audit import Audit
+from controller.safety.record.signed_chain import SignedChain
+from controller.safety.record.signing import Signer
+from controller.safety.scene.moment import Moment
+from controller.safety.states.marker import Marker
 from controller.seam import Ids, seam
 from controller.state import CampaignState
-from controller.stock import consumption
-from controller.summary import Ranks
 from controller.terms import terms_of
 from controller.versions import changed, versions
 

@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from controller.beamline import Beamline, DeviceEntries
 from controller.beamline_choice import LIVE, live, with_beamline
-from controller.campaign import Campaign
+from controller.devices.live_reading import Look, Row, Said, look_at, unit_flags
+from controller.devices.live_signals import signals_of
+from controller.devices.startup import nothing_is_written
 from controller.errors import ConfigurationError
-from controller.live_reading import Look, Row, Said, look_at, unit_flags
-from controller.live_signals import signals_of
+from controller.files.beamline import Beamline, DeviceEntries
+from controller.files.campaign import Campaign
 from controller.resolving import ResolvedCampaign
-from controller.startup import nothing_is_written
 
 ANSWER_S = 5.0
 """How long every PV has to answer, all at once (real seconds)."""
@@ -64,13 +64,13 @@ def check_live(
 def _name_only(beamline: Beamline) -> None:
     """Let classic devices of *beamline* know their PVs' names alone."""
     if beamline.has_devices:
-        from controller.safety.naming import name_only
+        from controller.safety.devices.naming import name_only
 
         name_only()
 
 
 def _devices(beamline: Beamline, file: Path) -> dict[str, Any]:
-    from controller.loading import load_devices, station_from
+    from controller.devices.loading import load_devices, station_from
     from instruments.stations import XasStation
 
     base = XasStation.build(beamline.prefix) if beamline.station == "xas" else None

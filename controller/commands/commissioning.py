@@ -13,19 +13,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.beamline import Beamline, DeviceEntries
 from controller.beamline_choice import LIVE, live, with_beamline
 from controller.benches import envelope_of, installed, station_of, words_of
-from controller.checking import load
+from controller.checks.checking import load
 from controller.commissioning.drives import Bench
 from controller.commissioning.live import Ask, LiveBench
 from controller.commissioning.states import States
 from controller.commissioning.trying import tried
 from controller.errors import ConfigurationError
+from controller.files.beamline import Beamline, DeviceEntries
 from controller.resolving import ResolvedCampaign
-from controller.safety.commissioned import Commissioning, Tried, folder_of
-from controller.safety.envelope import Envelope
-from controller.safety.signing import Signer
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.record.commissioned import Commissioning, Tried, folder_of
+from controller.safety.record.signing import Signer
 from controller.versions import versions
 
 FAILED = 1
@@ -104,7 +104,7 @@ def _devices(resolved: ResolvedCampaign) -> dict[str, Any]:
     """Return the station's devices by name; nothing connects."""
     beamline: Beamline = resolved.beamline
     if beamline.has_devices and isinstance(beamline.devices, DeviceEntries):
-        from controller.safety.naming import name_only
+        from controller.safety.devices.naming import name_only
 
         name_only()
     devices: dict[str, Any] = station_of(

@@ -12,8 +12,8 @@ import typer
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.chain import Chain, require_sound
 from controller.journal import FILE, read
+from controller.outcome.wording import with_sigma
 from controller.schemas import Kind, schema
-from controller.wording import with_sigma
 
 BAD_INPUT = 2
 
@@ -30,7 +30,7 @@ class Choice:
 def check_file(file: Path) -> int:
     """Print every problem of the campaign *file* and return the exit code."""
     from controller.benches import installed
-    from controller.checking import check
+    from controller.checks.checking import check
 
     problems = check(file, installed())
     for problem in problems:

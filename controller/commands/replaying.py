@@ -14,14 +14,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from controller.benches import ranks_of
-from controller.campaign import Chosen
 from controller.commands.running import free
-from controller.course import Step, course_of
-from controller.progress import display
-from controller.recording import Recording, recording
+from controller.files.campaign import Chosen
+from controller.outcome.course import Step, course_of
+from controller.outcome.progress import display
+from controller.outcome.summary import summary_of
+from controller.outcome.wording import file_name, measured, point
+from controller.recorded.recording import Recording, recording
 from controller.replay import Comparison, Redecision, compare, read_agent, redecide, rerun
-from controller.summary import summary_of
-from controller.wording import file_name, measured, point
 
 FOLDER = "replays"
 OK, FAILED = 0, 1

@@ -8,11 +8,11 @@ import typer
 
 from controller.actions import next_action
 from controller.benches import installed, words_of
-from controller.checking import load
+from controller.checks.checking import load
 from controller.commands.correcting import now_of
-from controller.history import fold, resolved_of
 from controller.journal import Journal, locked, require_campaign
-from controller.revising import require_possible, require_unchanged, revised, revision_of
+from controller.recorded.history import fold, resolved_of
+from controller.recorded.revising import require_possible, require_unchanged, revised, revision_of
 from controller.terms import terms_of
 
 

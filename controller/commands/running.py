@@ -19,21 +19,21 @@ from controller.actions import next_action
 from controller.approval import Approver
 from controller.beamline_choice import with_beamline
 from controller.benches import Words, installed, words_of
-from controller.campaign import Budget, Campaign, Chosen
-from controller.checking import load
+from controller.checks.checking import load
 from controller.errors import ConfigurationError
-from controller.idle import idle_of
+from controller.files.campaign import Budget, Campaign, Chosen
 from controller.interrupts import heeded
 from controller.journal import read
-from controller.progress import Display, display
+from controller.outcome.idle import idle_of
+from controller.outcome.progress import Display, display
+from controller.outcome.summary import Ranks, summary_of
+from controller.outcome.wording import duration, file_name, measured, point, with_sigma
 from controller.resolving import ResolvedCampaign, recorded_campaign
 from controller.state import CampaignState, best_observation
-from controller.summary import Ranks, summary_of
 from controller.terms import Stop
 from controller.threads import one_thread
 from controller.versions import versions
 from controller.wiring import Session, open_session, resume_session
-from controller.wording import duration, file_name, measured, point, with_sigma
 
 RUNS = Path("runs")
 EXPERIMENTS = 50

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ValidationError
 from controller.commands.safety_reaching import clerk, status_from, the_campaign
 from controller.commands.safety_words import causes, safe_words
 from controller.errors import ConfigurationError, GateLost
+from controller.files.units import seconds
 from controller.safety.cleaning import cleaned
-from controller.safety.commands import Accepted, Acknowledge, Act, Approve
-from controller.safety.machine import Input
-from controller.units import seconds
+from controller.safety.desk.commands import Accepted, Acknowledge, Act, Approve
+from controller.safety.states.machine import Input
 
 M = TypeVar("M", bound=BaseModel)
 OK = 0

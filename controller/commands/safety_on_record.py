@@ -10,22 +10,22 @@ from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.benches import words_of
 from controller.commands.correcting import now_of
 from controller.errors import GateLost
-from controller.history import fold, resolved_of
 from controller.journal import locked, read, require_campaign
 from controller.processes.launch import FOLDER
+from controller.recorded.history import fold, resolved_of
 from controller.resolving import ResolvedCampaign
-from controller.safety.audit import Audit
 from controller.safety.cleaning import cleaned
-from controller.safety.course import Course, Word
-from controller.safety.desk_client import ActRefused
-from controller.safety.machine import Facts, Input, State
-from controller.safety.marker import Marker
-from controller.safety.people import Principal, Scope
-from controller.safety.people_file import Roster
-from controller.safety.recorder import Recorder
-from controller.safety.signed_chain import SignedChain, require_signed
-from controller.safety.signing import Signer
-from controller.safety.stood_still import StoodStill
+from controller.safety.desk.client import ActRefused
+from controller.safety.gate.course import Course, Word
+from controller.safety.people.file import Roster
+from controller.safety.people.people import Principal, Scope
+from controller.safety.record.audit import Audit
+from controller.safety.record.recorder import Recorder
+from controller.safety.record.signed_chain import SignedChain, require_signed
+from controller.safety.record.signing import Signer
+from controller.safety.record.stood_still import StoodStill
+from controller.safety.states.machine import Facts, Input, State
+from controller.safety.states.marker import Marker
 from controller.terms import terms_of
 
 OK = 0

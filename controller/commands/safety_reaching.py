@@ -9,9 +9,9 @@ from controller.bus.gate_status import Status
 from controller.errors import ConfigurationError, GateLost
 from controller.processes.launch import FILE, FOLDER, Launch
 from controller.safety.cleaning import cleaned
-from controller.safety.commands import ShowStatus
-from controller.safety.desk_client import Clerk, KeyLine, LocalLine, Reached
-from controller.safety.desk_places import desk_sockets
+from controller.safety.desk.client import Clerk, KeyLine, LocalLine, Reached
+from controller.safety.desk.commands import ShowStatus
+from controller.safety.desk.places import desk_sockets
 
 _GATE = (b"controller.processes", b"gate")
 

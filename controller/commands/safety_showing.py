@@ -17,16 +17,16 @@ from controller.commands.safety_reaching import clerk, status_from, the_campaign
 from controller.commands.safety_words import record_words, status_words
 from controller.errors import ConfigurationError, GateLost, JournalBroken
 from controller.processes.launch import FOLDER
-from controller.safety.audit import Audit
 from controller.safety.cleaning import cleaned
-from controller.safety.commands import ShowLog
-from controller.safety.desk_client import Clerk
-from controller.safety.machine import State
-from controller.safety.marker import MARKER_FILE
-from controller.safety.record_reading import records_after
-from controller.safety.signed_chain import checkpoints_of, require_checkpoint, require_signed
-from controller.safety.signing import KEY_FILE, Checkpoint, Signer, config_folder, public_key
-from controller.safety.stood_still import StoodStill
+from controller.safety.desk.client import Clerk
+from controller.safety.desk.commands import ShowLog
+from controller.safety.record.audit import Audit
+from controller.safety.record.reading import records_after
+from controller.safety.record.signed_chain import checkpoints_of, require_checkpoint, require_signed
+from controller.safety.record.signing import KEY_FILE, Checkpoint, Signer, config_folder, public_key
+from controller.safety.record.stood_still import StoodStill
+from controller.safety.states.machine import State
+from controller.safety.states.marker import MARKER_FILE
 
 FOLLOW_S = 1.0
 AT_ONCE = 100

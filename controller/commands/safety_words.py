@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.bus.gate_status import BypassTold, CauseTold, RuleTold, Status
+from controller.outcome.wording import duration, number
 from controller.safety.cleaning import cleaned
-from controller.wording import duration, number
 
 
 def status_words(status: Status) -> Iterator[str]:

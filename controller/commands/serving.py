@@ -10,15 +10,15 @@ from pathlib import Path
 import typer
 
 from agents.space import Continuous, Space
-from controller.beamline import Beamline
 from controller.benches import Words, installed, words_of
-from controller.checking import load
+from controller.checks.checking import load
 from controller.clock import ScaledClock
 from controller.errors import ConfigurationError
+from controller.files.beamline import Beamline
+from controller.files.reading import read_yaml
+from controller.files.validation import validated
 from controller.processes.twin import Life, bench_to_serve
-from controller.reading import read_yaml
 from controller.resolving import ResolvedCampaign, absolute, recorded_campaign
-from controller.validation import validated
 from simulators.errors import NotServed
 from simulators.ioc.environment import (
     DEFAULT_PORT,

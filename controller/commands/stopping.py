@@ -22,10 +22,10 @@ from controller.commands.safety_reaching import (
 from controller.errors import ConfigurationError, GateLost
 from controller.journal import LOCK
 from controller.safety.cleaning import cleaned
-from controller.safety.commands import Stop
-from controller.safety.desk_client import ActRefused
-from controller.safety.machine import State
-from controller.safety.marker import MARKER_FILE
+from controller.safety.desk.client import ActRefused
+from controller.safety.desk.commands import Stop
+from controller.safety.states.machine import State
+from controller.safety.states.marker import MARKER_FILE
 
 ANSWER_S = 0.3
 """How long the gate may take to say that it makes the bench safe, before it is killed."""

@@ -31,15 +31,15 @@ from controller.commands.running import (
     new_directory,
     remarks_of,
 )
-from controller.following import Follower
-from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import FILE, Journal, locked, read
+from controller.outcome.progress import Display, display
 from controller.processes.apart import account_of, own_name
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
-from controller.progress import Display, display
+from controller.recorded.following import Follower
+from controller.recorded.history import fold, resolved_of
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.terms import terms_of

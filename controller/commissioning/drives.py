@@ -6,11 +6,11 @@ from typing import Any
 
 from controller.commissioning.rig import Rig, Values, rig_of
 from controller.commissioning.states import Candidate, Edge, States
-from controller.safety.commissioned import Tried
-from controller.safety.envelope import Envelope, Limit
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.envelope.specs import AnyRule, Approval, Permit, Reaction, Requires
 from controller.safety.language.values import Truth
-from controller.safety.machine import State
-from controller.safety.rules.specs import AnyRule, Approval, Permit, Reaction, Requires
+from controller.safety.record.commissioned import Tried
+from controller.safety.states.machine import State
 
 BEYOND = 1e-6
 """How far beyond a bound is asked for, as a part of it."""

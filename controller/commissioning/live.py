@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.commissioning.rig import Values
+from controller.devices.live_reading import Look, Row, look_at
+from controller.devices.live_signals import LiveSignal, signals_of
 from controller.errors import ConfigurationError
-from controller.live_reading import Look, Row, look_at
-from controller.live_signals import LiveSignal, signals_of
-from controller.safety.commissioned import Tried
-from controller.safety.connections import connections_of
-from controller.safety.envelope import Envelope
-from controller.safety.safing import SAFE_S, make_safe, one_stage
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.hands.safing import SAFE_S, make_safe, one_stage
+from controller.safety.process.connections import connections_of
+from controller.safety.record.commissioned import Tried
 
 ANSWER_S = 5.0
 """How long every PV has to answer, all at once (real seconds)."""

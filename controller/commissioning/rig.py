@@ -14,15 +14,15 @@ from typing import Any
 from controller.chain import Chain
 from controller.clock import RealClock
 from controller.errors import ConnectionLost, JournalError, SafetyError
-from controller.safety.audit import Audit
-from controller.safety.envelope import Envelope
-from controller.safety.gate import Arming, Gate
-from controller.safety.loop_hands import LoopHands
-from controller.safety.machine import State
-from controller.safety.marker import Marker
-from controller.safety.means import Disk, Means
-from controller.safety.moment import Moment
-from controller.safety.puts import Actuator, Still, always
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.gate.gate import Arming, Gate
+from controller.safety.gate.means import Disk, Means
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.hands.puts import Actuator, Still, always
+from controller.safety.record.audit import Audit
+from controller.safety.scene.moment import Moment
+from controller.safety.states.machine import State
+from controller.safety.states.marker import Marker
 
 Values = dict[str, float | str | bool]
 TURNS = 20

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from random import Random
 
 from controller.commissioning.rig import Values
-from controller.safety.envelope import Envelope, Limit
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.envelope.specs import Arrival
+from controller.safety.envelope.supposing import Supposed, exactly
 from controller.safety.language.expression import Expression
 from controller.safety.language.values import Truth
-from controller.safety.rules.specs import Arrival
-from controller.safety.supposing import Supposed, exactly
 
 TRIES = 4000
 """So many states are tried before a rule counts as one that can't be driven."""

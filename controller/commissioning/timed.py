@@ -4,11 +4,8 @@ from collections.abc import AsyncIterator
 
 from controller.commissioning.drives import Bench, reacted
 from controller.commissioning.rig import Rig, Values, rig_of
-from controller.safety.commissioned import Tried
-from controller.safety.envelope import Limit
-from controller.safety.language.values import Truth
-from controller.safety.machine import State
-from controller.safety.rules.specs import (
+from controller.safety.envelope.envelope import Limit
+from controller.safety.envelope.specs import (
     Arrival,
     Budget,
     Dwell,
@@ -17,6 +14,9 @@ from controller.safety.rules.specs import (
     Rate,
     Sequence,
 )
+from controller.safety.language.values import Truth
+from controller.safety.record.commissioned import Tried
+from controller.safety.states.machine import State
 
 LITTLE, MUCH = 0.9, 1.1
 """Inside of a limit, and beyond it."""

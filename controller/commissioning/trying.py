@@ -6,10 +6,10 @@ from typing import Any
 from controller.commissioning import drives, timed
 from controller.commissioning.drives import Bench
 from controller.commissioning.rig import rig_of
-from controller.safety.commissioned import Tried
-from controller.safety.machine import State
-from controller.safety.people import Principal, Role
-from controller.safety.rules import specs
+from controller.safety.envelope import specs
+from controller.safety.people.people import Principal, Role
+from controller.safety.record.commissioned import Tried
+from controller.safety.states.machine import State
 
 _PERSON = Principal("whoever commissions", frozenset({Role.SAFETY_OFFICER}), "this terminal")
 _DRIVES: dict[type[Any], Callable[[Bench, Any], AsyncIterator[Tried]]] = {

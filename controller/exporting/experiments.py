@@ -12,7 +12,7 @@ from controller.events import (
     ExperimentStarted,
     SuggestionMade,
 )
-from controller.recording import Recording
+from controller.recorded.recording import Recording
 from models.values import Documents
 
 

@@ -11,7 +11,7 @@ from controller.exporting.experiments import Context, Experiment, context_of, ex
 from controller.exporting.nexus import write_experiment
 from controller.exporting.provenance import account_of
 from controller.journal import Record
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 
 FOLDER = "export"
 

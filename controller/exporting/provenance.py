@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.protocols import Suggestion
-from controller.campaign import Autonomy
 from controller.events import (
     BenchReleased,
     BenchTripped,
@@ -26,9 +25,10 @@ from controller.events import (
 from controller.exporting.experiments import context_of
 from controller.exporting.nexus import iso
 from controller.exporting.prov_document import Account
+from controller.files.campaign import Autonomy
 from controller.folding import apply
 from controller.journal import Record
-from controller.recording import Recording
+from controller.recorded.recording import Recording
 from controller.state import CampaignState
 from controller.terms import terms_of
 

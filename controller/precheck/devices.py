@@ -11,7 +11,7 @@ from ophyd_async.core import Device, Signal, SignalR, callback_on_mock_put, set_
 from controller.benches import StationBench, Words, bench_of
 from controller.precheck.gate import DryGate, Present
 from controller.resolving import ResolvedCampaign
-from controller.safety.connectors import guard, leaves
+from controller.safety.devices.connectors import guard, leaves
 
 TICK_S = 5.0
 """How often readbacks are shown in a dry run (campaign seconds)."""

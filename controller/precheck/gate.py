@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from controller.errors import WriteRefused
 from controller.precheck.messages import MESSAGE
-from controller.safety.envelope import Envelope
-from controller.safety.moment import Moment
-from controller.safety.picture import Picture
-from controller.safety.rulebook import LIMITS, Rulebook
-from controller.safety.rules.specs import Permit, Reaction
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.envelope.specs import Permit, Reaction
+from controller.safety.rules.picture import Picture
+from controller.safety.rules.rulebook import LIMITS, Rulebook
 from controller.safety.rules.watchers import watcher_of
+from controller.safety.scene.moment import Moment
 from controller.verdict import HOLD, REFUSED, TRIP, Found
 
 T = TypeVar("T")

@@ -14,13 +14,13 @@ from agents.protocols import Suggestion
 from controller.benches import Words, envelope_of
 from controller.clock import VirtualClock
 from controller.errors import ControllerError
-from controller.planning import PlannedCall
+from controller.plans.planning import PlannedCall
 from controller.precheck.devices import NoSecondSet, SecondSet, second_set
 from controller.precheck.gate import DryGate, Present
 from controller.precheck.guesses import Guess
 from controller.precheck.messages import DryRun, Unforeseeable
 from controller.resolving import ResolvedCampaign
-from controller.safety.connectors import none_ungated
+from controller.safety.devices.connectors import none_ungated
 from controller.seam import own_time
 from controller.verdict import Found, PlanVerdict
 from instruments.recipes import Recipe

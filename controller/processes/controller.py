@@ -17,7 +17,7 @@ from controller.actions import next_action
 from controller.anchors import require_whole
 from controller.approval import Approver, clearance_of
 from controller.beginning import until
-from controller.bench import Precheck
+from controller.bench.bench import Precheck
 from controller.benches import Words, envelope_of, words_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import (
@@ -35,23 +35,23 @@ from controller.bus.messages import (
 )
 from controller.errors import ControllerError
 from controller.events import CampaignResumed
-from controller.history import fold, resolved_of, started_of
 from controller.interrupts import heeded
 from controller.journal import Journal, Record, locked
 from controller.loop import Loop
 from controller.parts import Clearance, Parts, Sent
-from controller.planning import planned_calls, upkeep_calls
+from controller.plans.planning import planned_calls, upkeep_calls
+from controller.plans.stock import consumption
 from controller.precheck.clearing import RunDry
 from controller.processes.launch import Launch
 from controller.processes.leasing import LeaseKeeper
 from controller.processes.parting import when_orphaned
+from controller.recorded.history import fold, resolved_of, started_of
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.bench import Lines, PlansOf, RemoteBench
 from controller.remote.precheck import RemoteRehearsal
 from controller.remote.reducer import RemoteReducer
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
-from controller.stock import consumption
 from controller.terms import terms_of
 from controller.threads import one_thread
 from controller.versions import changed, versions

@@ -11,14 +11,14 @@ from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.bus.errors import AddressRefused
 from controller.errors import ConfigurationError
 from controller.processes.launch import Launch
-from controller.safety.desk import Desk
-from controller.safety.desk_acts import GateActs
-from controller.safety.desk_places import desk_socket, remove_shared
-from controller.safety.desk_server import DeskServer, Places
-from controller.safety.gate import Gate
-from controller.safety.people_file import Roster
-from controller.safety.signed_chain import SignedChain
-from controller.safety.signing import Signer
+from controller.safety.desk.acts import GateActs
+from controller.safety.desk.desk import Desk
+from controller.safety.desk.places import desk_socket, remove_shared
+from controller.safety.desk.server import DeskServer, Places
+from controller.safety.gate.gate import Gate
+from controller.safety.people.file import Roster
+from controller.safety.record.signed_chain import SignedChain
+from controller.safety.record.signing import Signer
 
 LOOK_S = 5.0
 """How often it is looked whether a checkpoint is due, or the people file has changed (real s)."""

@@ -20,29 +20,29 @@ from typing import Any
 from ophyd_async.core import Device
 
 from controller.beginning import about, connecting, routine_of
-from controller.bench import EngineBench, Identity, World
+from controller.bench.bench import EngineBench, Identity, World
 from controller.benches import envelope_of, station_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.documents_feed import DocumentFeed
 from controller.bus.errors import BusError
 from controller.bus.messages import Head, Note, Up, WritesHead
+from controller.devices.stretching import stretch
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.errors import ControllerError, EngineError
-from controller.planning import planned_calls
+from controller.plans.planning import planned_calls
 from controller.processes.launch import Launch
 from controller.processes.leasing import LeaseKeeper, LoopAnswers
 from controller.processes.parting import when_orphaned
 from controller.processes.plans import Plans
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 from controller.requests_log import RequestsLog
-from controller.safety.absences import Absences, in_words
-from controller.safety.connectors import ensure_guarded, guard, none_ungated
-from controller.safety.driver_device import DriverDevice
-from controller.safety.driver_line import speak_to_gate
-from controller.safety.remote import RemoteGate
+from controller.safety.devices.absences import Absences, in_words
+from controller.safety.devices.connectors import ensure_guarded, guard, none_ungated
+from controller.safety.devices.driver_device import DriverDevice
+from controller.safety.devices.driver_line import speak_to_gate
+from controller.safety.devices.remote import RemoteGate
 from controller.seam import Ids, seam
-from controller.stretching import stretch
 from controller.threads import one_thread
 from instruments.effects import Effect
 
@@ -123,7 +123,7 @@ def _bench(
     resolved, words = campaign.resolved, campaign.words
     file = Path(resolved.campaign.beamline)
     if resolved.beamline.has_devices:  # classic ones among them must find the gate's layer
-        from controller.safety.classic import install
+        from controller.safety.devices.classic import install
 
         install(gate)
     station = station_of(resolved.beamline, words, file)
@@ -152,7 +152,7 @@ async def _connect(devices: Mapping[str, Any], gate: RemoteGate, passive: Collec
 
 
 async def _connect_classic(gate: RemoteGate, path: str, device: Any, *, passive: bool) -> None:
-    from controller.safety.classic import guard_classic
+    from controller.safety.devices.classic import guard_classic
 
     guard_classic(gate, path, device, passive=passive)
     try:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from controller.safety.halting import Halt
-from controller.safety.marker import MARKER_FILE
-from controller.safety.safe_file import read_safe_file
-from controller.safety.stop_socket import STOP_SOCKET
-from controller.safety.stopper import SafePlan, Stopper, Why
+from controller.safety.hands.halting import Halt
+from controller.safety.hands.safe_file import read_safe_file
+from controller.safety.hands.stop_socket import STOP_SOCKET
+from controller.safety.hands.stopper import SafePlan, Stopper, Why
+from controller.safety.states.marker import MARKER_FILE
 
 SWITCH_S = 0.0005
 """How long one thread may keep the interpreter from the others: the stopper is one of them."""

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
+from controller.bench.commissioned import against_arming
 from controller.benches import envelope_of, station_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import Failed, Judge, Message, Release, Up, Write
 from controller.clock import Clock, ScaledClock
-from controller.commissioned_benches import against_arming
 from controller.errors import EngineError
 from controller.processes.desk import Whom, listening, sign, signing
 from controller.processes.gate import First
@@ -31,27 +31,27 @@ from controller.processes.parting import when_orphaned
 from controller.processes.patrol import Patrol
 from controller.processes.rounds import Rounds
 from controller.processes.telling import Telling
-from controller.recording import recording
-from controller.safety.absences import Absences
-from controller.safety.actuators import InLoop, apart
-from controller.safety.audit import Audit
-from controller.safety.connections import Connections, connections_of
-from controller.safety.declared import Stage
-from controller.safety.envelope import Envelope
-from controller.safety.gate import Gate
-from controller.safety.halting import Halt, Pulses, Tokens
-from controller.safety.keeper import Keeper
-from controller.safety.leases import BOTH
-from controller.safety.machine import State
-from controller.safety.marker import Marker
-from controller.safety.means import Disk, Means
-from controller.safety.moment import Moment
-from controller.safety.monitors import Monitors
-from controller.safety.puts import Actuator
-from controller.safety.safe_file import write_safe_file
-from controller.safety.safing import Safed, one_stage
-from controller.safety.signed_chain import SignedChain
-from controller.safety.stopper import SafePlan, Stopper, Watch
+from controller.recorded.recording import recording
+from controller.safety.devices.absences import Absences
+from controller.safety.envelope.declared import Stage
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.gate.gate import Gate
+from controller.safety.gate.means import Disk, Means
+from controller.safety.hands.halting import Halt, Pulses, Tokens
+from controller.safety.hands.puts import Actuator
+from controller.safety.hands.safe_file import write_safe_file
+from controller.safety.hands.safing import Safed, one_stage
+from controller.safety.hands.stopper import SafePlan, Stopper, Watch
+from controller.safety.process.actuators import InLoop, apart
+from controller.safety.process.connections import Connections, connections_of
+from controller.safety.process.keeper import Keeper
+from controller.safety.process.monitors import Monitors
+from controller.safety.record.audit import Audit
+from controller.safety.record.signed_chain import SignedChain
+from controller.safety.scene.moment import Moment
+from controller.safety.states.leases import BOTH
+from controller.safety.states.machine import State
+from controller.safety.states.marker import Marker
 
 PULSES_S = {"rules": 1.0, "devices": 1.0}
 """How long our own threads may be silent before the lease of the IOC isn't renewed any more.
@@ -90,7 +90,7 @@ def _known(directory: Path) -> _Known:
     recorded = recording(directory)
     resolved, words = recorded.resolved, recorded.words
     if resolved.beamline.has_devices:
-        from controller.safety.naming import name_only
+        from controller.safety.devices.naming import name_only
 
         name_only()
     file = Path(resolved.campaign.beamline)

@@ -8,13 +8,13 @@ from typing import Any
 from aioca import FORMAT_CTRL, CANothing, caget
 
 from controller.errors import ControllerError, EngineError
-from controller.safety.connections import Connections
-from controller.safety.declared import Stage
-from controller.safety.envelope import Envelope, Limit
-from controller.safety.halting import Halt, Halted
-from controller.safety.puts import ANSWER_S, Actuator, ElsewhereActuator, Still, always
-from controller.safety.safing import Safed, StageSafed
-from controller.safety.stopper import Stopper
+from controller.safety.envelope.declared import Stage
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.hands.halting import Halt, Halted
+from controller.safety.hands.puts import ANSWER_S, Actuator, ElsewhereActuator, Still, always
+from controller.safety.hands.safing import Safed, StageSafed
+from controller.safety.hands.stopper import Stopper
+from controller.safety.process.connections import Connections
 
 REACH_S = 120.0
 """How long arming waits for servers that don't answer: an IOC that starts again (real seconds)."""

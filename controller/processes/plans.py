@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from controller.bench import EngineBench
+from controller.bench.bench import EngineBench
 from controller.bus.messages import (
     AwaitConditions,
     Done,

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from controller.clock import Clock
 from controller.processes.gate import News
 from controller.processes.telling import Telling
-from controller.safety.causes import Cause, CauseKind
-from controller.safety.gate import Gate
-from controller.safety.halting import Pulses
-from controller.safety.people import Principal, Role
-from controller.safety.stopper import Why
+from controller.safety.gate.gate import Gate
+from controller.safety.hands.halting import Pulses
+from controller.safety.hands.stopper import Why
+from controller.safety.people.people import Principal, Role
+from controller.safety.states.causes import Cause, CauseKind
 
 TICK_S = 0.05
 """How often rules, leases, disk and time are looked at (real seconds)."""

@@ -3,11 +3,11 @@
 import asyncio
 import time
 
+from controller.bench.halts import is_ours
 from controller.bus.delivery import Caller
 from controller.bus.messages import Message, Note, Tripped
-from controller.halts import is_ours
-from controller.safety.gate import Gate
-from controller.safety.machine import State
+from controller.safety.gate.gate import Gate
+from controller.safety.states.machine import State
 
 TELL_S = 5.0
 """How long it is tried to tell: a process that starts later has nothing to stop (real seconds)."""

@@ -18,15 +18,15 @@ from typing import Any
 
 from ophyd_async.core import Device
 
-from controller.beamline import Beamline
 from controller.benches import Words, bench_of
 from controller.bus.delivery import Caller
 from controller.bus.messages import Up
 from controller.clock import Clock
 from controller.errors import ConfigurationError
+from controller.files.beamline import Beamline
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 from simulators.copper.records import RECORDS, SAFE
 from simulators.ioc.environment import beacon_environment, place_of
 from simulators.ioc.server import Timing
@@ -75,7 +75,7 @@ def bench_to_serve(beamline: Beamline, words: Words, seed: int, file: Path) -> B
     Classic devices are clients of PVs, and never served: they stay unconnected here.
     """
     if beamline.has_devices:
-        from controller.safety.naming import name_only
+        from controller.safety.devices.naming import name_only
 
         name_only()
     made = bench_of(beamline, words, seed, file)

@@ -38,12 +38,12 @@ from controller.bus.messages import (
 )
 from controller.documents import read_run
 from controller.errors import ControllerError
-from controller.planning import planned_calls
+from controller.plans.planning import planned_calls
 from controller.precheck.gate import Present
 from controller.precheck.rehearsing import Rehearsal
 from controller.processes.launch import Launch
 from controller.processes.parting import when_orphaned
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 from controller.remote.asking import BEHIND, OVERTAKEN
 from controller.remote.rehearsal import rehearse_agent, rehearse_reducer
 from controller.threads import one_thread

@@ -11,6 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from agents.protocols import Suggestion
+from controller.bench.halts import (
+    ended_by,
+    halting_of,
+    is_ours,
+    is_released,
+    last_release,
+    what_to_do,
+)
 from controller.bus.delivery import Caller
 from controller.bus.gate_status import Status
 from controller.bus.messages import (
@@ -31,10 +39,9 @@ from controller.bus.messages import (
 )
 from controller.documents import read_run
 from controller.errors import EngineError
-from controller.halts import ended_by, halting_of, is_ours, is_released, last_release, what_to_do
 from controller.interrupts import Interrupts, held_back
 from controller.parts import Halting, Ran, Released
-from controller.planning import PlannedCall
+from controller.plans.planning import PlannedCall
 from instruments.effects import Effect
 from models.values import Documents
 

@@ -9,8 +9,8 @@ from agents.protocols import Agent, Documents, Measured, Observation, Reducer
 from controller.benches import Words
 from controller.documents import read_run
 from controller.events import ExperimentFinished
-from controller.planning import planned_calls
-from controller.recording import Recording
+from controller.plans.planning import planned_calls
+from controller.recorded.recording import Recording
 from controller.reducers import XanesOptions
 from instruments.grids import EnergyGrid
 

@@ -7,13 +7,9 @@ from statistics import NormalDist
 
 from agents.protocols import Goal, Objective, Observation, Prediction
 from agents.space import Categorical, Continuous, Discrete, Integer
-from controller.idle import idle_of
-from controller.remote.fallback import MODEL as WITHOUT_WORKER
-from controller.reporting.calibration import checks_of, coverage
-from controller.reporting.story import Story, with_units
-from controller.state import best_observation
-from controller.summary import experiments_to_goal
-from controller.wording import (
+from controller.outcome.idle import idle_of
+from controller.outcome.summary import experiments_to_goal
+from controller.outcome.wording import (
     duration,
     measured,
     number,
@@ -21,6 +17,10 @@ from controller.wording import (
     value_text,
     with_sigma,
 )
+from controller.remote.fallback import MODEL as WITHOUT_WORKER
+from controller.reporting.calibration import checks_of, coverage
+from controller.reporting.story import Story, with_units
+from controller.state import best_observation
 
 
 @dataclass(frozen=True, slots=True)

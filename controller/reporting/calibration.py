@@ -7,6 +7,7 @@ from statistics import NormalDist, fmean, pstdev
 
 from matplotlib.axes import Axes
 
+from controller.outcome.wording import short_unit
 from controller.reporting.figures import (
     BLUE,
     GREEN,
@@ -17,7 +18,6 @@ from controller.reporting.figures import (
     svg,
 )
 from controller.reporting.story import Story
-from controller.wording import short_unit
 
 TITLE = "Predictions against outcomes"
 LEVELS = tuple(level / 20 for level in range(1, 20))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from controller.course import Step, course_of
+from controller.outcome.course import Step, course_of
+from controller.outcome.wording import number, short_unit
 from controller.reporting.figures import (
     BLUE,
     GREEN,
@@ -20,7 +21,6 @@ from controller.reporting.figures import (
     svg,
 )
 from controller.reporting.story import Story
-from controller.wording import number, short_unit
 
 TITLE = "Convergence"
 

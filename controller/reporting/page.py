@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from controller.recording import recording
+from controller.recorded.recording import recording
 from controller.reporting import calibration, convergence, slices, spectra, timeline
 from controller.reporting.account import account_of
 from controller.reporting.rows import rows_of

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agents.protocols import Agent, Measured, Prediction
+from controller.outcome.wording import duration, measured, number, point, with_sigma
 from controller.reporting.story import Decision, Story, ordered
 from controller.state import best_observation
-from controller.wording import duration, measured, number, point, with_sigma
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from agents.protocols import Measured, Objective, Parameters, Prediction, Value
 from agents.space import Categorical, Continuous, Space
+from controller.outcome.wording import short_unit
 from controller.reporting.figures import BLUE, GREEN, MUTED, Picture, drawing, new_figure, svg
 from controller.reporting.story import Story
 from controller.state import best_observation
-from controller.wording import short_unit
 
 TITLE = "What the model believes"
 POINTS = 81

@@ -19,11 +19,11 @@ from controller.events import (
     SuggestionMade,
 )
 from controller.journal import Record
-from controller.recording import Recording
+from controller.outcome.summary import Ranks
+from controller.outcome.wording import short_unit, value_text
+from controller.recorded.recording import Recording
 from controller.state import CampaignState
-from controller.summary import Ranks
 from controller.verdict import PlanVerdict
-from controller.wording import short_unit, value_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.chain import Chain
-from controller.idle import idle_of
+from controller.outcome.idle import idle_of
+from controller.outcome.wording import duration
 from controller.reporting.figures import (
     BLUE,
     GREEN,
@@ -25,7 +26,6 @@ from controller.reporting.figures import (
     svg,
 )
 from controller.reporting.story import Story
-from controller.wording import duration
 
 TITLE = "Time line"
 MOST_SIGNALS = 4

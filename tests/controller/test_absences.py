@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 CLIENT = """
 import asyncio, subprocess, sys, time
 from aioca import caget
-from controller.safety.absences import Absences
+from controller.safety.devices.absences import Absences
 
 def serve():
     command = [sys.executable, "-m", "tests.support.one_pv"]

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from bluesky.run_engine import get_bluesky_event_loop
 
-from controller.beamline import Beamline
-from controller.device_checks import device_problems
+from controller.checks.devices import device_problems
+from controller.devices.loading import load_devices, station_from
 from controller.errors import ConfigurationError
-from controller.loading import load_devices, station_from
-from controller.reading import read_yaml
-from controller.validation import validated
+from controller.files.beamline import Beamline
+from controller.files.reading import read_yaml
+from controller.files.validation import validated
 from instruments.stations import XasStation
 
 PROFILES = Path(__file__).parents[1] / "support" / "startup_profiles"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from controller.benches import installed
-from controller.checking import check, load
+from controller.checks.checking import check, load
 from controller.documents import read_run
 from controller.events import ExperimentFinished, ObservationMade
 from controller.journal import read

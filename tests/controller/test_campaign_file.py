@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from controller.beamline import Beamline, recorded_beamline
-from controller.campaign import Campaign
 from controller.errors import Problem
-from controller.reading import parse_yaml, read_yaml
+from controller.files.beamline import Beamline, recorded_beamline
+from controller.files.campaign import Campaign
+from controller.files.reading import parse_yaml, read_yaml
+from controller.files.validation import validated
 from controller.resolving import ResolvedCampaign, recorded_campaign
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.envelope.file import EnvelopeFile
 from controller.schemas import schema
-from controller.validation import validated
 
 CONFIG = Path(__file__).parents[2] / "config"
 SMALLEST = {"name": "x", "beamline": "b.yaml", "budget": {"experiments": 1}}

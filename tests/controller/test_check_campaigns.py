@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.catalogue import OPTIONS
-from controller.checking import Installed, check, load
+from controller.checks.checking import Installed, check, load
 from controller.errors import ConfigurationError, Problem
 from controller.reducers import REDUCERS
 from controller.resolving import ResolvedCampaign
@@ -407,7 +407,7 @@ def test_a_damaged_file_is_a_campaign_or_problems(tmp_path, place, piece):
 
 def test_checking_loads_neither_torch_nor_bluesky_nor_scipy_nor_pint():
     code = (
-        "import sys, controller.checking, controller.schemas, controller.resolving\n"
+        "import sys, controller.checks.checking, controller.schemas, controller.resolving\n"
         "print([m for m in ('torch', 'bluesky', 'ophyd_async', 'scipy', 'pint', 'matplotlib') "
         "if m in sys.modules])"
     )

@@ -7,9 +7,9 @@ import sys
 import pytest
 import yaml
 
-from controller.beamline import Beamline
 from controller.beamline_choice import with_beamline
 from controller.errors import ConfigurationError
+from controller.files.beamline import Beamline
 from tests.support.campaigns import ROOT, barrel_campaign, copper_campaign
 from tests.support.live_ioc import live_ioc
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from controller.benches import installed
-from controller.checking import check
+from controller.checks.checking import check
 from tests.support.campaigns import ROOT
 
 TWO = """

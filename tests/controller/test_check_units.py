@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.errors import UnitError
-from controller.units import compatible, convert, seconds
+from controller.files.units import compatible, convert, seconds
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from controller.bus.messages import Arm, Done
 from controller.chain import Chain
 from controller.clock import VirtualClock
 from controller.errors import WriteRefused
-from controller.safety.audit import Audit
-from controller.safety.connectors import guard
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.gate import Gate
-from controller.safety.loop_hands import LoopHands
+from controller.safety.devices.connectors import guard
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.gate.gate import Gate
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.record.audit import Audit
 from tests.support.benches import means_of
 from tests.support.campaigns import copper_campaign
 from tests.support.classic_devices import Rig

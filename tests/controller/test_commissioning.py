@@ -11,21 +11,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+from controller.checks.envelope_reading import read_envelope
 from controller.cli import main
 from controller.commissioning.drives import Bench
 from controller.commissioning.states import States
 from controller.commissioning.trying import tried
-from controller.envelope_reading import read_envelope
-from controller.reading import read_yaml
-from controller.safety.commissioned import (
+from controller.files.reading import read_yaml
+from controller.safety.record.commissioned import (
     Commissioning,
     Tried,
     commissioned,
     folder_of,
     read_record,
 )
-from controller.safety.rulebook import Rulebook
-from controller.safety.signing import Signer
+from controller.safety.record.signing import Signer
+from controller.safety.rules.rulebook import Rulebook
 from tests.support.campaigns import ROOT
 from tests.support.served import served_twin
 

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.campaign import Campaign
-from controller.conditions import condition_of
 from controller.errors import ExpressionError, UnitError
 from controller.events import (
     ConditionsHeld,
@@ -16,6 +14,8 @@ from controller.events import (
     ExperimentFinished,
     ObservationMade,
 )
+from controller.files.campaign import Campaign
+from controller.files.conditions import condition_of
 from controller.terms import UNFIT_IN_A_ROW, Stop, Terms
 from instruments.effects import Effect
 from tests.support.campaigns import copper_campaign

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from bluesky import RunEngine
 
-from controller.envelope_reading import read_envelope
-from controller.reading import read_yaml
+from controller.checks.envelope_reading import read_envelope
+from controller.files.reading import read_yaml
 from instruments.plans import make_safe_and_cool, oxidise_and_measure, purge, set_gases
 from instruments.recipes import OxidationRecipe
 from instruments.stations import XasStation

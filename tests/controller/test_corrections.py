@@ -18,11 +18,11 @@ from controller.events import (
     SuggestionMade,
 )
 from controller.journal import locked, read
+from controller.outcome.summary import summary_of
 from controller.parts import Sent
 from controller.processes.launch import Launch
-from controller.recording import recording
+from controller.recorded.recording import recording
 from controller.replay import compare
-from controller.summary import summary_of
 from controller.terms import Stop, Target, Terms
 from controller.wiring import open_session, resume_session
 from tests.support.campaigns import barrel_campaign

@@ -10,7 +10,7 @@ import yaml
 
 from controller.events import ExperimentFinished, ExperimentLost, ExperimentStarted, SuggestionMade
 from controller.processes.launch import FILE, FOLDER, Launch
-from controller.recording import recording
+from controller.recorded.recording import recording
 from controller.remote.fallback import MODEL as FALLBACK
 from controller.replay import compare
 from tests.support.besieged import campaign_file

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from controller.errors import GateLost
-from controller.safety.causes import Cause, CauseKind
-from controller.safety.commands import (
+from controller.safety.desk.client import ActRefused
+from controller.safety.desk.commands import (
     Acknowledge,
     Approve,
     Bypass,
@@ -21,9 +21,9 @@ from controller.safety.commands import (
     ShowStatus,
     Stop,
 )
-from controller.safety.desk import Desk, Visitor
-from controller.safety.desk_client import ActRefused
-from controller.safety.people_file import People
+from controller.safety.desk.desk import Desk, Visitor
+from controller.safety.people.file import People
+from controller.safety.states.causes import Cause, CauseKind
 from tests.support.desks import desked, sealed, until, user
 
 
@@ -221,7 +221,7 @@ def test_a_trip_of_a_rule_is_seen_by_whoever_asks(alone):
 
 
 def test_a_gate_that_is_not_there_is_named(tmp_path):
-    from controller.safety.desk_client import LocalLine
+    from controller.safety.desk.client import LocalLine
 
     with pytest.raises(GateLost, match="no gate answers there"):
         LocalLine(tmp_path / "desk")

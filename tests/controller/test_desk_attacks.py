@@ -13,7 +13,8 @@ import zmq
 
 from controller.bus.errors import MessageRefused
 from controller.bus.keys import ClientKeys, make_keys
-from controller.safety.commands import (
+from controller.safety.desk.client import ActRefused
+from controller.safety.desk.commands import (
     LARGEST_BYTES,
     Acknowledge,
     Approve,
@@ -28,8 +29,7 @@ from controller.safety.commands import (
     Stop,
     TakeDevices,
 )
-from controller.safety.desk_client import ActRefused
-from controller.safety.request import Arming
+from controller.safety.gate.request import Arming
 from tests.support.desks import PATIENCE_S, desked, raw_here, raw_key, sealed, until, user
 from tests.support.flipping import flipping
 
@@ -437,7 +437,7 @@ def test_a_handshake_that_hangs_is_cut_off(desk, monkeypatch, sent):
 
 
 def test_a_line_that_drips_is_let_go(alone, monkeypatch):
-    monkeypatch.setattr("controller.safety.desk_server.LINE_S", 0.2)
+    monkeypatch.setattr("controller.safety.desk.server.LINE_S", 0.2)
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(PATIENCE_S)
         line.connect(str(alone.local))

@@ -7,7 +7,7 @@ import yaml
 
 from controller.benches import installed
 from controller.bus.messages import PlanEnded, Write
-from controller.checking import check, load
+from controller.checks.checking import check, load
 from controller.documents import read_run
 from tests.support.crews import PATIENCE_S, crew, until
 from tests.support.serial_pump import pump_at_a_port

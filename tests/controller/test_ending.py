@@ -14,7 +14,7 @@ import bluesky.plan_stubs as bps
 import pytest
 
 from controller.anchors import require_whole
-from controller.bench import EngineBench, Precheck
+from controller.bench.bench import EngineBench, Precheck
 from controller.clock import VIRTUAL_START
 from controller.documents import DocumentWriter, read_file
 from controller.errors import EngineError, JournalBroken, JournalUnwritable
@@ -29,7 +29,7 @@ from controller.events import (
 from controller.interrupts import held_back
 from controller.journal import Journal, Record, read
 from controller.loop import Loop
-from controller.safety.envelope import Envelope, Limit
+from controller.safety.envelope.envelope import Envelope, Limit
 from controller.terms import Stop
 from instruments.effects import Effect
 from tests.controller.test_loop import Died, of_kind, resume, run, told

@@ -15,11 +15,11 @@ from ophyd_async.core import AsyncStatus, set_mock_value
 
 from controller import patience
 from controller.clock import VirtualClock
-from controller.conditions import Conditions, condition_of
 from controller.documents import FOLDER, DocumentWriter, finished_runs, read_file
 from controller.engine import BenchHooks, Engine, PlanOutcome, Supervision
 from controller.errors import EngineError, GateLost
-from controller.safety.envelope_file import EnvelopeFile
+from controller.files.conditions import Conditions, condition_of
+from controller.safety.envelope.file import EnvelopeFile
 from controller.seam import Ids, seam
 from controller.watching import Watch, waiting
 from tests.support.benches import Bench, copper_bench

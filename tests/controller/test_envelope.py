@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agents.space import Categorical, Continuous, Discrete, Integer, Space
-from controller.safety.envelope import Envelope, Limit, Members, envelope_of_space
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.file_values import parse_limit
+from controller.safety.envelope.envelope import Envelope, Limit, Members, envelope_of_space
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.envelope.file_values import parse_limit
 
 ANYTHING = st.one_of(
     st.floats(), st.integers(), st.booleans(), st.none(), st.text(max_size=5), st.binary(max_size=3)

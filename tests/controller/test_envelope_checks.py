@@ -3,7 +3,7 @@
 import yaml
 
 from controller.benches import installed
-from controller.checking import check, load
+from controller.checks.checking import check, load
 from tests.support.campaigns import ROOT
 
 COPPER = ROOT / "config" / "campaigns" / "copper_oxidation.yaml"

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.envelope_fuzz import one, valid_files, verdict
-from controller.envelope_reading import read_envelope
-from controller.reading import parse_yaml, read_yaml
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.file_values import amount, difference, parse_rate, per_second
+from controller.checks.envelope_reading import read_envelope
+from controller.files.reading import parse_yaml, read_yaml
+from controller.safety.envelope import specs
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.envelope.file_values import amount, difference, parse_rate, per_second
 from controller.safety.language.values import Term
-from controller.safety.rules import specs
 
 SAFETY = Path(__file__).parents[2] / "config" / "safety"
 OVEN = """

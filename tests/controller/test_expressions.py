@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agents.errors import SpaceError
 from controller.errors import ExpressionError
-from controller.expressions import parse
+from controller.files.expressions import parse
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-6)
 

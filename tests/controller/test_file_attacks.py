@@ -7,10 +7,10 @@ import pytest
 
 from controller.anchors import GATE_FILE
 from controller.errors import ConfigurationError, ControllerError
+from controller.files.reading import parse_yaml
 from controller.journal import require_campaign
-from controller.reading import parse_yaml
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.safe_file import read_safe_file
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.hands.safe_file import read_safe_file
 
 RUN = [
     "__import__('os').system('true') > 0",

@@ -27,11 +27,11 @@ from ophyd_async.epics.core import epics_signal_rw, epics_triggerable_command
 from controller.chain import Chain
 from controller.clock import VirtualClock
 from controller.errors import DeviceRefused, JournalUnwritable, WriteRefused
-from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
-from controller.safety.envelope import Envelope, Limit, Members
-from controller.safety.gate import Arming, Gate
-from controller.safety.loop_hands import LoopHands
+from controller.safety.devices.connectors import ensure_guarded, guard, leaves, none_ungated
+from controller.safety.envelope.envelope import Envelope, Limit, Members
+from controller.safety.gate.gate import Arming, Gate
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.record.audit import Audit
 from tests.support.benches import copper_bench, means_of
 
 ENVELOPE = Envelope(

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from controller.beamline import Beamline
 from controller.bus.delivery import Caller
 from controller.bus.messages import Arm, Done, Failed, Judge, Write
-from controller.safety.envelope_file import EnvelopeFile
+from controller.files.beamline import Beamline
+from controller.safety.envelope.file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
 from tests.support.gates import (
     PATIENCE_S,

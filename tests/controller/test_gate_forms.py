@@ -6,14 +6,14 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from ophyd_async.core import set_mock_value
 
-from controller.beamline import Beamline
 from controller.bus.messages import Arm, Failed, GateStatus, MakeSafe
 from controller.errors import Latched, NotAllowed, NotArmed, WriteRefused
-from controller.safety.commands import Acknowledge, Reset, Stop
-from controller.safety.desk_client import ActRefused, Clerk, LocalLine
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.gate import Arming
-from controller.safety.remote import RemoteGate
+from controller.files.beamline import Beamline
+from controller.safety.desk.client import ActRefused, Clerk, LocalLine
+from controller.safety.desk.commands import Acknowledge, Reset, Stop
+from controller.safety.devices.remote import RemoteGate
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.gate.gate import Arming
 from tests.support.benches import copper_bench
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
 from tests.support.gated import OFFICER

@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from controller.beamline import Beamline
 from controller.bus.messages import (
     Arm,
     Disarm,
@@ -19,8 +18,9 @@ from controller.bus.messages import (
     WritesHead,
 )
 from controller.errors import GateLost, Latched, WriteRefused
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.remote import RemoteGate
+from controller.files.beamline import Beamline
+from controller.safety.devices.remote import RemoteGate
+from controller.safety.envelope.file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
 from tests.support.gates import (
     PATIENCE_S,

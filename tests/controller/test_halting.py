@@ -9,7 +9,7 @@ import pytest
 from controller.errors import NotArmed
 from controller.processes.leasing import LoopAnswers
 from controller.processes.patrol import Patrol
-from controller.safety.halting import Halt, Pulses, Tokens
+from controller.safety.hands.halting import Halt, Pulses, Tokens
 
 PATIENCE_S = 20.0
 FOR_EVER = "import signal; signal.pause()"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controller.actions import AwaitBench, next_action
+from controller.bench.halts import ended_by, halting_of, is_released, what_to_do
 from controller.bus.gate_status import CauseTold, HoldTold, Status
 from controller.events import (
     EVENT,
@@ -21,10 +22,9 @@ from controller.events import (
     SuggestionCleared,
     UpkeepRan,
 )
-from controller.halts import ended_by, halting_of, is_released, what_to_do
 from controller.journal import Record, read
+from controller.outcome.progress import note_of
 from controller.parts import Halting, Ran, Released
-from controller.progress import note_of
 from controller.terms import LOSSES_IN_A_ROW, Stop, Terms, UpkeepTerms
 from controller.verdict import Found, PlanVerdict
 from instruments.effects import Effect

@@ -17,7 +17,7 @@ from controller.events import (
 )
 from controller.journal import Record, read
 from controller.resolving import ResolvedCampaign
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.envelope.file import EnvelopeFile
 from controller.terms import Stop
 from controller.wiring import Session, open_session, resume_session
 from tests.support.campaigns import ENVELOPE, copper_campaign

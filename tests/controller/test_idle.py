@@ -18,8 +18,8 @@ from controller.events import (
     SuggestionMade,
     UpkeepRan,
 )
-from controller.idle import Idle, idle_of
 from controller.journal import Record
+from controller.outcome.idle import Idle, idle_of
 from instruments.effects import Effect
 
 STARTED = ExperimentStarted(

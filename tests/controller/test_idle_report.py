@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from controller.events import SuggestionMade
-from controller.idle import Idle
 from controller.journal import Journal, read
-from controller.recording import recording
+from controller.outcome.idle import Idle
+from controller.outcome.summary import summary_of
+from controller.recorded.recording import recording
 from controller.remote.fallback import MODEL
 from controller.reporting import timeline
 from controller.reporting.account import account_of
 from controller.reporting.story import Story, tell
-from controller.summary import summary_of
 from controller.wiring import open_session
 from tests.support.campaigns import barrel_campaign
 

@@ -23,8 +23,8 @@ from controller.events import (
     SuggestionMade,
 )
 from controller.journal import Journal, Record, read
+from controller.outcome.summary import summary_of
 from controller.resolving import ResolvedCampaign
-from controller.summary import summary_of
 from controller.terms import Stop
 from controller.wiring import Session, open_session, resume_session
 from tests.support.campaigns import barrel_campaign, copper_campaign
@@ -163,7 +163,7 @@ def test_an_experiment_found_in_flight_is_tried_again_under_the_same_id(tmp_path
 
 
 def test_an_irreversible_experiment_in_flight_is_never_repeated(tmp_path, monkeypatch):
-    from controller.bench import EngineBench
+    from controller.bench.bench import EngineBench
     from instruments.effects import Effect
 
     monkeypatch.setattr(EngineBench, "effect", property(lambda _self: Effect.IRREVERSIBLE))

@@ -8,9 +8,9 @@ import pytest
 from controller.bus.keys import make_keys
 from controller.errors import ConfigurationError
 from controller.safety.cleaning import cleaned
-from controller.safety.desk_places import desk_socket, desk_sockets, remove_shared
-from controller.safety.people import Role, Scope
-from controller.safety.people_file import People, Roster, load_people
+from controller.safety.desk.places import desk_socket, desk_sockets, remove_shared
+from controller.safety.people.file import People, Roster, load_people
+from controller.safety.people.people import Role, Scope
 
 Z85 = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 ME = pwd.getpwuid(os.geteuid()).pw_name

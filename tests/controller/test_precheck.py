@@ -19,12 +19,12 @@ from controller.clock import VirtualClock
 from controller.commands.running import Wishes, wanted
 from controller.events import ObservationMade, SuggestionCleared, SuggestionMade
 from controller.journal import read
-from controller.planning import PlannedCall, planned_calls
+from controller.plans.planning import PlannedCall, planned_calls
 from controller.precheck.gate import Present
 from controller.precheck.guesses import Guess
 from controller.precheck.rehearsing import Rehearsal
 from controller.resolving import ResolvedCampaign
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.envelope.file import EnvelopeFile
 from controller.seam import Ids, seam
 from controller.verdict import PlanVerdict
 from controller.wiring import open_session

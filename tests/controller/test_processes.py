@@ -17,10 +17,10 @@ from controller.beginning import started
 from controller.benches import words_of
 from controller.clock import RealClock, ScaledClock
 from controller.events import CampaignStopped
-from controller.following import Follower
 from controller.journal import Journal
 from controller.processes.launch import FOLDER, Launch
 from controller.processes.leftovers import end_leftovers, note_process
+from controller.recorded.following import Follower
 from controller.terms import terms_of
 from tests.support.campaigns import barrel_campaign
 

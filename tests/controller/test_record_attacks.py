@@ -13,14 +13,14 @@ import pytest
 from agents.digest import canonical
 from controller.chain import GENESIS, Chain, link_hash
 from controller.errors import ConfigurationError, JournalBroken
-from controller.safety.signed_chain import (
+from controller.safety.record.signed_chain import (
     MOST_RECORDS,
     SignedChain,
     checkpoints_of,
     require_checkpoint,
     require_signed,
 )
-from controller.safety.signing import Checkpoint, Signer, public_key, verifies
+from controller.safety.record.signing import Checkpoint, Signer, public_key, verifies
 
 TABLE = "writes"
 KEY, OTHER = Signer(b"k" * 32), Signer(b"o" * 32)

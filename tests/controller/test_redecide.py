@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from agents.sobol import SobolAgent
-from controller.campaign import Chosen
 from controller.commands.replaying import redecide_under
 from controller.events import CampaignStarted, SuggestionMade
+from controller.files.campaign import Chosen
 from controller.journal import read
 from controller.loop import Loop
-from controller.recording import recording
+from controller.recorded.recording import recording
 from controller.replay import compare, redecide
 from controller.wiring import open_session
 from tests.support.campaigns import copper_campaign

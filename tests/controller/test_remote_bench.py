@@ -12,7 +12,7 @@ from agents.protocols import Suggestion
 from controller.bus.delivery import Caller
 from controller.bus.gate_status import CauseTold, Status
 from controller.bus.messages import Arm, GateStatus, Message, PlanEnded, RunExperiment
-from controller.planning import PlannedCall
+from controller.plans.planning import PlannedCall
 from controller.remote.bench import Lines, PlansOf, RemoteBench
 
 RULE = CauseTold(kind="rule", rule="exhaust", reason="too low")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.cli import main
 from controller.errors import ConfigurationError
 from controller.events import CampaignStarted, CampaignStopped, Event, SuggestionMade
-from controller.recording import recording
+from controller.recorded.recording import recording
 from controller.replay import compare, first_difference, read_agent, rerun
 from controller.resolving import ResolvedCampaign
 from controller.terms import Stop

@@ -13,14 +13,14 @@ import pytest
 from agents.protocols import Measured, Observation, Quality, Verdict
 from controller.events import CampaignStopped, Event, ObservationMade, SuggestionMade
 from controller.journal import Record
-from controller.recording import recording
+from controller.outcome.wording import duration, with_sigma
+from controller.recorded.recording import recording
 from controller.reporting.calibration import Check, coverage, words
 from controller.reporting.figures import drawing, new_figure, plain_axes, svg
 from controller.reporting.page import build_report
 from controller.reporting.story import tell
 from controller.resolving import ResolvedCampaign, recorded_campaign
 from controller.wiring import open_session
-from controller.wording import duration, with_sigma
 from tests.support.campaigns import barrel_campaign, copper_campaign, modelled
 from tests.support.journals import retold
 

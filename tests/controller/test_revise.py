@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 from controller.benches import installed
-from controller.checking import load
+from controller.checks.checking import load
 from controller.commands.revising import Consent, settle
 from controller.errors import ConfigurationError
 from controller.events import CampaignRevised, ObservationMade, SuggestionMade
 from controller.journal import read
-from controller.recording import recording
+from controller.recorded.recording import recording
+from controller.recorded.revising import require_possible, require_unchanged, revised, revision_of
 from controller.replay import compare
-from controller.revising import require_possible, require_unchanged, revised, revision_of
 from controller.terms import Stop
 from controller.wiring import open_session, resume_session
 from tests.support.campaigns import ARGUMENTS, BEAMLINE, ENVELOPE, REDUCER
@@ -123,8 +123,8 @@ def test_limits_that_allow_more_than_before_are_named_as_such(begun, files, old,
 
 
 def test_other_code_or_versions_are_changes_too(begun, monkeypatch):
-    monkeypatch.setattr("controller.revising.code_digest", lambda: "0" * 64)
-    monkeypatch.setattr("controller.revising.versions", lambda: {"python": "4.0"})
+    monkeypatch.setattr("controller.recorded.revising.code_digest", lambda: "0" * 64)
+    monkeypatch.setattr("controller.recorded.revising.versions", lambda: {"python": "4.0"})
 
     changes = "\n".join(revision(begun).changes)
 

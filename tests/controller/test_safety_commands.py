@@ -9,8 +9,8 @@ from agents.digest import canonical
 from controller.chain import Chain
 from controller.cli import main
 from controller.processes.launch import Launch
-from controller.safety.signed_chain import SignedChain
-from controller.safety.signing import Signer
+from controller.safety.record.signed_chain import SignedChain
+from controller.safety.record.signing import Signer
 from tests.support.desks import desked, until, user
 
 
@@ -117,7 +117,7 @@ def test_a_bypass_alone_is_refused_in_clear_words(desk, capsys):
 
 
 def test_what_waits_for_approval_is_approved_by_its_digest(desk, capsys):
-    from controller.safety.request import Arming
+    from controller.safety.gate.request import Arming
 
     limits = desk.gate.status().limits
     asked = Arming(limits, "dispense", "irreversible", "0" * 64)

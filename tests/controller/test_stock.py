@@ -7,12 +7,12 @@ import pytest
 from agents.protocols import Observation, Suggestion
 from agents.space import Continuous, Integer, Space
 from controller.benches import installed
-from controller.checking import check
+from controller.checks.checking import check
 from controller.events import ExperimentStarted
-from controller.planning import planned_calls
+from controller.plans.planning import planned_calls
+from controller.plans.stock import consumption
 from controller.remote.vetting import still_good
 from controller.spaces import space_of
-from controller.stock import consumption
 from controller.terms import Stop, Terms, terms_of
 from tests.support.campaigns import copper_campaign
 from tests.support.days import YIELD, days, lost

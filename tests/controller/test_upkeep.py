@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from controller.days import Upkeep
 from controller.events import ExperimentAbandoned, ObservationMade, UpkeepRan
+from controller.files.days import Upkeep
 from controller.parts import Ran
 from controller.terms import UNFIT_IN_A_ROW, Stop, Terms, UpkeepTerms, terms_of
 from tests.support.campaigns import copper_campaign

@@ -22,7 +22,7 @@ from controller.bus.messages import (
 )
 from controller.events import ExperimentFinished
 from controller.processes.worker import Desk
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.asking import BEHIND, OVERTAKEN
 from controller.remote.fallback import MODEL

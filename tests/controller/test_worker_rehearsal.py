@@ -8,7 +8,7 @@ from controller.beginning import reducer_of, started
 from controller.benches import words_of
 from controller.clock import VIRTUAL_START
 from controller.journal import Journal
-from controller.recording import Recording, recording
+from controller.recorded.recording import Recording, recording
 from controller.remote.rehearsal import OBSERVATIONS, rehearse_agent, rehearse_reducer
 from controller.resolving import ResolvedCampaign
 from controller.wiring import open_session

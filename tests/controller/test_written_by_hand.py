@@ -8,9 +8,9 @@ import yaml
 
 from controller.benches import installed
 from controller.bus.messages import Arm, Done, Failed, Write
-from controller.checking import load
-from controller.safety.commands import GiveBack, TakeDevices, WriteValue
-from controller.safety.desk_client import Clerk, LocalLine
+from controller.checks.checking import load
+from controller.safety.desk.client import Clerk, LocalLine
+from controller.safety.desk.commands import GiveBack, TakeDevices, WriteValue
 from tests.support.gates import PATIENCE_S, bench_ioc, gate_process, speaking
 
 BEAMLINE = {

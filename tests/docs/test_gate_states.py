@@ -1,6 +1,6 @@
 """The figure of the gate's states shows the table: all of it, and nothing else."""
 
-from controller.safety.machine import State
+from controller.safety.states.machine import State
 from tests.support.gate_states import FILE, drawing, made_up, uncovered
 
 

@@ -4,10 +4,10 @@ import re
 
 import yaml
 
-from controller.envelope_reading import read_envelope
-from controller.reading import parse_yaml
-from controller.safety.envelope_form import EnvelopeForm
-from controller.safety.envelope_rules_file import RulePart
+from controller.checks.envelope_reading import read_envelope
+from controller.files.reading import parse_yaml
+from controller.safety.envelope.form import EnvelopeForm
+from controller.safety.envelope.rules_file import RulePart
 from tests.support.campaigns import ROOT
 
 PAGE = ROOT / "docs" / "how-to" / "safety-envelope.md"

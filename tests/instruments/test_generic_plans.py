@@ -22,16 +22,16 @@ from pydantic import ValidationError
 
 from controller.chain import Chain
 from controller.clock import VirtualClock
+from controller.devices.loading import station_from
 from controller.documents import DocumentWriter, read_run
 from controller.engine import BenchHooks, Engine
-from controller.loading import station_from
-from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard, leaves, none_ungated
-from controller.safety.envelope import Envelope, Limit
-from controller.safety.gate import Arming, Gate
-from controller.safety.loop_hands import LoopHands
+from controller.files.units import compatible
+from controller.safety.devices.connectors import ensure_guarded, guard, leaves, none_ungated
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.gate.gate import Arming, Gate
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.record.audit import Audit
 from controller.seam import Ids, seam
-from controller.units import compatible
 from instruments.catalogue import PLANS, own_plan
 from instruments.effects import Effect
 from instruments.errors import PlanError

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from controller.documents import read_run
-from controller.safety.envelope import Envelope, Limit, Members
+from controller.safety.envelope.envelope import Envelope, Limit, Members
 from instruments.catalogue import PLANS
 from instruments.effects import Effect
 from instruments.foil_plans import FoilRecipe

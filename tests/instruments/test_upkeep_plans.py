@@ -3,7 +3,7 @@
 import pytest
 
 from controller.documents import read_run
-from controller.safety.envelope import Envelope, Limit, Members
+from controller.safety.envelope.envelope import Envelope, Limit, Members
 from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.recipes import SpectrumRecipe
 from instruments.upkeep_plans import measure_darks

@@ -9,8 +9,8 @@ from typing import Any
 
 from controller.chain import Chain
 from controller.errors import ControllerError
-from controller.safety.envelope import Envelope
-from controller.safety.machine import Facts, Input, Standing, State, restarted, step
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.states.machine import Facts, Input, Standing, State, restarted, step
 
 TABLE = "writes"
 

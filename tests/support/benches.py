@@ -11,16 +11,16 @@ from controller.chain import Chain
 from controller.clock import VirtualClock
 from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
-from controller.safety.audit import Audit
-from controller.safety.connectors import ensure_guarded, guard, none_ungated
-from controller.safety.envelope import Envelope
-from controller.safety.gate import Arming, Gate
-from controller.safety.hands import Hands
-from controller.safety.inline import Bench as Beneath
-from controller.safety.loop_hands import LoopHands
-from controller.safety.marker import Marker
-from controller.safety.means import Disk, Means
-from controller.safety.moment import Moment
+from controller.safety.devices.connectors import ensure_guarded, guard, none_ungated
+from controller.safety.devices.inline import Bench as Beneath
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.gate.gate import Arming, Gate
+from controller.safety.gate.means import Disk, Means
+from controller.safety.hands.hands import Hands
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.record.audit import Audit
+from controller.safety.scene.moment import Moment
+from controller.safety.states.marker import Marker
 from controller.seam import Ids, seam
 from instruments.stations import XasStation
 from simulators.copper.twin import CopperTwin

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from controller.beamline import Beamline
-from controller.campaign import Campaign, Chosen
+from controller.files.beamline import Beamline
+from controller.files.campaign import Campaign, Chosen
 from controller.resolving import ResolvedCampaign, recorded_campaign
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.envelope.file import EnvelopeFile
 
 ROOT = Path(__file__).parents[2]
 BARREL = ROOT / "simulators/data/recorded/pvlab_crossed_barrel"

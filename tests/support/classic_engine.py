@@ -20,15 +20,15 @@ from bluesky import plan_stubs as bps
 from bluesky.preprocessors import stage_decorator
 from bluesky.suspenders import SuspendFloor
 
-from controller.beamline import Beamline
 from controller.benches import envelope_of, station_of
 from controller.bus.delivery import Caller
+from controller.files.beamline import Beamline
 from controller.processes.launch import Launch
-from controller.recording import recording
-from controller.safety.classic import guard_classic, install
-from controller.safety.connectors import ensure_guarded, guard, none_ungated
-from controller.safety.gate import Gate
-from controller.safety.remote import RemoteGate
+from controller.recorded.recording import recording
+from controller.safety.devices.classic import guard_classic, install
+from controller.safety.devices.connectors import ensure_guarded, guard, none_ungated
+from controller.safety.devices.remote import RemoteGate
+from controller.safety.gate.gate import Gate
 from tests.support.classic_devices import ClassicRig, Rig
 
 DEVICES = {

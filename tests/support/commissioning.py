@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controller.bench.commissioned import IN_CAMPAIGN
 from controller.benches import envelope_of, words_of
-from controller.commissioned_benches import IN_CAMPAIGN
 from controller.resolving import ResolvedCampaign
-from controller.safety.commissioned import Commissioning, Tried
-from controller.safety.envelope import Envelope
-from controller.safety.signing import Signer
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.record.commissioned import Commissioning, Tried
+from controller.safety.record.signing import Signer
 
 
 def commission(folder: Path, envelope: Envelope, where: str = "test bench") -> Path:

@@ -31,10 +31,10 @@ from controller.journal import Journal
 from controller.processes.launch import Launch, Role
 from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
-from controller.safety.commands import Acknowledge, Reset
-from controller.safety.desk_client import Clerk, LocalLine
-from controller.safety.envelope import Envelope
-from controller.safety.envelope_parts import ReleasePart
+from controller.safety.desk.client import Clerk, LocalLine
+from controller.safety.desk.commands import Acknowledge, Reset
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.envelope.parts import ReleasePart
 from simulators.ioc.environment import epics_environment, free_port
 from tests.support.commissioning import commission_live
 

@@ -17,24 +17,24 @@ import zmq
 
 from controller.bus.keys import ClientKeys, make_keys
 from controller.clock import RealClock
-from controller.safety.audit import Audit
-from controller.safety.commands import Act, Command, Greeting, Hello, response_of
-from controller.safety.desk import Desk
-from controller.safety.desk_acts import GateActs
-from controller.safety.desk_client import Clerk, KeyLine, LocalLine, Reached
-from controller.safety.desk_places import desk_socket
-from controller.safety.desk_server import DeskServer, Places
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.gate import Gate
-from controller.safety.loop_hands import LoopHands
-from controller.safety.marker import Marker
-from controller.safety.means import Disk, Means
-from controller.safety.moment import Moment
-from controller.safety.people_file import Roster
-from controller.safety.puts import Still, always
-from controller.safety.record_reading import records_after
-from controller.safety.signed_chain import SignedChain
-from controller.safety.signing import Signer
+from controller.safety.desk.acts import GateActs
+from controller.safety.desk.client import Clerk, KeyLine, LocalLine, Reached
+from controller.safety.desk.commands import Act, Command, Greeting, Hello, response_of
+from controller.safety.desk.desk import Desk
+from controller.safety.desk.places import desk_socket
+from controller.safety.desk.server import DeskServer, Places
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.gate.gate import Gate
+from controller.safety.gate.means import Disk, Means
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.hands.puts import Still, always
+from controller.safety.people.file import Roster
+from controller.safety.record.audit import Audit
+from controller.safety.record.reading import records_after
+from controller.safety.record.signed_chain import SignedChain
+from controller.safety.record.signing import Signer
+from controller.safety.scene.moment import Moment
+from controller.safety.states.marker import Marker
 
 PATIENCE_S = 30.0
 PEOPLE = """

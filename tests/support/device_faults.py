@@ -17,7 +17,7 @@ from typing import Any
 
 from agents.protocols import Suggestion
 from controller.bus.messages import Done, Failed, PlanEnded, RunExperiment
-from controller.campaign import Campaign
+from controller.files.campaign import Campaign
 from controller.resolving import ResolvedCampaign
 from tests.support.campaigns import ARGUMENTS, copper_campaign
 from tests.support.crews import Crew, crew

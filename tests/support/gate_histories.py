@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from controller.errors import ControllerError
-from controller.safety.envelope import Envelope
-from controller.safety.envelope_file import EnvelopeFile
-from controller.safety.people import Principal
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.envelope.file import EnvelopeFile
+from controller.safety.people.people import Principal
 from simulators.copper.twin import CopperTwin
 from tests.support.audit_replay import replayed
 from tests.support.gated import (

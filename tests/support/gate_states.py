@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.safety.machine import TABLE, Input, State
+from controller.safety.states.machine import TABLE, Input, State
 
 FILE = Path(__file__).parents[2] / "docs" / "gate-states.svg"
 S, I = State, Input  # noqa: E741

@@ -12,18 +12,18 @@ from typing import Any, TypeVar
 from controller.chain import Chain
 from controller.clock import VirtualClock
 from controller.errors import ConnectionLost, EngineError
-from controller.safety.audit import Audit
-from controller.safety.declared import Stage
-from controller.safety.envelope import Envelope
-from controller.safety.gate import Arming, Gate
-from controller.safety.leases import BOTH
-from controller.safety.loop_hands import LoopHands
-from controller.safety.marker import Marker
-from controller.safety.means import Disk, Means
-from controller.safety.moment import Moment
-from controller.safety.people import Principal, Role
-from controller.safety.puts import Still, always
-from controller.safety.rules.specs import AnyRule
+from controller.safety.envelope.declared import Stage
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.envelope.specs import AnyRule
+from controller.safety.gate.gate import Arming, Gate
+from controller.safety.gate.means import Disk, Means
+from controller.safety.hands.loop_hands import LoopHands
+from controller.safety.hands.puts import Still, always
+from controller.safety.people.people import Principal, Role
+from controller.safety.record.audit import Audit
+from controller.safety.scene.moment import Moment
+from controller.safety.states.leases import BOTH
+from controller.safety.states.marker import Marker
 from tests.support.rules import AT_REST, envelope_of
 
 T = TypeVar("T")

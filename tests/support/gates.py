@@ -24,9 +24,9 @@ from controller.journal import Journal
 from controller.processes.launch import Launch
 from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
-from controller.safety.commands import Acknowledge, Reset
-from controller.safety.desk_client import Clerk, LocalLine
-from controller.safety.envelope import Envelope
+from controller.safety.desk.client import Clerk, LocalLine
+from controller.safety.desk.commands import Acknowledge, Reset
+from controller.safety.envelope.envelope import Envelope
 from simulators.ioc.environment import epics_environment
 from tests.support.commissioning import commission_live
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from controller.beamline import Beamline
+from controller.files.beamline import Beamline
 from controller.resolving import ResolvedCampaign
-from controller.safety.envelope_file import EnvelopeFile
+from controller.safety.envelope.file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
 
 SAFE = {"furnace.setpoint": 40, "o2.setpoint": 0, "he.setpoint": 100, "shutter.command": "Closed"}

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from controller.benches import installed
-from controller.checking import load
+from controller.checks.checking import load
 from controller.commands.checking_live import check_live
 from controller.errors import ConfigurationError
 

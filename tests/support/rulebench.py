@@ -5,10 +5,10 @@ from typing import Any
 
 from bluesky.utils import Msg
 
-from controller.safety.envelope import Envelope
-from controller.safety.moment import Moment
-from controller.safety.picture import Picture
-from controller.safety.rulebook import Rulebook
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.rules.picture import Picture
+from controller.safety.rules.rulebook import Rulebook
+from controller.safety.scene.moment import Moment
 from instruments.stations import XasStation
 from simulators.copper.twin import CopperTwin
 

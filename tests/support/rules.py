@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.safety.declared import Quantity, WatchedSignal
-from controller.safety.envelope import Envelope, Limit, Members
+from controller.safety.envelope.declared import Quantity, WatchedSignal
+from controller.safety.envelope.envelope import Envelope, Limit, Members
+from controller.safety.envelope.specs import AnyRule
 from controller.safety.language.binding import bind
 from controller.safety.language.expression import Expression
 from controller.safety.language.values import Term
-from controller.safety.moment import Moment
-from controller.safety.picture import Picture
-from controller.safety.rulebook import Rulebook
 from controller.safety.rules.findings import RuleReading
-from controller.safety.rules.specs import AnyRule
+from controller.safety.rules.picture import Picture
+from controller.safety.rules.rulebook import Rulebook
+from controller.safety.scene.moment import Moment
 
 ML, C = "mL/min", "degC"
 SIGNALS: Mapping[str, Term] = {

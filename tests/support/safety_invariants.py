@@ -5,8 +5,8 @@ Each function speaks of one promise of the safety layer and yields what breaks i
 
 from collections.abc import Iterator
 
-from controller.safety.machine import Duty, Input, State
-from controller.safety.people import Role
+from controller.safety.people.people import Role
+from controller.safety.states.machine import Duty, Input, State
 from tests.support.safety_model import PERSONS, Act, Explored, Transition
 
 LIVE = frozenset({State.ARMED, State.RUNNING, State.HOLD, State.MAINTENANCE, State.SECURING})

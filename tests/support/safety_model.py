@@ -5,8 +5,8 @@ or not at every input, people of all roles ask for everything, records may lag b
 doesn't wait for the disk, and the gate may die between any two things that it does. ``explore``
 walks all of it, breadth first, and asks ``wrongs`` (safety_invariants) about each step.
 
-The gate's own manner of taking steps (controller.safety.course) is repeated here: what is recorded
-before it counts, and what counts before it is recorded.
+The gate's own manner of taking steps (controller.safety.gate.course) is repeated here: what is
+recorded before it counts, and what counts before it is recorded.
 """
 
 from collections import deque
@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from controller.safety.machine import (
+from controller.safety.people.people import Principal, Role, Scope
+from controller.safety.states.machine import (
     TABLE,
     Duty,
     Facts,
@@ -27,7 +28,6 @@ from controller.safety.machine import (
     restarted,
     step,
 )
-from controller.safety.people import Principal, Role, Scope
 
 PERSONS = 2
 """How many different people must have approved."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from controller.safety.machine import TABLE, Duty, Row, Standing, State, restarted
+from controller.safety.states.machine import TABLE, Duty, Row, Standing, State, restarted
 from tests.support.safety_invariants import steps_wrong, wrongs
 from tests.support.safety_model import Model, explore
 

@@ -32,15 +32,15 @@ from controller.bus.messages import (
     Status,
     StopPlan,
 )
-from controller.campaign import Chosen
-from controller.checking import load
+from controller.checks.checking import load
 from controller.errors import GateLost
+from controller.files.campaign import Chosen
 from controller.journal import Journal
 from controller.processes.launch import Launch, Role
 from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
-from controller.safety.commands import Acknowledge, Reset
-from controller.safety.desk_client import ActRefused, Clerk, LocalLine
+from controller.safety.desk.client import ActRefused, Clerk, LocalLine
+from controller.safety.desk.commands import Acknowledge, Reset
 from simulators.ioc.environment import epics_environment, free_port
 from tests.support.crews import ROOT, Crew
 from tests.support.ioc_client import Client, client

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from controller.chain import Chain
-from controller.safety.marker import MARKER_FILE
+from controller.safety.states.marker import MARKER_FILE
 from tests.support.sieges import ROLES, Siege
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)

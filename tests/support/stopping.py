@@ -17,11 +17,11 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 from controller.errors import NotArmed
-from controller.safety.declared import Stage
-from controller.safety.halting import Halt, Pulses
-from controller.safety.puts import PvActuator
-from controller.safety.safing import Safed
-from controller.safety.stopper import SafePlan, Stopper, Watch, Why
+from controller.safety.envelope.declared import Stage
+from controller.safety.hands.halting import Halt, Pulses
+from controller.safety.hands.puts import PvActuator
+from controller.safety.hands.safing import Safed
+from controller.safety.hands.stopper import SafePlan, Stopper, Watch, Why
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.benches import installed
-from controller.checking import load
+from controller.checks.checking import load
 from controller.errors import ControllerError
 from controller.journal import Record
 from controller.wiring import open_session, resume_session

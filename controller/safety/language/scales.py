@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.errors import UnitError
-from controller.units import compatible, convert, nature
+from controller.files.units import compatible, convert, nature
 
 _DIFFERENCE = {"degC": "K", "°C": "K", "celsius": "K", "delta_degC": "K"}
 _SIGNS = str.maketrans({"·": "*"})

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.safety.declared import Quantity
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Approval
 from controller.safety.rules.findings import Approvals
-from controller.safety.rules.specs import Approval
 from controller.safety.rules.watcher import Broken, Gauge, Scene, Watcher, gauged, may_be, spread
 
 

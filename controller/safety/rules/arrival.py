@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from controller.safety.rules.specs import Arrival
+from controller.safety.envelope.specs import Arrival
 from controller.safety.rules.watcher import Broken, Gauge, Scene, Watcher, duration, number
-from controller.safety.values import scalar
+from controller.safety.scene.values import scalar
 
 
 @dataclass(slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.safety.declared import Quantity
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Budget, Reaction
 from controller.safety.rules.ledger import Ledger
-from controller.safety.rules.specs import Budget, Reaction
 from controller.safety.rules.watcher import Broken, Gauge, Scalar, Scene, Watcher, number, spread
-from controller.safety.values import scalar
+from controller.safety.scene.values import scalar
 
 
 class BudgetWatcher(Watcher):

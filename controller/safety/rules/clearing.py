@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from controller.safety.rules.specs import RuleSpec
+from controller.safety.envelope.specs import RuleSpec
 from controller.safety.rules.watcher import Broken, Scene, duration, surely
 
 

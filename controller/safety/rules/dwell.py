@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.errors import JournalBroken
-from controller.safety.declared import Quantity
-from controller.safety.rules.specs import Dwell
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Dwell
 from controller.safety.rules.watcher import Broken, Gauge, Scene, Watcher, duration, may_be, spread
-from controller.safety.values import scalar
+from controller.safety.scene.values import scalar
 
 
 class DwellWatcher(Watcher):

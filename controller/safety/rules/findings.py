@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.safety.moment import Moment
-from controller.safety.rules.specs import Reaction
+from controller.safety.envelope.specs import Reaction
+from controller.safety.scene.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)

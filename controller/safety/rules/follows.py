@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from controller.safety.envelope.specs import Follows
 from controller.safety.language.values import Interval
-from controller.safety.rules.specs import Follows
 from controller.safety.rules.watcher import Broken, Gauge, Scene, Watcher, number
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.errors import JournalBroken
-from controller.safety.rules.specs import Per
-from controller.safety.values import scalar
+from controller.safety.envelope.specs import Per
+from controller.safety.scene.values import scalar
 
 HOUR_S = 3600.0
 BIN_S = 60.0

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from controller.safety.rules.specs import Ownership
+from controller.safety.envelope.specs import Ownership
 from controller.safety.rules.watcher import Broken, Scalar, Scene, Watcher
-from controller.safety.written import same
+from controller.safety.scene.written import same
 
 GRACE_S = 0.2
 """How long a change may stay unexplained before it counts (real seconds): what makes the bench safe

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.safety.declared import Quantity
-from controller.safety.moment import Moment
-from controller.safety.rules.specs import Permit
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Permit
 from controller.safety.rules.watcher import (
     Broken,
     Gauge,
@@ -16,6 +15,7 @@ from controller.safety.rules.watcher import (
     spread,
     surely,
 )
+from controller.safety.scene.moment import Moment
 
 
 class PermitWatcher(Watcher):

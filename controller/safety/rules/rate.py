@@ -20,10 +20,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from controller.safety.declared import Quantity
-from controller.safety.rules.specs import Rate
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Rate
 from controller.safety.rules.watcher import Broken, Gauge, Scalar, Scene, Watcher, number, spread
-from controller.safety.values import scalar
+from controller.safety.scene.values import scalar
 
 CELLS = 15
 """Samples kept over the time in which a rate is measured: five in a third stand two outliers."""

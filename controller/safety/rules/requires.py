@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.safety.declared import Quantity
-from controller.safety.rules.specs import Requires
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Requires
 from controller.safety.rules.watcher import (
     Broken,
     Gauge,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.errors import JournalBroken
-from controller.safety.declared import Quantity
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Sequence
 from controller.safety.language.values import Truth
-from controller.safety.rules.specs import Sequence
 from controller.safety.rules.watcher import (
     Broken,
     Gauge,

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.safety.declared import Quantity
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import Reaction, RuleSpec
 from controller.safety.language.expression import Expression
 from controller.safety.language.values import Interval, Truth, Value
-from controller.safety.moment import Moment
-from controller.safety.rules.specs import Reaction, RuleSpec
+from controller.safety.scene.moment import Moment
 
 Scalar = float | str | bool
 

@@ -2,19 +2,8 @@
 
 from collections.abc import Mapping
 
-from controller.safety.declared import Quantity
-from controller.safety.rules.approval import ApprovalWatcher
-from controller.safety.rules.arrival import ArrivalWatcher
-from controller.safety.rules.budget import BudgetWatcher
-from controller.safety.rules.dwell import DwellWatcher
-from controller.safety.rules.findings import Approvals
-from controller.safety.rules.follows import FollowsWatcher
-from controller.safety.rules.ownership import OwnershipWatcher
-from controller.safety.rules.permit import PermitWatcher
-from controller.safety.rules.rate import RateWatcher
-from controller.safety.rules.requires import RequiresWatcher
-from controller.safety.rules.sequence import SequenceWatcher
-from controller.safety.rules.specs import (
+from controller.safety.envelope.declared import Quantity
+from controller.safety.envelope.specs import (
     AnyRule,
     Approval,
     Arrival,
@@ -27,6 +16,17 @@ from controller.safety.rules.specs import (
     Requires,
     Sequence,
 )
+from controller.safety.rules.approval import ApprovalWatcher
+from controller.safety.rules.arrival import ArrivalWatcher
+from controller.safety.rules.budget import BudgetWatcher
+from controller.safety.rules.dwell import DwellWatcher
+from controller.safety.rules.findings import Approvals
+from controller.safety.rules.follows import FollowsWatcher
+from controller.safety.rules.ownership import OwnershipWatcher
+from controller.safety.rules.permit import PermitWatcher
+from controller.safety.rules.rate import RateWatcher
+from controller.safety.rules.requires import RequiresWatcher
+from controller.safety.rules.sequence import SequenceWatcher
 from controller.safety.rules.watcher import Watcher
 
 

@@ -8,15 +8,15 @@ import pytest
 from bluesky.protocols import Configurable, Movable, Readable, Stageable, Stoppable, Triggerable
 from ophyd_async.core import NotConnectedError
 
-from controller.beamline import DeviceEntry
 from controller.errors import EngineError, NotArmed
-from controller.safety.connections import connections_of
-from controller.safety.connectors import ensure_guarded, guard, leaves
-from controller.safety.declared import WatchedSignal
-from controller.safety.driver_device import DriverDevice, device_of
-from controller.safety.envelope import Envelope, Limit, Members
+from controller.files.beamline import DeviceEntry
+from controller.safety.devices.connectors import ensure_guarded, guard, leaves
+from controller.safety.devices.driver_device import DriverDevice, device_of
+from controller.safety.envelope.declared import WatchedSignal
+from controller.safety.envelope.envelope import Envelope, Limit, Members
+from controller.safety.hands.puts import EXECUTE
 from controller.safety.language.values import Term
-from controller.safety.puts import EXECUTE
+from controller.safety.process.connections import connections_of
 from tests.support.serial_pump import SerialPump, pump_at_a_port
 
 ENVELOPE = Envelope(
@@ -176,7 +176,7 @@ def test_what_waited_for_its_turn_is_asked_for_again_before_it_is_done(pump):
 def test_a_driver_that_hangs_keeps_no_process_alive():
     code = (
         "import asyncio, time\n"
-        "from controller.safety.driver_host import Host\n"
+        "from controller.safety.devices.driver_host import Host\n"
         "class Hangs:\n"
         "    def set(self, value): time.sleep(3600)\n"
         "async def ask():\n"

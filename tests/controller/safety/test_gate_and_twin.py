@@ -9,10 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from controller.chain import Chain
 from controller.clock import VirtualClock
-from controller.safety.audit import Audit
-from controller.safety.causes import Trip
-from controller.safety.course import NOBODY
-from controller.safety.machine import Facts, Input, Standing, State
+from controller.safety.gate.course import NOBODY
+from controller.safety.record.audit import Audit
+from controller.safety.states.causes import Trip
+from controller.safety.states.machine import Facts, Input, Standing, State
 from tests.support.audit_replay import replayed
 from tests.support.gate_histories import History, copper_envelope, lived
 

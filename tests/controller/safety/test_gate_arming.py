@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import NotArmed
-from controller.safety.clock_check import ClockCheck
-from controller.safety.commissioned import commissioned
-from controller.safety.gate import Arming
-from controller.safety.means import Disk
-from controller.safety.people import Role
-from controller.safety.rules.specs import Budget, Permit, Requires
+from controller.safety.envelope.specs import Budget, Permit, Requires
+from controller.safety.gate.clock_check import ClockCheck
+from controller.safety.gate.gate import Arming
+from controller.safety.gate.means import Disk
+from controller.safety.people.people import Role
+from controller.safety.record.commissioned import commissioned
 from tests.support.commissioning import commission
 from tests.support.gated import OFFICER, OPERATOR, OTHER, STAGES, paper_bench
 from tests.support.rules import said
@@ -129,7 +129,7 @@ def test_all_that_fail_are_told_at_once_and_when_none_does_it_is_armed(tmp_path)
 
 
 def test_a_setpoint_that_people_changed_before_is_where_it_begins(tmp_path):
-    from controller.safety.rules.specs import Ownership
+    from controller.safety.envelope.specs import Ownership
 
     with paper_bench(tmp_path, Ownership(name="ours", signals=("furnace.setpoint",))) as bench:
         bench.runs()
@@ -162,7 +162,7 @@ def test_arming_again_for_each_plan_needs_all_to_be_well_again(tmp_path):
 
 @pytest.mark.parametrize("who", [(OPERATOR,), (OPERATOR, OPERATOR)])
 def test_one_person_is_no_two(tmp_path, who):
-    from controller.safety.rules.specs import Approval
+    from controller.safety.envelope.specs import Approval
 
     rule = Approval(name="two", persons=2, effect="irreversible")
     with paper_bench(tmp_path, rule) as bench:
@@ -176,7 +176,7 @@ def test_one_person_is_no_two(tmp_path, who):
 
 
 def test_two_approvals_are_for_this_suggestion_alone_and_for_a_while(tmp_path):
-    from controller.safety.rules.specs import Approval
+    from controller.safety.envelope.specs import Approval
 
     rule = Approval(name="two", persons=2, effect="irreversible")
     wanted = {"effect": "irreversible", "suggestion": "a" * 64}
@@ -216,7 +216,7 @@ def test_approvals_are_gone_after_a_restart_and_after_a_reset(tmp_path):
 
 @pytest.mark.parametrize("written", [False, True], ids=["never_written", "written_before"])
 def test_a_change_between_arming_and_the_first_reading_is_seen(tmp_path, written):
-    from controller.safety.rules.specs import Ownership
+    from controller.safety.envelope.specs import Ownership
 
     with paper_bench(tmp_path, Ownership(name="ours", signals=("furnace.setpoint",))) as bench:
         if written:
@@ -236,7 +236,7 @@ def test_a_change_between_arming_and_the_first_reading_is_seen(tmp_path, written
 
 
 def test_what_was_set_right_before_arming_is_no_change(tmp_path):
-    from controller.safety.rules.specs import Ownership
+    from controller.safety.envelope.specs import Ownership
 
     with paper_bench(tmp_path, Ownership(name="ours", signals=("furnace.setpoint",))) as bench:
         bench.values["furnace.setpoint"] = 120.0
@@ -247,7 +247,7 @@ def test_what_was_set_right_before_arming_is_no_change(tmp_path):
 
 
 def test_what_is_to_be_approved_is_shown_while_other_checks_fail(tmp_path):
-    from controller.safety.rules.specs import Approval
+    from controller.safety.envelope.specs import Approval
 
     wanted = {"plan": "burn", "effect": "irreversible", "suggestion": "a" * 64}
     with paper_bench(

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from controller.errors import NotAllowed, NotArmed
-from controller.safety.rules.specs import Approval
+from controller.safety.envelope.specs import Approval
 from tests.support.gated import OFFICER, OPERATOR, OTHER, paper_bench
 
 TWO = Approval(name="two people", persons=2, effect="irreversible")

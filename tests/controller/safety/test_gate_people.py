@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from controller.errors import Held, JournalUnwritable, NotAllowed, WriteRefused
-from controller.safety.rules.specs import Ownership, Requires
+from controller.safety.envelope.specs import Ownership, Requires
 from tests.support.gated import (
     OFFICER,
     OPERATOR,

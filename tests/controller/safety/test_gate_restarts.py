@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from controller.errors import JournalUnwritable, Latched
-from controller.safety.machine import Facts, Input, Standing, State, restarted, step
-from controller.safety.rules.specs import Budget, Requires
+from controller.safety.envelope.specs import Budget, Requires
+from controller.safety.states.machine import Facts, Input, Standing, State, restarted, step
 from tests.support.gated import OFFICER, PaperBench, cut_to, paper_bench
 from tests.support.rules import said
 

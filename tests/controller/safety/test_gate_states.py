@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from controller.errors import Held, Latched, NotAllowed, NotArmed, WriteRefused
-from controller.safety.causes import Cause, CauseKind
-from controller.safety.declared import StandingRelease
-from controller.safety.rules.specs import Budget, Reaction, Requires
+from controller.safety.envelope.declared import StandingRelease
+from controller.safety.envelope.specs import Budget, Reaction, Requires
+from controller.safety.states.causes import Cause, CauseKind
 from tests.support.gated import OFFICER, OPERATOR, OTHER, VIEWER, paper_bench
 from tests.support.rules import said
 

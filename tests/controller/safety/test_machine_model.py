@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.safety.machine import Duty, Facts, Input, Standing, State, restarted, step
+from controller.safety.states.machine import Duty, Facts, Input, Standing, State, restarted, step
 from tests.support.safety_invariants import INVARIANTS, STEPS, steps_wrong, wrongs
 from tests.support.safety_model import Model, World, explore
 from tests.support.safety_mutants import (

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from controller.safety.declared import WatchedSignal
-from controller.safety.envelope import Envelope
+from controller.safety.envelope.declared import WatchedSignal
+from controller.safety.envelope.envelope import Envelope
 from controller.safety.language.values import Interval, Term
-from controller.safety.moment import Moment
-from controller.safety.picture import Picture
+from controller.safety.rules.picture import Picture
+from controller.safety.scene.moment import Moment
 from tests.support.rules import MAX_AGE_S, Bench
 
 NOW = Moment(10.0, 10.0)

@@ -1,6 +1,6 @@
 import math
 
-from controller.safety.rules.specs import Approval
+from controller.safety.envelope.specs import Approval
 from tests.support.rules import Bench, said
 
 HOT = Approval(

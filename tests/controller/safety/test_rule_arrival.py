@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from controller.safety.rules.specs import Arrival
+from controller.safety.envelope.specs import Arrival
 from tests.support.rules import Bench
 
 H2 = Arrival(

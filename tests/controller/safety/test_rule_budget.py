@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from controller.errors import JournalBroken
-from controller.safety.rules.specs import Budget, Per
+from controller.safety.envelope.specs import Budget, Per
 from tests.support.rules import AT_REST, Bench, envelope_of, said
 
 VOLUME = Budget(name="volume", at_most=100.0, unit="uL", amounts="pump.volume")

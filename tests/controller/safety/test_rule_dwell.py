@@ -3,7 +3,7 @@ import json
 import pytest
 
 from controller.errors import JournalBroken
-from controller.safety.rules.specs import Dwell, Reaction
+from controller.safety.envelope.specs import Dwell, Reaction
 from tests.support.rules import Bench, said
 
 HOT = said("furnace.temperature > 700 degC")

@@ -1,6 +1,6 @@
 """Readbacks that go away from their setpoints."""
 
-from controller.safety.rules.specs import Follows
+from controller.safety.envelope.specs import Follows
 from tests.support.rules import Bench
 
 FURNACE = Follows(

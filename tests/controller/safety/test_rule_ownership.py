@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from controller.safety.rules.specs import Ownership
+from controller.safety.envelope.specs import Ownership
 from tests.support.rules import Bench
 
 OWNED = Ownership(name="ours", signals=("h2.setpoint", "shutter.command"))

@@ -1,5 +1,5 @@
-from controller.safety.moment import Moment
-from controller.safety.rules.specs import Permit, Reaction
+from controller.safety.envelope.specs import Permit, Reaction
+from controller.safety.scene.moment import Moment
 from tests.support.rules import Bench, said
 
 SEARCHED = Permit(name="hutch", requires=said("hutch.searched"), reaction=Reaction.HOLD)

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from controller.safety.moment import Moment
-from controller.safety.rules.specs import (
+from controller.safety.envelope.specs import (
     Arrival,
     Budget,
     Dwell,
@@ -19,6 +18,7 @@ from controller.safety.rules.specs import (
     Requires,
     Sequence,
 )
+from controller.safety.scene.moment import Moment
 from tests.support.rules import AT_REST, MIX, Bench, said
 
 POINTS = 101

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from controller.safety.rules.specs import Rate
+from controller.safety.envelope.specs import Rate
 from tests.support.rules import Bench
 
 RAMP = Rate(

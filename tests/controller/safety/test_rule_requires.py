@@ -1,7 +1,7 @@
 import pytest
 
-from controller.safety.moment import Moment
-from controller.safety.rules.specs import Reaction, Requires
+from controller.safety.envelope.specs import Reaction, Requires
+from controller.safety.scene.moment import Moment
 from tests.support.rules import MIX, Bench, said
 
 EXHAUST = Requires(

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from controller.errors import JournalBroken
-from controller.safety.rules.specs import Sequence
+from controller.safety.envelope.specs import Sequence
 from tests.support.rules import Bench, said
 
 PURGE = Sequence(

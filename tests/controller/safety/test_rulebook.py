@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from controller.errors import JournalBroken, SafetyError
-from controller.safety.rules.specs import (
+from controller.safety.envelope.specs import (
     AnyRule,
     Approval,
     Arrival,

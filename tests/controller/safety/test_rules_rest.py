@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from controller.safety.rules.specs import (
+from controller.safety.envelope.specs import (
     Approval,
     Arrival,
     Budget,

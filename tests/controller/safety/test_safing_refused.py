@@ -4,9 +4,9 @@ import asyncio
 from typing import Any, cast
 
 from controller.errors import EngineError
-from controller.safety.declared import Stage
-from controller.safety.puts import Actuator
-from controller.safety.safing import Safed, make_safe
+from controller.safety.envelope.declared import Stage
+from controller.safety.hands.puts import Actuator
+from controller.safety.hands.safing import Safed, make_safe
 
 
 class Refusing:

@@ -1,0 +1,1 @@
+"""The devices of a beamline file: found, made, and read as they are now."""

@@ -1,0 +1,234 @@
+"""Shows how a campaign goes on: a bar in a terminal, a few lines anywhere else."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
+    CampaignRevised,
+    ConditionsHeld,
+    ExperimentAbandoned,
+    ExperimentFinished,
+    ExperimentLost,
+    ExperimentResolved,
+    FinalPlanRan,
+    ObservationAmended,
+    ObservationMade,
+    ObservationRetracted,
+    ObservationTold,
+    SuggestionCleared,
+    SuggestionMade,
+    UpkeepRan,
+)
+from controller.journal import Record
+from controller.outcome.wording import measured
+from controller.state import CampaignState, best_observation
+
+LINES = 20
+"""So many lines at most, beside those that tell of a new best."""
+
+
+class Display(Protocol):
+    """A listener that shows what it hears."""
+
+    def __call__(self, record: Record, state: CampaignState) -> None:
+        """Take in what has happened."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Write a line that a person should read."""
+        ...
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to somebody else meanwhile."""
+        ...
+
+
+class Bar:
+    """A progress bar with best so far and time left."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def __call__(self, record: Record, state: CampaignState) -> None:
+        """Move the bar."""
+        note = note_of(record)
+        if note:
+            self.note(note)
+        self._progress.update(
+            self._task,
+            completed=fraction_done(state),
+            count=count_of(state),
+            best=best_of(state),
+        )
+
+    def note(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._progress.console.print(Text(text))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away meanwhile."""
+        self._progress.stop()
+        yield
+        self._progress.start()
+
+
+class Lines:
+    """A line for each new best, and now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._best = ""
+
+    def __call__(self, record: Record, state: CampaignState) -> None:
+        """Write a line where there is something to tell."""
+        event = record.event
+        note = note_of(record)
+        if note:
+            self.note(note)
+        if not isinstance(event, ObservationMade):
+            return
+        best = best_of(state)
+        every = max(1, (state.terms.experiments or LINES) // LINES)
+        if best != self._best or len(state.observations) % every == 0:
+            self.note(f"{count_of(state)}: {best or 'nothing usable yet'}")
+        self._best = best
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Nothing stands in anybody's way."""
+        return nullcontext()
+
+
+@contextmanager
+def display(name: str) -> Iterator[Display]:
+    """Show the campaign *name* on stderr while inside."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("[green]{task.fields[best]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=1.0, count="", best="")
+        yield Bar(progress, task)
+
+
+def fraction_done(state: CampaignState) -> float:
+    """Return how much of the budget is used up (0 to 1)."""
+    terms = state.terms
+    parts = [0.0]
+    if terms.experiments:
+        parts.append(len(state.observations) / terms.experiments)
+    if terms.duration_s:
+        parts.append((state.latest - state.started) / terms.duration_s)
+    return 1.0 if state.stop_reason else min(1.0, max(parts))
+
+
+def count_of(state: CampaignState) -> str:
+    """Return ``12/30``, or ``experiment 12`` where their number isn't limited."""
+    limit = state.terms.experiments
+    return f"experiment {state.experiments}" + ("" if limit is None else f"/{limit}")
+
+
+def best_of(state: CampaignState) -> str:
+    """Return the best value so far with its uncertainty; nothing before there is one."""
+    best = best_observation(state)
+    if best is None:
+        return ""
+    objective = state.terms.objectives[0]
+    return f"best {objective.name} {measured(best.values[objective.name], objective.unit)}"
+
+
+def note_of(record: Record) -> str:
+    """Return what a person should know at once: a failed plan, a fallback; nothing otherwise."""
+    told = (_of_the_gate, _of_the_bench, _of_the_campaign, _of_people)
+    return next(filter(None, (tell(record) for tell in told)), "")
+
+
+def _of_the_gate(record: Record) -> str:
+    match record.event:
+        case BenchTripped(cause=cause):
+            return f"TRIPPED: {cause}"
+        case BenchReleased(by=by, reason=reason):
+            who = f" by {by}: {reason}" if by else ""
+            return f"note: the bench was released{who}"
+        case BenchHeld(reason=reason):
+            return f"note: the bench holds: {reason}"
+        case BenchWentOn(waited_s=waited):
+            return f"note: the bench goes on, after {waited / 60:.0f} min"
+        case SuggestionCleared(verdict=verdict) if verdict is not None and (
+            verdict.found or not verdict.complete
+        ):
+            return f"note: pre-check: {verdict}"
+    return ""
+
+
+def _of_the_bench(record: Record) -> str:
+    match record.event:
+        case ExperimentFinished(unfit=why) if why:
+            return f"note: measured under bad conditions, and it doesn't count: {why}"
+        case ConditionsHeld(waited_s=waited):
+            return f"note: the conditions hold again, after {waited / 60:.0f} min"
+        case ExperimentLost(attempt=attempt, reason=reason):
+            return f"note: attempt {attempt} was lost: {reason}"
+        case ExperimentAbandoned(experiment_id=name, reason=reason):
+            return f"note: experiment {name[:8]} was given up: {reason}"
+        case UpkeepRan(succeeded=False, name=name, reason=reason):
+            return f"note: upkeep {name} failed: {reason}"
+    return ""
+
+
+def _of_the_campaign(record: Record) -> str:
+    match record.event:
+        case ExperimentFinished(succeeded=False, reason=reason):
+            return f"note: an experiment failed: {reason}"
+        case FinalPlanRan(succeeded=False, plan=plan, reason=reason):
+            return f"the final plan {plan} failed: {reason}; make the bench safe by hand"
+        case SuggestionMade(suggestion=suggestion) if "fallback" in suggestion.model:
+            return f"note: {suggestion.note}"
+    return ""
+
+
+def _of_people(record: Record) -> str:
+    match record.event:
+        case ObservationTold(observation=told, person=person):
+            return f"note: {person} told of experiment {told.experiment[:8]}"
+        case ObservationAmended(experiment_id=name, person=person, reason=reason):
+            return f"note: {person} amended experiment {name[:8]}: {reason}"
+        case ObservationRetracted(experiment_id=name, person=person, reason=reason):
+            return f"note: {person} retracted experiment {name[:8]}: {reason}"
+        case ExperimentResolved(experiment_id=name, person=person, outcome=outcome):
+            return f"note: {person} said of experiment {name[:8]}: {outcome.replace('_', ' ')}"
+        case CampaignRevised(person=person, reason=reason):
+            return f"note: {person} revised the campaign: {reason}"
+    return ""

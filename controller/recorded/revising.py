@@ -1,0 +1,177 @@
+"""Whether a campaign that goes on is still the one that was begun, and what it takes if not.
+
+Compared are the files it was read from (where they are still there), the code, and the versions
+of what numbers depend on. A difference is never taken silently: a person says yes, and why.
+"""
+
+import getpass
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.errors import PointError
+from controller.benches import envelope_of, words_of
+from controller.errors import ConfigurationError
+from controller.events import CampaignRevised, CampaignStarted
+from controller.journal import Record
+from controller.recorded.history import resolved_of, started_of
+from controller.resolving import ResolvedCampaign
+from controller.safety.envelope.envelope import Envelope, Limit, Members
+from controller.state import CampaignState
+from controller.versions import code_digest, file_digests, versions
+
+CODE = "code"
+VERSION = "version of "
+
+Load = Callable[[Path], ResolvedCampaign]
+"""Reads a campaign file with all that it refers to; raises ConfigurationError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A campaign that isn't as it was: what it is now, and each change in words."""
+
+    resolved: ResolvedCampaign
+    limits: str
+    """Digest of the envelope in force from now on."""
+    changes: tuple[str, ...]
+    wider: tuple[str, ...]
+    """Those of the changes by which more may be written than before."""
+
+    @property
+    def of_software_alone(self) -> bool:
+        """Whether only code and versions have changed."""
+        return all(line.startswith((f"{CODE}: ", VERSION)) for line in self.changes)
+
+    def __str__(self) -> str:
+        lines = [f"  {line}" for line in self.changes]
+        if self.wider:
+            lines += ["  what may be written now and might not before:"]
+            lines += [f"    {line}" for line in self.wider]
+        return "\n".join(lines)
+
+
+def digests_of(resolved: ResolvedCampaign) -> dict[str, str]:
+    """Return what `resume` compares: digests of the code and of the campaign's files, by path."""
+    campaign = resolved.campaign
+    paths = (resolved.file, campaign.beamline, campaign.safety or "") if resolved.file else ()
+    return {CODE: code_digest(), **file_digests(path for path in paths if path)}
+
+
+def revision_of(records: list[Record], directory: Path, load: Load) -> Revision | None:
+    """Return how the campaign of *records*, in *directory*, has changed; None if it hasn't.
+
+    A changed file is read again by *load*. Raises ConfigurationError for one that can't be used,
+    or can't go on with what was measured.
+    """
+    before, last = resolved_of(records, directory), _last(records, directory)
+    digests, ran_on = last.digests, last.versions
+    now_digests = digests_of(before)
+    files = [path for path in now_digests if path != CODE and digests.get(path)]
+    there = Path(before.file).is_file()
+    touched = there and any(digests[path] != now_digests[path] for path in files)
+    now = load(Path(before.file)) if touched else before
+    new = envelope_of(now, words_of(now).space)
+    old = envelope_of(before, words_of(before).space)
+    changes = [*_differences(_plain(before), _plain(now))]
+    if digests.get(CODE) and digests[CODE] != now_digests[CODE]:
+        changes.append(f"{CODE}: {digests[CODE][:12]} -> {now_digests[CODE][:12]}")
+    changes += [f"{VERSION}{line}" for line in _differences(ran_on, versions())] if ran_on else []
+    if not changes:
+        return None
+    return Revision(now, new.digest(), tuple(changes), tuple(_wider(old, new)))
+
+
+def require_unchanged(revision: Revision | None, directory: Path) -> None:
+    """Raise ConfigurationError, with every change, when there is a *revision*."""
+    if revision is not None:
+        raise ConfigurationError(
+            f"{directory}: this is not the campaign that was begun:\n{revision}\n"
+            "nothing was run. Undo the changes, or go on with them: "
+            f'heliostat resume {directory} --revise --reason "…"'
+        )
+
+
+def require_possible(revision: Revision, state: CampaignState) -> None:
+    """Raise ConfigurationError when what was measured can't be told to the campaign as it is."""
+    space = words_of(revision.resolved).space
+    try:
+        space.encode([observation.parameters for observation in state.observations])
+    except PointError as error:
+        raise ConfigurationError(
+            f"the space can't be revised so: {error} in what was measured already; "
+            "begin a new campaign for it"
+        ) from error
+
+
+def revised(revision: Revision, reason: str, person: str | None = None) -> CampaignRevised:
+    """Return the event by which *revision* is taken, for *reason*."""
+    if not reason.strip():
+        raise ConfigurationError("--revise needs a --reason: a few words for the journal")
+    return CampaignRevised(
+        campaign=revision.resolved.model_dump(mode="json"),
+        limits=revision.limits,
+        digests=digests_of(revision.resolved),
+        versions=versions(),
+        changes=(*revision.changes, *(f"wider: {line}" for line in revision.wider)),
+        person=person or getpass.getuser(),
+        reason=reason,
+    )
+
+
+def _last(records: list[Record], directory: Path) -> CampaignStarted | CampaignRevised:
+    found = [r.event for r in records if isinstance(r.event, CampaignRevised)]
+    return found[-1] if found else started_of(records, directory)
+
+
+def _plain(resolved: ResolvedCampaign) -> dict[str, Any]:
+    data = resolved.model_dump(mode="json")
+    return {key: data[key] for key in ("campaign", "beamline", "envelope")}
+
+
+def _differences(before: Any, now: Any, way: str = "") -> Iterator[str]:
+    """Yield ``key: old -> new`` for every value that differs."""
+    if before == now:
+        return
+    if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
+        yield f"{way}: {_shown(before)} -> {_shown(now)}"
+        return
+    for key in dict.fromkeys((*before, *now)):
+        below = f"{way}.{key}" if way else str(key)
+        yield from _differences(before.get(key), now.get(key), below)
+
+
+def _shown(value: Any) -> str:
+    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _wider(old: Envelope, new: Envelope) -> Iterator[str]:
+    """Yield what *new* allows to be written and *old* didn't."""
+    for pattern in new.free:
+        if pattern not in old.free:
+            yield f"free: {pattern}"
+    for signal, limit in new.limits.items():
+        before = old.limits.get(signal)
+        if old.is_free(signal) or before == limit:
+            continue
+        if before is None:
+            yield f"{signal}: {limit.accepts}; nothing before"
+        elif _allows_more(before, limit):
+            yield f"{signal}: {limit.accepts}; before {before.accepts}"
+    rules = new.rules_said()
+    for name, said in old.rules_said().items():
+        if rules.get(name) != said:
+            yield f"rule {name!r}: {'changed' if name in rules else 'gone'}"
+    if new.release is not None and new.release != old.release:
+        yield f"release: {new.release.at_most_per_h} per hour"
+
+
+def _allows_more(before: Limit | Members, limit: Limit | Members) -> bool:
+    if isinstance(before, Limit) and isinstance(limit, Limit):
+        within = before.low <= limit.low and limit.high <= before.high
+        return before.unit != limit.unit or not within
+    if isinstance(before, Members) and isinstance(limit, Members):
+        return not set(limit.options) <= set(before.options)
+    return True

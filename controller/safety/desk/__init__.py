@@ -1,0 +1,1 @@
+"""Where people speak to the gate: their commands, the sockets, and the terminal's side."""

@@ -1,0 +1,123 @@
+"""Whether the safe state can be reached and kept, and whether the rules can be kept at all.
+
+Rules are judged on what is known for certain: after a stage its setpoints have their safe values,
+a readback is where its setpoint is or (a furnace takes hours to cool) still anywhere, and what the
+envelope doesn't write may be anything. What is broken then is broken whatever happens.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.envelope.specs import (
+    AnyRule,
+    Approval,
+    Arrival,
+    Dwell,
+    Follows,
+    Permit,
+    Requires,
+    Sequence,
+)
+from controller.safety.envelope.supposing import Supposed, exactly
+from controller.safety.envelope.vocabulary import Fault
+from controller.safety.language.values import Interval, Truth, Value
+
+
+def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
+    """Return what makes the safe state unreachable, and rules that can't be kept.
+
+    *places* are those of the rules in their file.
+    """
+    faults: list[Fault] = []
+    anywhere = _state(envelope, {})
+    for place, rule in zip(places, envelope.rules, strict=True):
+        never = list(_never(rule, anywhere))
+        faults += [Fault(("rules", place, key), text, hint) for key, text, hint in never]
+        if not never:
+            faults += _unsafe(envelope, rule, place)
+    return faults
+
+
+def _never(rule: AnyRule, anywhere: Supposed) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, message, accepted) of what can't be so within the limits."""
+    possible = "what can be so within `limits`"
+    when = getattr(rule, "when", None)
+    if when is not None and when.truth(anywhere.known) is Truth.FALSE:
+        yield "when", f"{when.text!r} can never be so within the limits", possible
+        return
+    needed = getattr(rule, "requires", None)
+    if needed is not None and needed.truth(anywhere.known) is Truth.FALSE:
+        always = when is None or when.truth(anywhere.known) is Truth.TRUE
+        if always or not isinstance(rule, Requires):
+            yield "requires", f"{needed.text!r} can never be kept within the limits", possible
+    if isinstance(rule, Sequence):
+        for key in ("before", "after", "needs"):
+            said = getattr(rule, key)
+            if said.truth(anywhere.known) is Truth.FALSE:
+                yield key, f"{said.text!r} can never be so within the limits", possible
+    if isinstance(rule, Dwell) and rule.when.truth(anywhere.known) is Truth.TRUE:
+        yield "when", f"{rule.when.text!r} is always so within the limits", "what can end"
+
+
+def _unsafe(envelope: Envelope, rule: AnyRule, place: int) -> Iterator[Fault]:
+    """Yield the first state on the way to safety, or in it, that surely breaks *rule*."""
+    for where, state in _on_the_way(envelope):
+        broken = _broken(rule, state)
+        if broken:
+            key, text = broken
+            message = f"{where} breaks it: {text}"
+            yield Fault(("rules", place, key), message, "safe values that keep every rule")
+            return
+
+
+def _on_the_way(envelope: Envelope) -> Iterator[tuple[str, Supposed]]:
+    """Yield each state that the safe sequence leaves behind, in words and as it is known."""
+    written: dict[str, Value] = {}
+    stages = [(f"safe stage {stage.name!r}", stage.writes) for stage in envelope.stages]
+    for where, writes in stages or [("the safe state", envelope.safe_values())]:
+        written |= {signal: exactly(value) for signal, value in writes.items()}
+        if written:
+            yield where, _state(envelope, written)
+            yield where, _state(envelope, written, arrived=True)
+
+
+def _state(envelope: Envelope, written: Mapping[str, Value], *, arrived: bool = False) -> Supposed:
+    """Return what is known once *written* is; *arrived*: readbacks are where their setpoints are"""
+    values: dict[str, Value] = {
+        signal: Interval(limit.low, limit.high)
+        for signal, limit in envelope.limits.items()
+        if isinstance(limit, Limit)
+    }
+    for setpoint, readback in _pairs(envelope):
+        there = written.get(setpoint)
+        if there is not None and arrived:
+            values[readback] = there
+        elif readback not in envelope.limits and setpoint in values and not written:
+            values[readback] = values[setpoint]
+    return Supposed(envelope.quantities, {**values, **written})
+
+
+def _pairs(envelope: Envelope) -> Iterator[tuple[str, str]]:
+    for quantity in envelope.quantities.values():
+        if quantity.setpoint:
+            yield quantity.setpoint, quantity.readback
+    for rule in envelope.rules:
+        if isinstance(rule, (Arrival, Follows)):
+            yield rule.setpoint, rule.readback
+
+
+def _broken(rule: AnyRule, state: Supposed) -> tuple[str, str] | None:
+    """Return the key of *rule* that *state* surely breaks, and how; None where nothing is sure."""
+    if isinstance(rule, (Requires, Permit)) and rule.requires is not None:
+        when = rule.when if isinstance(rule, Requires) else None
+        looked_at = when is None or when.truth(state.known) is not Truth.FALSE
+        if looked_at and rule.requires.truth(state.known) is Truth.FALSE:
+            return "requires", f"{rule.requires.text!r} isn't so"
+    if isinstance(rule, Sequence) and rule.before.truth(state.known) is Truth.TRUE:
+        return "before", f"{rule.before.text!r} is so, whatever went before"
+    if isinstance(rule, Dwell) and rule.when.truth(state.known) is Truth.TRUE:
+        return "when", f"{rule.when.text!r} would be so for ever"
+    approved = rule.when if isinstance(rule, Approval) else None
+    if approved is not None and approved.truth(state.known) is Truth.TRUE:
+        return "when", f"{approved.text!r} would be so without anybody's approval"
+    return None

@@ -1,0 +1,1 @@
+"""Who may do what at the gate, and the file that says so."""

@@ -1,0 +1,1 @@
+"""The subcommands of `heliostat`, as the command line reads them."""
