@@ -104,8 +104,9 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     A campaign whose autonomy is approve_each asks in the terminal.
     """
     from controller.commands import running
+    from controller.resolving import Wishes
 
-    wishes = running.Wishes(agent, experiments, seed, beamline)
+    wishes = Wishes(agent=agent, experiments=experiments, seed=seed, beamline=beamline)
     wanted = running.wanted(file, recorded, wishes)
     ending = running.Ending(json, report)
     if inline or recorded is not None:

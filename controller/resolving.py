@@ -8,6 +8,16 @@ from controller.files.campaign import Budget, Campaign, Chosen
 from controller.safety.envelope.file import EnvelopeFile
 
 
+class Wishes(FilePart):
+    """What the command line says instead of the campaign file; None: nothing."""
+
+    agent: str | None = None
+    experiments: int | None = None
+    seed: int | None = None
+    beamline: str | None = None
+    """``live``, or a beamline file."""
+
+
 class ResolvedCampaign(FilePart):
     """A campaign, its beamline and its envelope, every path in them absolute.
 
@@ -20,6 +30,8 @@ class ResolvedCampaign(FilePart):
     campaign: Campaign
     beamline: Beamline
     envelope: EnvelopeFile | None = None
+    wishes: Wishes = Wishes()
+    """What of it isn't the file's word: they hold when the file is read again."""
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -17,23 +17,23 @@ from agents.catalogue import read_options
 from agents.protocols import Suggestion
 from controller.actions import next_action
 from controller.approval import Approver
-from controller.beamline_choice import with_beamline
 from controller.benches import Words, installed, words_of
 from controller.checks.checking import load
 from controller.errors import ConfigurationError
-from controller.files.campaign import Budget, Campaign, Chosen
+from controller.files.campaign import Budget
 from controller.interrupts import heeded
 from controller.journal import read
 from controller.outcome.idle import idle_of
 from controller.outcome.progress import Display, display
 from controller.outcome.summary import Ranks, summary_of
 from controller.outcome.wording import duration, file_name, measured, point, with_sigma
-from controller.resolving import ResolvedCampaign, recorded_campaign
+from controller.resolving import ResolvedCampaign, Wishes, recorded_campaign
 from controller.state import CampaignState, best_observation
 from controller.terms import Stop
 from controller.threads import one_thread
 from controller.versions import versions
 from controller.wiring import Session, open_session, resume_session
+from controller.wishes import wished
 
 RUNS = Path("runs")
 EXPERIMENTS = 50
@@ -55,16 +55,6 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the command line says instead of the campaign file."""
-
-    agent: str | None = None
-    experiments: int | None = None
-    seed: int | None = None
-    beamline: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
     """What happens when the campaign is over."""
 
@@ -79,23 +69,8 @@ def wanted(file: Path | None, recorded: Path | None, wishes: Wishes) -> Resolved
     if wishes.agent is not None:
         read_options(wishes.agent, {})
     if file is not None:
-        resolved = load(file, installed())
-        if wishes.beamline is not None:
-            resolved = with_beamline(resolved, wishes.beamline)
-        return resolved.model_copy(update={"campaign": _changed(resolved.campaign, wishes)})
+        return wished(load(file, installed()), wishes)
     return _on_table(recorded or Path(), wishes)
-
-
-def _changed(campaign: Campaign, wishes: Wishes) -> Campaign:
-    changes: dict[str, Any] = {}
-    if wishes.seed is not None:
-        changes["seed"] = wishes.seed
-    if wishes.experiments is not None:
-        budget = campaign.budget
-        changes["budget"] = Budget(experiments=wishes.experiments, duration=budget.duration)
-    if wishes.agent is not None and wishes.agent != campaign.agent.name:
-        changes["agent"] = Chosen(name=wishes.agent)
-    return campaign.model_copy(update=changes)
 
 
 def _on_table(folder: Path, wishes: Wishes) -> ResolvedCampaign:

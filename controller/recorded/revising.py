@@ -21,6 +21,7 @@ from controller.resolving import ResolvedCampaign
 from controller.safety.envelope.envelope import Envelope, Limit, Members
 from controller.state import CampaignState
 from controller.versions import code_digest, file_digests, versions
+from controller.wishes import wished
 
 CODE = "code"
 VERSION = "version of "
@@ -63,8 +64,8 @@ def digests_of(resolved: ResolvedCampaign) -> dict[str, str]:
 def revision_of(records: list[Record], directory: Path, load: Load) -> Revision | None:
     """Return how the campaign of *records*, in *directory*, has changed; None if it hasn't.
 
-    A changed file is read again by *load*. Raises ConfigurationError for one that can't be used,
-    or can't go on with what was measured.
+    A changed file is read again by *load*; what the command line said at the start holds on.
+    Raises ConfigurationError for one that can't be used, or can't go on with what was measured.
     """
     before, last = resolved_of(records, directory), _last(records, directory)
     digests, ran_on = last.digests, last.versions
@@ -72,7 +73,7 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     files = [path for path in now_digests if path != CODE and digests.get(path)]
     there = Path(before.file).is_file()
     touched = there and any(digests[path] != now_digests[path] for path in files)
-    now = load(Path(before.file)) if touched else before
+    now = wished(load(Path(before.file)), before.wishes) if touched else before
     new = envelope_of(now, words_of(now).space)
     old = envelope_of(before, words_of(before).space)
     changes = [*_differences(_plain(before), _plain(now))]

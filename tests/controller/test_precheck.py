@@ -16,14 +16,14 @@ from controller.benches import words_of
 from controller.bus.messages import RanDry, RunDry
 from controller.chain import Chain
 from controller.clock import VirtualClock
-from controller.commands.running import Wishes, wanted
+from controller.commands.running import wanted
 from controller.events import ObservationMade, SuggestionCleared, SuggestionMade
 from controller.journal import read
 from controller.plans.planning import PlannedCall, planned_calls
 from controller.precheck.gate import Present
 from controller.precheck.guesses import Guess
 from controller.precheck.rehearsing import Rehearsal
-from controller.resolving import ResolvedCampaign
+from controller.resolving import ResolvedCampaign, Wishes
 from controller.safety.envelope.file import EnvelopeFile
 from controller.seam import Ids, seam
 from controller.verdict import PlanVerdict
@@ -337,7 +337,7 @@ def test_an_exposure_of_a_dry_run_brings_new_counts_though_the_campaign_s_time_s
 
 def test_the_first_points_of_the_copper_campaign_run_dry_to_their_end_or_meet_a_rule(tmp_path):
     told: list[Any] = []
-    resolved = wanted(COPPER, None, Wishes("sobol", 10))
+    resolved = wanted(COPPER, None, Wishes(agent="sobol", experiments=10))
     with open_session(resolved, tmp_path / "c", lambda r, _s: told.append(r)) as session:
         session.loop.run()
 

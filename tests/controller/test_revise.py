@@ -14,8 +14,10 @@ from controller.journal import read
 from controller.recorded.recording import recording
 from controller.recorded.revising import require_possible, require_unchanged, revised, revision_of
 from controller.replay import compare
+from controller.resolving import Wishes
 from controller.terms import Stop
 from controller.wiring import open_session, resume_session
+from controller.wishes import wished
 from tests.support.campaigns import ARGUMENTS, BEAMLINE, ENVELOPE, REDUCER
 
 SPACE = {
@@ -83,6 +85,26 @@ def test_a_comment_or_a_missing_file_changes_nothing(begun, files):
     edit(files / "copper.yaml", "20..500 degC", "10..500 degC")
     (files / "c.yaml").unlink()
     assert revision(begun) is None
+
+
+def test_what_the_command_line_said_at_the_start_is_no_change_of_the_file(files):
+    edit(files / "c.yaml", "experiments: 1", "experiments: 4")
+    edit(files / "c.yaml", "name: sobol", "name: bayesian")
+    (files / "other.yaml").write_text((files / "xas.yaml").read_text() + "\n# another\n")
+    wishes = Wishes(experiments=1, seed=8, agent="sobol", beamline=str(files / "other.yaml"))
+    directory = files / "run"
+    with open_session(wished(read_again(files / "c.yaml"), wishes), directory, nobody) as session:
+        session.loop.run()
+    edit(files / "c.yaml", "seed: 7", "seed: 7  # a note")
+
+    assert revision(directory) is None
+
+    edit(files / "copper.yaml", "20..500 degC", "20..400 degC")
+    edit(files / "c.yaml", "experiments: 4", "experiments: 5")
+    found = revision(directory)
+    assert found.changes == ('envelope.limits.furnace.setpoint: "20..500 degC" -> "20..400 degC"',)
+    assert found.resolved.wishes == wishes
+    assert found.resolved.campaign.budget.experiments == 1
 
 
 def test_each_change_is_shown_with_its_key_its_old_and_its_new_value(begun, files):
