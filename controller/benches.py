@@ -28,6 +28,7 @@ from instruments.catalogue import PLANS
 from instruments.recorded import RecordedBench, RecordedStation
 from instruments.stations import XasStation
 from simulators.copper.options import CopperOptions
+from simulators.copper.records import RECORDS
 from simulators.copper.twin import CopperTwin
 from simulators.errors import TableError
 from simulators.mock_bench import CopperBench, MockBench, SelfAnswering, TableBench
@@ -62,6 +63,7 @@ def installed() -> Installed:
         twins={"copper": CopperOptions, "recorded": None, "mock": None},
         read_table=_table,
         now=datetime.now(UTC),
+        units={"copper": {path: r.units for path, r in RECORDS.items() if r.units}},
     )
 
 

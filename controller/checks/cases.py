@@ -44,6 +44,8 @@ class Installed:
     twins: Mapping[str, type[BaseModel] | None]
     read_table: Callable[[Path, Sequence[str]], Table]
     now: datetime
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By twin and dotted signal: the unit of the twin's record, where it has one."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,12 @@ class Case:
     def recorded(self) -> bool:
         """Whether the bench is a recorded table."""
         return self.beamline is not None and self.beamline.table is not None
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """The units that the records of the bench's twin have, as far as they are known."""
+        twin = None if self.beamline is None else self.beamline.twin
+        return {} if twin is None else self.installed.units.get(twin.name, {})
 
     def problem(self, way: Way, message: str, accepted: str = "") -> Problem:
         """Return a problem with the value at *way* of the campaign file."""

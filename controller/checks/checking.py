@@ -122,7 +122,7 @@ def _with_envelope(case: Case) -> Step:
     source, problems = _referred(case, "safety", case.campaign.safety)
     if source is None or (source.data is None and problems):
         return case, problems
-    envelope, more = read_envelope(source)
+    envelope, more = read_envelope(source, case.units)
     return replace(case, envelope=envelope, envelope_source=source), problems + more
 
 

@@ -1,11 +1,13 @@
 """Reads an envelope file and tells everything that is wrong with it, each at its line."""
 
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
+from controller.checks.first_causes import first_causes
+from controller.checks.units import unit_faults
 from controller.errors import Problem
 from controller.files.reading import Source, Way
 from controller.files.validation import problems_at
@@ -20,30 +22,36 @@ _LISTED = ("rules", "free", "maintenance", "safe")
 _DECLARING = ("limits", "signals", "quantities")
 
 
-def read_envelope(source: Source) -> tuple[EnvelopeFile | None, list[Problem]]:
-    """Return the envelope file of *source*, or None and every problem of form and of meaning."""
+def read_envelope(
+    source: Source, units: Mapping[str, str] | None = None
+) -> tuple[EnvelopeFile | None, list[Problem]]:
+    """Return the envelope file of *source*, or None and every problem of form and of meaning.
+
+    *units* are those of the bench's records, by dotted signal, as far as they are known. What
+    only follows from something else that is wrong isn't told.
+    """
     data = source.data
     if not isinstance(data, dict):
         message = "must hold keys and values (`name: …`), one per line"
         return None, [source.problem((), message, value=data)]
+    odd = tuple(unit_faults(data, units or {}))
     try:
         form = EnvelopeForm.model_validate(data)
     except ValidationError as error:
         refused = error.errors()
         problems = problems_at(refused, EnvelopeForm, source)
-        return None, [*problems, *_rest(source, [fault["loc"] for fault in refused])]
-    faults = meaning(form).faults
+        return None, [*problems, *_rest(source, [fault["loc"] for fault in refused], odd)]
+    faults = list(first_causes((*odd, *meaning(form).faults), data, set()))
     if faults or source.problems:
         return None, [_problem(source, fault) for fault in faults]
     return EnvelopeFile.model_validate(data), []
 
 
-def _problem(source: Source, fault: Fault, way: Way | None = None) -> Problem:
-    way = fault.way if way is None else way
-    return source.problem(way, fault.message, fault.accepted)
+def _problem(source: Source, fault: Fault) -> Problem:
+    return source.problem(fault.way, fault.message, fault.accepted)
 
 
-def _rest(source: Source, refused: list[tuple[str | int, ...]]) -> Iterator[Problem]:
+def _rest(source: Source, refused: list[Way], odd: tuple[Fault, ...]) -> Iterator[Problem]:
     """Yield what the parts of a file that have the right form mean wrongly."""
     data = dict(source.data)
     data.setdefault("name", "?")
@@ -65,7 +73,8 @@ def _rest(source: Source, refused: list[tuple[str | int, ...]]) -> Iterator[Prob
             data.pop(key, None)
         if key in _DECLARING and not isinstance(value, Mapping):
             return  # what everything else speaks of isn't there
-    yield from _of_parts(source, data, kept, missing)
+    faults = (*odd, *_of_parts(data, kept))
+    yield from (_problem(source, fault) for fault in first_causes(faults, source.data, missing))
 
 
 def _of_map(refused: list[Way], key: str, value: Mapping[Any, Any]) -> set[str]:
@@ -79,44 +88,14 @@ def _of_list(refused: list[Way], key: str) -> set[int]:
     return {step for loc in ways for step in loc[1:3] if isinstance(step, int)}
 
 
-def _of_parts(
-    source: Source, data: dict[str, Any], kept: Mapping[str, list[int]], missing: set[str]
-) -> Iterator[Problem]:
+def _of_parts(data: dict[str, Any], kept: Mapping[str, list[int]]) -> Iterator[Fault]:
+    """Yield what *data* means wrongly, each where it stood before parts were left out."""
     try:
         form = EnvelopeForm.model_validate(data)
     except ValidationError:  # told already; too little is left
         return
-    missing = _with_quantities(missing, data.get("quantities"))
     for fault in meaning(form).faults:
         way = fault.way
         if len(way) > 1 and way[0] in kept and isinstance(way[1], int):
             way = (way[0], kept[str(way[0])][way[1]], *way[2:])
-        said = f"{fault.about} {fault.message} {_text_at(source.data, way)}"
-        if way[0] in _DECLARING and way[-1] in missing:
-            continue
-        if not _mentions(said, missing) and not {str(step) for step in way} & missing:
-            yield _problem(source, fault, way)
-
-
-def _with_quantities(missing: set[str], quantities: Any) -> set[str]:
-    """Return *missing* with the quantities that speak of what is missing."""
-    found, size = set(missing), -1
-    entries = quantities.items() if isinstance(quantities, Mapping) else ()
-    while len(found) > size:
-        size = len(found)
-        found |= {str(name) for name, part in entries if _mentions(str(part), found)}
-    return found
-
-
-def _mentions(text: str, names: set[str]) -> bool:
-    return any(re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text) for name in names)
-
-
-def _text_at(data: Any, way: Way) -> str:
-    for step in way:
-        inside = isinstance(data, Mapping) and step in data
-        inside = inside or (isinstance(data, list) and isinstance(step, int) and step < len(data))
-        if not inside:
-            return ""
-        data = data[step]
-    return data if isinstance(data, str) else ""
+        yield replace(fault, way=way)

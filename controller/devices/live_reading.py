@@ -10,7 +10,7 @@ from typing import Any
 import aioca
 
 from controller.devices.live_signals import LiveSignal
-from controller.files.units import compatible, convert
+from controller.files.units import alike
 from controller.safety.envelope.envelope import Envelope, Limit
 
 SEVERITIES = ("no alarm", "MINOR", "MAJOR", "INVALID")
@@ -153,39 +153,28 @@ def _odd(path: str, said: Said, envelope: Envelope) -> Iterator[str]:
     if said.severity == "INVALID":
         yield "its severity is INVALID"
     if limit is None:
+        yield from _declared_otherwise(path, said, envelope)
         return
     if reason := limit.refuses(said.value):
         yield f"is {_number(said.value)} {said.units}".rstrip() + f"; {reason}"
     if not isinstance(limit, Limit):
         return
-    if said.units and not _alike(said.units, limit.unit):
+    if said.units and not alike(said.units, limit.unit):
         yield f"the envelope limits it in {limit.unit!r}, the PV is in {said.units!r}"
     elif said.control is not None and (limit.low < said.control[0] or limit.high > said.control[1]):
         low, high = said.control
         yield f"the envelope's {limit.accepts} is wider than the IOC's own {low:g} to {high:g}"
 
 
+def _declared_otherwise(path: str, said: Said, envelope: Envelope) -> Iterator[str]:
+    watched = envelope.signals.get(path)
+    unit = None if watched is None else watched.term.unit
+    if unit is not None and said.units and not alike(said.units, unit):
+        yield f"the envelope declares it in {unit!r}, the PV is in {said.units!r}"
+
+
 def _number(value: Any) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else str(value)
-
-
-def _alike(first: str, second: str) -> bool:
-    """Whether a number means the same in both units (``degC`` and ``C`` are spelled by IOCs)."""
-    ours, theirs = (_SPELLED.get(unit.strip(), unit.strip()) for unit in (first, second))
-    if ours == theirs:
-        return True
-    if not compatible(ours, theirs):
-        return False
-    return convert(1.0, ours, theirs) == 1.0 and convert(0.0, ours, theirs) == 0.0
-
-
-_SPELLED = {
-    **dict.fromkeys(("C", "deg C", "Deg C", "DegC", "degrees C", "Celsius", "°C"), "degC"),
-    **dict.fromkeys(("deg", "degree"), "degrees"),
-    **dict.fromkeys(("sec", "Sec", "second"), "s"),
-    **dict.fromkeys(("sccm",), "mL/min"),
-}
-"""What IOCs write for units, in ours; a standard cubic centimetre per minute is what MFCs count."""
 
 
 def _unknown(envelope: Envelope, paths: Sequence[str]) -> Iterator[str]:
@@ -207,5 +196,5 @@ def unit_flags(units: Mapping[str, str], look: Look) -> Iterator[str]:
     for name, unit in units.items():
         for path in (name, f"{name}.setpoint", f"{name}.user_setpoint"):
             found = said.get(path, "")
-            if found and not _alike(found, unit):
+            if found and not alike(found, unit):
                 yield f"{name}: the campaign gives it in {unit!r}, {path} is in {found!r}"

@@ -77,6 +77,25 @@ def convert(value: float, source: str, wanted: str) -> float:
     return float(quantity.to(_known(wanted.strip())).magnitude)
 
 
+def alike(first: str, second: str) -> bool:
+    """Return whether a number means the same in both units; ``C`` and ``degC`` are one to IOCs."""
+    ours, theirs = (_SPELLED.get(unit.strip(), unit.strip()) for unit in (first, second))
+    if ours == theirs:
+        return True
+    if not compatible(ours, theirs):
+        return False
+    return convert(1.0, ours, theirs) == 1.0 and convert(0.0, ours, theirs) == 0.0
+
+
+_SPELLED = {
+    **dict.fromkeys(("C", "deg C", "Deg C", "DegC", "degrees C", "Celsius", "°C"), "degC"),
+    **dict.fromkeys(("deg", "degree"), "degrees"),
+    **dict.fromkeys(("sec", "Sec", "second"), "s"),
+    **dict.fromkeys(("sccm",), "mL/min"),
+}
+"""What IOCs write for units, in ours; a standard cubic centimetre per minute is what MFCs count."""
+
+
 def seconds(duration: str) -> float:
     """Return *duration* ("48 h", "90 min", "2 d") in seconds; UnitError where it isn't one."""
     match = _DURATION.fullmatch(duration)

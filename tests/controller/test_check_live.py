@@ -132,6 +132,17 @@ def test_a_device_that_is_moved_in_another_unit_than_its_own_is_flagged(client, 
     assert "gain: the campaign gives it in 'mV', gain is in 'V'" in told["flags"]
 
 
+def test_a_signal_that_is_declared_in_another_unit_than_its_pv_is_flagged(client, tmp_path):
+    limits = {name: limit for name, limit in ENVELOPE["limits"].items() if name != "gain"}
+    signals = {"gain": {"unit": "mV"}, "x.user_readback": {"unit": "mm"}}
+    file = write(tmp_path, envelope={"limits": limits, "signals": signals})
+
+    told = json.loads(look(file, client, "--json").stdout)
+
+    assert "gain: the envelope declares it in 'mV', the PV is in 'V'" in told["flags"]
+    assert not [flag for flag in told["flags"] if flag.startswith("x.user_readback")]
+
+
 def test_pvs_that_are_not_there_are_all_named_and_the_look_ends_soon(client, tmp_path):
     devices = {
         **BEAMLINE["devices"],

@@ -105,3 +105,43 @@ def test_an_envelope_file_can_be_checked_by_itself(tmp_path):
     assert [problem.key for problem in check(tmp_path / "e.yaml", installed())] == [
         "rules.0.requires"
     ]
+
+
+def test_what_is_declared_in_another_unit_than_its_record_is_told_where_it_stands(tmp_path):
+    found = dict(
+        told(
+            COPPER,
+            tmp_path,
+            signals={"exhaust.flow": {"unit": "mL/min"}, "dose.accumulated": {"unit": "Gy"}},
+            limits={"mono.energy": "8.8..9.5 keV"},
+        )
+    )
+
+    assert found.keys() == {
+        "signals.exhaust.flow",
+        "signals.dose.accumulated",
+        "limits.mono.energy",
+    }
+    assert "given in 'mL/min', and its record is in 'L/min'; L/min" in found["signals.exhaust.flow"]
+    assert "given in 'Gy', and its record is in 'kGy'; kGy" in found["signals.dose.accumulated"]
+    assert "given in 'keV', and its record is in 'eV'; eV" in found["limits.mono.energy"]
+
+
+def test_a_limit_without_its_unit_is_all_that_is_told(tmp_path):
+    found = told(COPPER, tmp_path, limits={"furnace.setpoint": "20..850"})
+
+    assert [key for key, _ in found] == ["limits.furnace.setpoint"]
+    assert "without a unit, and its record is in 'degC'; 20..850 degC" in found[0][1]
+
+
+def test_a_declared_unit_that_is_none_is_told_before_what_follows_from_it(tmp_path):
+    found = told(COPPER, tmp_path, signals={"exhaust.flow": {"unit": "Lmin"}})
+
+    assert [key for key, _ in found] == ["signals.exhaust.flow"]
+
+
+def test_the_same_unit_spelled_otherwise_is_the_same(tmp_path):
+    assert told(COPPER, tmp_path, signals={"furnace.readback": {"unit": "degC"}}) == []
+    assert (
+        told(COPPER, tmp_path, signals={"exhaust.flow": {"unit": "l/min", "max_age": "3 s"}}) == []
+    )

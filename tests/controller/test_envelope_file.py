@@ -209,6 +209,8 @@ def test_an_amount_is_converted_as_it_stands():
         ({"hold__he_setpoint": 500}, "hold.he.setpoint", "0 to 200"),
         ({"signals__oven_setpoint": {"unit": "K"}}, "signals.oven.setpoint", "'degC'"),
         ({"signals__oven_readback": {"unit": "K"}}, "quantities.temperature.readback", "in 'K'"),
+        ({"signals__oven_readback": {}}, "signals.oven.readback", "neither a unit nor words"),
+        ({"limits__oven_setpoint": "20..850"}, "limits.oven.setpoint", "is in 'degC'"),
         (
             {"signals__hutch_door": {"unit": "1", "words": ["a", "b"]}},
             "signals.hutch.door",
@@ -221,7 +223,11 @@ def test_an_amount_is_converted_as_it_stands():
         ({"quantities__hydrogen": "share * 1 mL/min"}, "quantities.share", "hydrogen"),
         ({"quantities__oven_ramp": "1"}, "quantities.oven.ramp", "the name of a signal"),
         ({"quantities__share": "hydrogen > 3 mL/min"}, "quantities.share", "true or false"),
-        ({"rules__0__requires": "exhaust.flow > 2 K"}, "rules.0.requires", "K"),
+        (
+            {"rules__0__requires": "exhaust.flow > 2 K"},
+            "rules.0.requires",
+            "exhaust.flow in 'L/min'",
+        ),
         ({"rules__0__requires": "exhaust.flow"}, "rules.0.requires", "compare it"),
         ({"rules__0__requires": "exaust.flow > 2 L/min"}, "rules.0.requires", "exhaust.flow"),
         ({"rules__0__requires": "exhaust.flow >"}, "rules.0.requires", "exhaust.flow >"),
@@ -236,7 +242,7 @@ def test_an_amount_is_converted_as_it_stands():
         ({"rules__3__at_most": "10 K/min"}, "rules.3.ramp_at_most", "which '10 K/min' trips"),
         ({"rules__3__ramp_at_most": "0.5 K/min"}, "rules.3.ramp_at_most", "as low"),
         ({"rules__4__tolerance": "0 K"}, "rules.4.tolerance", "more than 0"),
-        ({"rules__4__readback": "h2.readback"}, "rules.4.readback", "another unit"),
+        ({"rules__4__readback": "h2.readback"}, "rules.4.readback", "in 'mL/min', its"),
         ({"rules__5__signals": ["oven.readback"]}, "rules.5.signals.0", "can't be written"),
         ({"rules__6__before": "hydrogen > 900 mL/min"}, "rules.6.before", "never be so"),
         ({"rules__7__at_most": "2 kg"}, "rules.7.at_most", "over time is in mL/min*s"),
@@ -319,6 +325,24 @@ def test_what_names_something_refused_is_not_told_again():
     found = problems_of(data(signals__exhaust_flow={"unit": "L/min", "words": ["a", "b"]}))
 
     assert [key for key, _ in found] == ["signals.exhaust.flow"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"limits__oven_setpoint": "20..850"}, "limits.oven.setpoint"),
+        ({"signals__oven_readback": {"unit": "1"}}, "signals.oven.readback"),
+        ({"signals__oven_readback": {}}, "signals.oven.readback"),
+        ({"quantities__hydrogen": "h3.setpoint + 1"}, "quantities.hydrogen"),
+        ({"quantities__temperature": {"setpoint": "o", "readback": "oven.readback"}}, "quantities"),
+    ],
+    ids=str,
+)
+def test_what_only_follows_from_a_declaration_is_not_told(changes, key):
+    found = problems_of(data(**changes))
+
+    assert {where for where, _ in found if not where.startswith(key)} == set(), found
+    assert len(found) == 1, found
 
 
 def test_the_same_key_twice_and_a_bomb_of_aliases_are_refused():

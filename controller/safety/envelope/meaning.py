@@ -184,12 +184,12 @@ def _quantity(part: PairPart | str, read: Reader, name: str) -> Quantity:
         return Quantity(expression.unit or "", expression=expression)
     read.signal("setpoint", part.setpoint)
     read.signal("readback", part.readback)
-    units = read.unit("setpoint", part.setpoint), read.unit("readback", part.readback)
-    if units[0] != units[1]:
-        read.fault(("readback",), f"is in {units[1]!r}, the setpoint in {units[0]!r}", "one unit")
-    if part.unit is not None and part.unit != units[0]:
-        read.fault(("unit",), f"{name} is read in another unit", units[0] or "no unit")
-    return Quantity(units[0], part.setpoint, part.readback)
+    unit = read.unit("setpoint", part.setpoint)
+    read.unit("readback", part.readback)
+    read.one_unit(part.setpoint, part.readback)
+    if part.unit is not None and part.unit != unit:
+        read.fault(("unit",), f"{name} is read in another unit", unit or "no unit")
+    return Quantity(unit, part.setpoint, part.readback)
 
 
 def _rules(form: EnvelopeForm, words: Vocabulary) -> tuple[dict[int, AnyRule], list[Fault]]:

@@ -1,10 +1,11 @@
 """What the rules of an envelope file may name, and a reader that tells all that is wrong."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.errors import ExpressionError
+from controller.errors import ExpressionError, UnitError
 from controller.safety.envelope.envelope import Limit, Members
 from controller.safety.envelope.file_values import amount, difference, duration, per_second
 from controller.safety.language.binding import bind
@@ -12,6 +13,8 @@ from controller.safety.language.expression import Expression
 from controller.safety.language.values import Interval, Known, Margin, Term, Truth
 
 Way = tuple[str | int, ...]
+_NONE = ("", "1")
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +112,43 @@ class Reader:
         """Return the unit of *name*; empty, and a fault, where it isn't a number."""
         unit = self.words.unit_of(name)
         if unit is None:
-            if name in self.words.terms:
+            term = self.words.terms.get(name)
+            if term is not None and not term.words:
+                message = f"has neither a unit nor words, and {'.'.join(map(str, self.at))} takes"
+                message = f"{message} it as a number"
+                self.faults.append(Fault(("signals", name), message, "`unit: …`", name))
+            elif term is not None:
                 self.fault((key,), f"{name} isn't a number", "a signal with a unit")
             else:
                 known = [n for n, term in self.words.terms.items() if term.unit is not None]
                 self.fault((key,), f"{name}: nothing declares it", suggested(name, known), name)
         return unit or ""
 
+    def one_unit(self, setpoint: str, readback: str) -> None:
+        """Note where *setpoint* and *readback* are in two units, at the one that has none."""
+        terms = self.words.terms
+        if not {setpoint, readback} <= terms.keys():
+            return
+        aim, read = terms[setpoint].unit, terms[readback].unit
+        if aim is None or read is None or aim == read:
+            return
+        if aim in _NONE and setpoint in self.words.limits:
+            message = f"has no unit; {readback}, which says where it is, is in {read!r}"
+            way, accepted = ("limits", setpoint), f"bounds in {read}"
+        elif read in _NONE and readback not in self.words.limits:
+            message = f"has no unit; {setpoint}, of which it says where it is, is in {aim!r}"
+            way, accepted = ("signals", readback), f"unit: {aim}"
+        else:
+            message = f"{readback} is in {read!r}, its setpoint {setpoint} in {aim!r}"
+            way, accepted = (*self.at, "readback"), f"both in {aim}, or another readback"
+        self.faults.append(Fault(way, message, accepted, f"{setpoint} {readback}"))
+
     def in_unit(self, key: str, text: str | None, name: str, *, step: bool = False) -> float:
         """Return the amount (*step*: the difference) *text* in the unit of *name*; 0 for none."""
         unit = self.words.unit_of(name)
         if text is None or unit is None:
             return 0.0
-        return self._converted(key, difference if step else amount, text, unit)
+        return self._converted(key, difference if step else amount, text, unit, name)
 
     def amount(self, key: str, text: str, unit: str) -> float:
         """Return the amount *text* in *unit*."""
@@ -132,20 +159,31 @@ class Reader:
         unit = self.words.unit_of(name)
         if text is None or unit is None:
             return 0.0
-        return self._converted(key, per_second, text, unit)
+        return self._converted(key, per_second, text, unit, name)
 
     def _bound(self, key: str, text: str) -> Expression:
         try:
             return bind(text, self.words.terms)
         except ExpressionError as error:
-            self.fault((key,), str(error))
+            told = self._units_of(text) if isinstance(error.__cause__, UnitError) else ""
+            self.fault((key,), f"{error}{told}")
             return _Unread(text)
 
-    def _converted(self, key: str, how: Callable[[str, str], float], text: str, unit: str) -> float:
+    def _units_of(self, text: str) -> str:
+        """Return what the names in *text* are declared in: one of them may be wrong."""
+        met = dict.fromkeys(_NAME.findall(text))
+        units = {name: self.words.unit_of(name) for name in met}
+        told = [f"{name} in {unit!r}" for name, unit in units.items() if unit is not None]
+        return f"; as declared, {', '.join(told)}" if told else ""
+
+    def _converted(
+        self, key: str, how: Callable[[str, str], float], text: str, unit: str, about: str = ""
+    ) -> float:
         try:
             return how(text, unit)
         except ValueError as error:
-            self.fault((key,), str(error), f"what converts to {unit}" if unit else "no unit")
+            accepted = f"what converts to {unit}" if unit else "no unit"
+            self.fault((key,), str(error), accepted, about)
             return 0.0
 
 
