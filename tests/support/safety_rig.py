@@ -40,7 +40,7 @@ from controller.processes.launch import Launch, Role
 from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
 from controller.safety.desk.client import ActRefused, Clerk, LocalLine
-from controller.safety.desk.commands import Acknowledge, Reset
+from controller.safety.desk.commands import Acknowledge, Reset, Sample
 from simulators.ioc.environment import epics_environment, free_port
 from tests.support.crews import ROOT, Crew
 from tests.support.ioc_client import Client, client
@@ -64,6 +64,7 @@ SHORT = {
 HOTTEST_DEGC = 870.0 + 20.0
 """The envelope's limit, and what a heater that was allowed there still brings."""
 MOST_ML_MIN = 20.5
+DOSE = "dose of a sample"
 SAFE = {"furnace.setpoint": 40.0, "o2.setpoint": 0.0, "h2.setpoint": 0.0}
 
 
@@ -169,12 +170,15 @@ class SafetyRig:
 
     def _release(self) -> None:
         status = self.status()
-        if status.state != "latched":
+        used_up = any(rule.name == DOSE and not rule.kept for rule in status.rules)
+        if status.state != "latched" and not used_up:
             return
         with (
             suppress(ActRefused, GateLost),
             Clerk(LocalLine(self.crew.launch.runtime / "desk")) as clerk,
         ):
+            if used_up:  # what a counter has said is never given back: another sample is put in
+                clerk.ask(Sample(name=f"sample-{status.occurrence}"))
             clerk.ask(Acknowledge(occurrence=status.occurrence))
             clerk.ask(Reset(reason="the fault is gone"))
 

@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.safety.envelope.declared import Quantity
-from controller.safety.envelope.specs import Budget, Reaction
+from controller.safety.envelope.specs import Budget, Per, Reaction
 from controller.safety.rules.ledger import Ledger
 from controller.safety.rules.watcher import Broken, Gauge, Scalar, Scene, Watcher, number, spread
 from controller.safety.scene.values import scalar
+
+_ANEW = {
+    per: f"; `heliostat {per} NAME`, when another one is in place, begins it anew"
+    for per in (Per.SAMPLE, Per.SPOT)
+}
 
 
 class BudgetWatcher(Watcher):
@@ -76,9 +81,10 @@ class BudgetWatcher(Watcher):
         at_most, unit = self.spec.at_most, self.spec.unit
         said = f"{used:.6g} {unit} of {at_most:g} {unit} per {self.spec.per} are used"
         if not used < at_most:
-            return Broken(said, Reaction.TRIP)
+            return Broken(f"{said}{_ANEW.get(self.spec.per, '')}", Reaction.TRIP)
         if not used < self.spec.hold_at * at_most:
-            return Broken(f"{said}: it holds at {100.0 * self.spec.hold_at:g} %", Reaction.HOLD)
+            held = f"{said}: it holds at {100.0 * self.spec.hold_at:g} %"
+            return Broken(f"{held}{_ANEW.get(self.spec.per, '')}", Reaction.HOLD)
         return Broken(unknown, Reaction.HOLD) if unknown else None
 
     def resting(self) -> bool:
