@@ -122,6 +122,17 @@ def _positive(value: float, text: str) -> str:
     return text
 
 
+def _needs_unit(example: str) -> Any:
+    """Return what refuses a plain number: a text such as *example* is needed."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            raise ValueError(f"{value!r} has no unit; write it with one: {example}")
+        return value
+
+    return BeforeValidator(check)
+
+
 def _is_duration(text: str) -> str:
     return _positive(duration(text), text)
 
@@ -135,11 +146,13 @@ def _is_rate(text: str) -> str:
 
 
 _SHORT = StringConstraints(max_length=100)
-DurationText = Annotated[str, _SHORT, AfterValidator(_is_duration)]
+DurationText = Annotated[
+    str, _SHORT, _needs_unit("3 s, 10 min, 2 h or 1 d"), AfterValidator(_is_duration)
+]
 """``120 s``, ``2 h``."""
-AmountText = Annotated[str, _SHORT, AfterValidator(_is_amount)]
+AmountText = Annotated[str, _SHORT, _needs_unit("2 K"), AfterValidator(_is_amount)]
 """``2 K``, more than 0."""
-RateText = Annotated[str, _SHORT, AfterValidator(_is_rate)]
+RateText = Annotated[str, _SHORT, _needs_unit("20 K/min"), AfterValidator(_is_rate)]
 """``20 K/min``, more than 0."""
 CountText = Annotated[
     str,
