@@ -1,108 +1,123 @@
-"""Log noisy expected improvement of a belief, evaluated by BoTorch.
+"""What a point is worth trying for: terms with values and gradients, that add up as logarithms."""
 
-The hyperparameters come from ``models.surrogates.gaussian``; BoTorch builds the same process from
-them, with gradients, and the acquisition function (Ament et al., NeurIPS 2023; q-batch, pending).
-"""
-
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import torch
-from botorch.acquisition.logei import qLogNoisyExpectedImprovement
-from botorch.acquisition.objective import GenericMCObjective
-from botorch.acquisition.utils import prune_inferior_points
-from botorch.models import SingleTaskGP
-from botorch.sampling.normal import SobolQMCNormalSampler
-from botorch.settings import validate_input_scaling
-from gpytorch.kernels import MaternKernel
-from gpytorch.means import ConstantMean
-from linear_operator.utils.warnings import NumericalWarning
 from numpy.typing import NDArray
 
-from agents.belief import Belief
+from agents.excess import Aim
+from agents.outlook import Outlook
 
 Array = NDArray[np.float64]
-PRUNING = 512
-"""Samples that tell which measured points may be the best; the others leave the sums."""
-CHUNK = 512
-"""Points evaluated at once: bounds the memory, not the result."""
+
+SHARE = 2**22
+"""Numbers that one evaluation may hold at a time: bounds the memory, not the result."""
 
 
-@contextmanager
-def jitter_is_fine() -> Iterator[None]:
-    """Let the library add to a diagonal in silence: points beside measured ones need it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "A not p.d., added jitter", NumericalWarning)
-        yield
+class Acquisition(Protocol):
+    """The logarithm of what points are worth trying for; a function of points in the unit cube.
+
+    Plain numbers, the same for the same points; never NaN, minus infinity where nothing is
+    to be had.
+    """
+
+    def values(self, points: Array) -> Array:
+        """Return the acquisition (m) of *points* (m x d), each by itself."""
+        ...
+
+    def slopes(self, points: Array) -> tuple[Array, Array]:
+        """Return the acquisition (m) of *points* (m x d) and its gradients (m x d)."""
+        ...
 
 
-def model_of(belief: Belief) -> SingleTaskGP:
-    """Return BoTorch's model of *belief*, on the surrogate's scale."""
-    surrogate = belief.surrogate
-    training = surrogate.training
-    kernel = MaternKernel(nu=2.5, ard_num_dims=training.inputs.shape[1]).double()
-    kernel.lengthscale = torch.as_tensor(surrogate.column_lengths)
-    mean = ConstantMean().double()
-    mean.initialize(constant=torch.tensor(surrogate.mean, dtype=torch.float64))
-    with validate_input_scaling(False):  # a constant outcome can't be standardised, and needn't
-        model = SingleTaskGP(
-            torch.as_tensor(training.inputs),
-            torch.as_tensor(training.outcomes)[:, None],
-            train_Yvar=torch.as_tensor(training.known + surrogate.noise)[:, None],
-            covar_module=kernel,
-            mean_module=mean,
-            outcome_transform=None,
-        )
-    return model.eval().requires_grad_(False)
+@dataclass(frozen=True)
+class Improvement:
+    """Log expected improvement of one outcome over the best of each scenario.
+
+    ``best`` (s) is the worth of the incumbent by scenario, on the modelled scale.
+    """
+
+    outlook: Outlook
+    aim: Aim
+    best: Array
+
+    def values(self, points: Array) -> Array:
+        """Return the log expected improvement (m) of *points* (m x d)."""
+        mean, sigma = self.outlook.at(points)
+        return log_mean(self.aim.excess(mean, sigma[:, None], self.best).value)
+
+    def slopes(self, points: Array) -> tuple[Array, Array]:
+        """Return the same with gradients (m x d)."""
+        ahead = self.outlook.slopes(points)
+        found = self.aim.excess(ahead.mean, ahead.sigma[:, None], self.best)
+        value = log_mean(found.value)
+        shares = weights_in(found.value, value)
+        by_mean = np.einsum("ms,msd->md", shares * found.by_mean, ahead.by_mean)
+        by_sigma = (shares * found.by_sigma).sum(1)
+        return value, by_mean + by_sigma[:, None] * ahead.by_sigma
 
 
-def utility_of(belief: Belief) -> Callable[..., torch.Tensor]:
-    """Return what is wanted of samples (... x 1, on the surrogate's scale): more is better."""
-    target, sign = belief.modelled_target(), belief.utility_sign()
+@dataclass(frozen=True)
+class Feasibility:
+    """Log probability that an outcome is at most (or, with sign -1, at least) its *bound*."""
 
-    def utility(samples: torch.Tensor, X: torch.Tensor | None = None) -> torch.Tensor:  # noqa: ARG001, N803
-        wanted = samples[..., 0]
-        return sign * wanted if target is None else -(wanted - target).abs()
+    outlook: Outlook
+    bound: float
+    sign: float = 1.0
 
-    return utility
+    def values(self, points: Array) -> Array:
+        """Return the log probability (m) at *points* (m x d)."""
+        from scipy.special import log_ndtr
+
+        mean, sigma = self.outlook.at(points)
+        return log_mean(log_ndtr(self.sign * (self.bound - mean) / sigma[:, None]))
+
+    def slopes(self, points: Array) -> tuple[Array, Array]:
+        """Return the same with gradients (m x d)."""
+        from scipy.special import log_ndtr
+
+        ahead = self.outlook.slopes(points)
+        sigma = ahead.sigma[:, None]
+        z = self.sign * (self.bound - ahead.mean) / sigma
+        each = log_ndtr(z)
+        value = log_mean(each)
+        # d log Phi / dz = phi / Phi, in logarithms
+        hazard = np.exp(-0.5 * np.square(z) - 0.5 * np.log(2 * np.pi) - each)
+        shares = weights_in(each, value) * hazard
+        by_mean = np.einsum("ms,msd->md", shares * -self.sign / sigma, ahead.by_mean)
+        by_sigma = (shares * -z / sigma).sum(1)
+        return value, by_mean + by_sigma[:, None] * ahead.by_sigma
 
 
-def _sampler(samples: int, stream: int) -> SobolQMCNormalSampler:
-    return SobolQMCNormalSampler(torch.Size([samples]), seed=stream % 2**31)
+@dataclass(frozen=True)
+class Total:
+    """The sum of several logarithms: the product of what they stand for."""
+
+    terms: Sequence[Acquisition]
+
+    def values(self, points: Array) -> Array:
+        """Return the sum (m) at *points* (m x d)."""
+        return np.asarray(sum(term.values(points) for term in self.terms))
+
+    def slopes(self, points: Array) -> tuple[Array, Array]:
+        """Return the same with gradients (m x d)."""
+        parts = [term.slopes(points) for term in self.terms]
+        return np.asarray(sum(p[0] for p in parts)), np.asarray(sum(p[1] for p in parts))
 
 
-class Acquisition:
-    """Expected improvement over all that was measured or is pending, as a function of points."""
+def log_mean(logs: Array) -> Array:
+    """Return the logarithm (m) of the mean of exp(*logs*) (m x s) over the scenarios."""
+    if logs.shape[1] == 1:
+        return logs[:, 0]
+    top = np.maximum(logs.max(axis=1, keepdims=True), -1e300)
+    return np.asarray(top[:, 0] + np.log(np.exp(logs - top).mean(axis=1)))
 
-    def __init__(self, belief: Belief, pending: Array, stream: int, samples: int) -> None:
-        """Build it for *pending* points (m x d, unit cube); *stream* seeds its *samples*."""
-        torch.set_num_threads(1)  # a process decides in one thread: the same sums every time
-        model, objective = model_of(belief), GenericMCObjective(utility_of(belief))
-        with jitter_is_fine():
-            # Pruned here and not in the function, which would draw from torch's global generator.
-            baseline = prune_inferior_points(
-                model,
-                torch.as_tensor(belief.surrogate.training.inputs),
-                objective,
-                sampler=_sampler(PRUNING, stream),
-            )
-            self.function = qLogNoisyExpectedImprovement(
-                model=model,
-                X_baseline=baseline,
-                sampler=_sampler(samples, stream),
-                objective=objective,
-                X_pending=torch.as_tensor(pending) if len(pending) else None,
-                prune_baseline=False,
-            )
 
-    def __call__(self, points: Array) -> Array:
-        """Return the acquisition (n) of *points* (n x d), each by itself."""
-        with torch.no_grad(), jitter_is_fine():
-            parts = [
-                self.function(torch.as_tensor(points[start : start + CHUNK])[:, None, :])
-                for start in range(0, len(points), CHUNK)
-            ]
-        values = torch.cat(parts).numpy() if parts else np.empty(0)
-        return np.nan_to_num(values, nan=-np.inf)
+def weights_in(logs: Array, mean: Array) -> Array:
+    """Return each scenario's share (m x s) in the *mean* (m, a logarithm) of *logs* (m x s)."""
+    if logs.shape[1] == 1:
+        return np.ones_like(logs)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nan_to_num(np.exp(logs - mean[:, None]) / logs.shape[1]))

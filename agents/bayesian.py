@@ -1,37 +1,61 @@
-"""Model-based search with a Gaussian process.
+"""Model-based search with Gaussian processes.
 
-Over a space, BoTorch's log noisy expected improvement; over a list of points, the optimistic
-choice of ``agents.listed``, for which torch is not even loaded.
-
-The first of several objectives is the one pursued; all of them are predicted.
+Over a space, the greatest log expected improvement, with gradients (hypervolume improvement for
+several objectives); over a list of points, the optimistic choice of ``agents.listed``. Torch is
+loaded for three objectives and more only.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from agents.belief import Belief, believe
+from agents.acquisition import Acquisition
+from agents.belief import Belief
+from agents.errors import AgentOptionError
+from agents.explaining import explained, finite, reason
 from agents.history import History, stream_of
-from agents.listed import Ranked, best_listed
-from agents.options import BayesianOptions
-from agents.protocols import Alternative, Objective, Observation, Parameters, Prediction, Suggestion
+from agents.knowledge import Knowledge
+from agents.listed import Ranked, best_listed, optimism
+from agents.options import BayesianOptions, OutcomeConstraint
+from agents.prospects import Bound, Question, hypervolume, improvement, promising
+from agents.protocols import (
+    Alternative,
+    Goal,
+    Objective,
+    Observation,
+    Parameters,
+    Prediction,
+    Suggestion,
+)
+from agents.search import Ground, Target, best_searched
 from agents.sobol import next_points
 from agents.space import Space
 from models.one_thread import one_thread
 from models.surrogates.training import FitError
 
-NAME = "bayesian/2"
+NAME = "bayesian/3"
 LISTED = "gp-matern52/ucb"
 SEARCHED = "gp-matern52/log-nei"
-REASONS = {LISTED: "Best that can be hoped for", SEARCHED: "Greatest expected improvement"}
+TWO = "gp-matern52/log-ehvi"
+MANY = "gp-matern52/log-nehvi"
+REASONS = {
+    LISTED: "Best that can be hoped for",
+    SEARCHED: "Greatest expected improvement",
+    TWO: "Greatest expected gain of the best trade-offs",
+    MANY: "Greatest expected gain of the best trade-offs",
+}
 FEWEST, MOST = 4, 12
 """Space-filling experiments that come first, unless the options say how many."""
 PATIENCE = 4
 """So many experiments in a space without a gain call for one anywhere else."""
-STARTS = 3
-"""The best measured points, around which the search looks as well."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a decision is made from: what is pursued, within what *bounds*, what is *waiting*."""
+
+    pursued: tuple[Belief, ...]
+    bounds: tuple[Bound, ...]
+    waiting: Sequence[Suggestion]
 
 
 class BayesianAgent:
@@ -55,18 +79,25 @@ class BayesianAgent:
         self._objectives = objectives
         self._seed = seed
         self._options = options or BayesianOptions()
-        self._history = History(space)
-        self._beliefs: dict[str, Belief] | None = None
+        self._refuse_unknown_thresholds()
+        limited = [_outcome(constraint) for constraint in self._options.outcome_constraints]
+        outcomes = {outcome.name: outcome for outcome in (*limited, *objectives)}
+        self._outcomes = (*objectives, *(o for o in outcomes.values() if o not in objectives))
+        self._knowledge = Knowledge(space, self._outcomes, warp=self._options.warp)
+        self._ground = Ground(space)
 
     @property
     def name(self) -> str:
         """The agent's name and version."""
         return NAME
 
+    @property
+    def _history(self) -> History:
+        return self._knowledge.history
+
     def tell(self, observations: Sequence[Observation]) -> None:
         """Take in *observations*."""
-        self._history.tell(observations)
-        self._beliefs = None
+        self._knowledge.tell(observations)
 
     def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
         """Return up to *count* suggestions, none tried or pending where the space allows."""
@@ -79,14 +110,23 @@ class BayesianAgent:
         return waiting[len(pending) :]
 
     def predict(self, points: Sequence[Parameters]) -> list[dict[str, Prediction]]:
-        """Return what is expected at each of *points*, by objective; empty without a model.
+        """Return what is expected at each of *points*, by outcome; empty without a model.
 
         For people who want to look at the model: deciding doesn't depend on who looked.
         """
-        try:
-            return _predictions(self._believe(), points)
-        except FitError:
-            return [{} for _ in points]
+        return self._knowledge.predictions(points)
+
+    def explain(self, suggestion: Suggestion) -> str:
+        """Return why *suggestion* was made, from what it carries."""
+        return explained(suggestion, self._outcomes)
+
+    def _refuse_unknown_thresholds(self) -> None:
+        names = [objective.name for objective in self._objectives]
+        if unknown := [name for name in self._options.thresholds if name not in names]:
+            raise AgentOptionError(
+                f"agent 'bayesian': thresholds name {', '.join(unknown)}, "
+                f"which is no objective; objectives: {', '.join(names)}"
+            )
 
     def _next(self, waiting: Sequence[Suggestion]) -> Suggestion | None:
         """Return one more suggestion beside those *waiting*; None when the space has no more."""
@@ -96,17 +136,16 @@ class BayesianAgent:
         if len(self._history) + len(waiting) < first:
             return self._spread(waiting, "sobol", f"One of the first {first} space-filling points.")
         try:
-            beliefs = self._believe()
-            main = beliefs.get(self._objectives[0].name)
+            beliefs = self._knowledge.beliefs()
+            if self._objectives[0].name not in beliefs:
+                note = f"{self._objectives[0].name} has not been measured yet."
+                return self._spread(waiting, "sobol", note)
             if self._stagnates(first, len(waiting)):
                 note = f"Nothing was gained in {PATIENCE} experiments: one that fills space."
                 return self._spread(waiting, "sobol", note)
-            if main is not None:
-                return self._improve(main, beliefs, waiting)
+            return self._improve(self._situation(beliefs, waiting))
         except FitError as error:
             return self._spread(waiting, "sobol (fallback)", f"No model could be fitted: {error}.")
-        name = self._objectives[0].name
-        return self._spread(waiting, "sobol", f"{name} has not been measured yet.")
 
     def _first_points(self) -> int:
         """Return how many space-filling experiments come first.
@@ -136,98 +175,89 @@ class BayesianAgent:
         gain = max(scores[-PATIENCE:]) - max(scores[:-PATIENCE])
         return gain <= 0.5 * measured[-1].sigma
 
-    def _believe(self) -> dict[str, Belief]:
-        """Return the beliefs by objective; fitted once for each told history."""
-        if self._beliefs is None:
-            fitted = {
-                objective.name: believe(self._history, objective, warp=self._options.warp)
-                for objective in self._objectives
-            }
-            self._beliefs = {name: belief for name, belief in fitted.items() if belief is not None}
-        return self._beliefs
-
     def _spread(self, waiting: Sequence[Suggestion], model: str, note: str) -> Suggestion | None:
         """Return the next space-filling suggestion."""
         points = next_points(self._history, 1, waiting, self._seed)
         return self._suggest(points[0], model, waiting, note) if points else None
 
-    def _improve(
-        self, main: Belief, beliefs: dict[str, Belief], waiting: Sequence[Suggestion]
-    ) -> Suggestion | None:
-        """Return the most promising point by *main*, the belief about the first objective."""
-        acting = main.with_failures(self._history.failed())
-        elsewhere = [suggestion.parameters for suggestion in waiting]
-        elsewhere += self._history.blind(main.objective.name)
-        if self._space.listed is not None:
-            taken, spent = self._history.taken(waiting), self._history.spent(waiting)
-            model, ranked = LISTED, best_listed(acting, elsewhere, taken, spent)
+    def _situation(self, beliefs: Mapping[str, Belief], waiting: Sequence[Suggestion]) -> Situation:
+        """Return what *beliefs* there are about what is pursued and what limits it."""
+        failed = self._history.failed()
+        pursued = [beliefs[o.name] for o in self._objectives if o.name in beliefs]
+        bounds = [
+            Bound(beliefs[limit.outcome], *_limit(limit))
+            for limit in self._options.outcome_constraints
+            if limit.outcome in beliefs
+        ]
+        acting = tuple(belief.with_failures(failed) for belief in pursued)
+        return Situation(acting, tuple(bounds), waiting)
+
+    def _improve(self, situation: Situation) -> Suggestion | None:
+        """Return the most promising point in *situation*."""
+        waiting = situation.waiting
+        taken, spent = self._history.taken(waiting), self._history.spent(waiting)
+        asked = self._question(waiting)
+        if self._space.listed is None:
+            model, acquisition = self._acquisition(situation, asked)
+            target = Target(self._ground, acquisition, frozenset(taken), spent)
+            good = self._good(situation)
+            ranked = best_searched(target, good, self._options.restarts, asked.stream)
+        elif len(situation.pursued) == 1 and not situation.bounds:
+            [belief], model = situation.pursued, LISTED
+            ranked = best_listed(
+                self._space, lambda points: optimism(belief, asked.pending, points), taken, spent
+            )
         else:
-            stream = stream_of(self._seed, len(self._history), waiting)
-            model, ranked = SEARCHED, self._searched(acting, elsewhere, waiting, stream)
+            model, acquisition = self._acquisition(situation, asked)
+            ranked = best_listed(self._space, acquisition.values, taken, spent)
         if not ranked:
             return self._spread(waiting, "sobol", "The model found no untried point.")
-        return self._explained(ranked, model, beliefs, waiting)
+        return self._explained(ranked, model, situation)
 
-    def _searched(
-        self,
-        acting: Belief,
-        elsewhere: Sequence[Parameters],
-        waiting: Sequence[Suggestion],
-        stream: int,
-    ) -> list[Ranked]:
-        """Return the points of greatest expected improvement that were found."""
-        from linear_operator.utils.errors import NotPSDError
+    def _question(self, waiting: Sequence[Suggestion]) -> Question:
+        """Return what is asked: points *waiting*, or that taught nothing, are expected known."""
+        elsewhere = [suggestion.parameters for suggestion in waiting]
+        elsewhere += self._history.blind(self._objectives[0].name)
+        stream = stream_of(self._seed, len(self._history), waiting)
+        return Question(self._space.encode(elsewhere), self._options.samples, stream)
 
-        from agents.acquisition import Acquisition
-        from agents.search import Target, best_searched
+    def _acquisition(self, situation: Situation, asked: Question) -> tuple[str, Acquisition]:
+        """Return what is to be maximised, and its name."""
+        pursued, bounds = situation.pursued, situation.bounds
+        if len(pursued) == 1:
+            return SEARCHED, improvement(pursued[0], bounds, asked)
+        thresholds = [self._options.thresholds.get(b.objective.name) for b in pursued]
+        if len(pursued) == 2:
+            return TWO, hypervolume((pursued[0], pursued[1]), thresholds, bounds, asked)
+        from agents.sampled import hypervolume_by_samples
 
-        places = self._space.encode(elsewhere)
-        try:
-            acquisition = Acquisition(acting, places, stream, self._options.samples)
-            taken, spent = self._history.taken(waiting), self._history.spent(waiting)
-            target = Target(self._space, acquisition, acquisition.function, frozenset(taken), spent)
-            good = self._best_measured(acting)
-            return best_searched(target, good, self._options.restarts, stream)
-        except NotPSDError as error:
-            raise FitError(f"samples of the model can't be drawn: {error}") from error
+        return MANY, hypervolume_by_samples(pursued, thresholds, bounds, asked)
 
-    def _best_measured(self, main: Belief) -> list[Parameters]:
-        """Return the points, allowed in the space, that *main* believes to be the best."""
-        points = [
-            point
-            for point, _ in self._history.measured(main.objective.name)
-            if not self._space.check(point)
-        ]
-        if not points:
+    def _good(self, situation: Situation) -> list[Parameters]:
+        """Return the best points so far, allowed in the space, around which to look as well."""
+        measured = self._history.measured(situation.pursued[0].objective.name)
+        rows = [row for row, (point, _) in enumerate(measured) if not self._space.check(point)]
+        if not rows:
             return []
-        expected = [
-            main.objective.score(prediction.mean) for prediction in main.predictions(points)
-        ]
-        order = np.argsort(-np.array(expected), kind="stable")[:STARTS]
-        return [points[place] for place in order]
+        places = self._space.encode([measured[row][0] for row in rows])
+        chosen = promising(situation.pursued, situation.bounds, places)
+        return [measured[rows[place]][0] for place in chosen]
 
-    def _explained(
-        self,
-        ranked: Sequence[Ranked],
-        model: str,
-        beliefs: dict[str, Belief],
-        waiting: Sequence[Suggestion],
-    ) -> Suggestion:
+    def _explained(self, ranked: Sequence[Ranked], model: str, situation: Situation) -> Suggestion:
         """Return the first of *ranked* as a suggestion, with all that led to it."""
-        predicted = _predictions(beliefs, [entry.point for entry in ranked])
+        predicted = self._knowledge.predictions([entry.point for entry in ranked])
         others = tuple(
-            Alternative(entry.point, _finite(entry.value), expected)
+            Alternative(entry.point, finite(entry.value), expected)
             for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
         )
-        fits = [belief.hyperparameters() for belief in beliefs.values()]
-        objective = self._objectives[0]
-        note = _sentence(model, objective, predicted[0][objective.name])
+        pursued = [belief.objective for belief in situation.pursued]
+        note = reason(REASONS[model], pursued, predicted[0])
         return replace(
-            self._suggest(ranked[0].point, model, waiting, note),
+            self._suggest(ranked[0].point, model, situation.waiting, note),
             predictions=predicted[0],
-            acquisition=_finite(ranked[0].value),
+            acquisition=finite(ranked[0].value),
             alternatives=others,
-            fit={name: value for fit in fits for name, value in fit.items()},
+            fit=self._knowledge.fit(),
         )
 
     def _suggest(
@@ -243,53 +273,15 @@ class BayesianAgent:
             note=note,
         )
 
-    def explain(self, suggestion: Suggestion) -> str:
-        """Return why *suggestion* was made, from what it carries."""
-        parts = [f"{suggestion.note} It knew {suggestion.known} observations"]
-        parts[0] += (
-            f" and allowed for {len(suggestion.pending)} pending." if suggestion.pending else "."
-        )
-        units = {objective.name: objective.unit for objective in self._objectives}
-        for name, expected in suggestion.predictions.items():
-            unit = f" {units[name]}" if units.get(name) else ""
-            parts.append(
-                f"{name} is expected at {expected.mean:.4g} ± {expected.epistemic:.2g}{unit} "
-                "(what the model doesn't know); one experiment scatters by "
-                f"{expected.aleatoric:.2g}{unit}."
-            )
-        shortest = _shortest(suggestion.fit, self._objectives[0].name)
-        if shortest:
-            parts.append(f"By the model, {self._objectives[0].name} changes most with {shortest}.")
-        if suggestion.alternatives:
-            parts.append(
-                f"{len(suggestion.alternatives)} other points were close; this was the best."
-            )
-        return " ".join(parts)
+
+def _outcome(constraint: OutcomeConstraint) -> Objective:
+    """Return the outcome that *constraint* limits, as something to learn."""
+    goal = Goal.MAXIMIZE if constraint.at_most is None else Goal.MINIMIZE
+    return Objective(constraint.outcome, goal)
 
 
-def _predictions(
-    beliefs: dict[str, Belief], points: Sequence[Parameters]
-) -> list[dict[str, Prediction]]:
-    """Return the predictions by objective at each of *points*."""
-    by_name = {name: belief.predictions(points) for name, belief in beliefs.items()}
-    return [{name: many[row] for name, many in by_name.items()} for row in range(len(points))]
-
-
-def _finite(value: float) -> float | None:
-    """Return *value*, or None for what JSON can't carry."""
-    return value if math.isfinite(value) else None
-
-
-def _sentence(model: str, objective: Objective, expected: Prediction) -> str:
-    unit = f" {objective.unit}" if objective.unit else ""
-    return (
-        f"{REASONS[model]} (to {objective.goal.value} {objective.name}): "
-        f"{expected.mean:.4g} ± {expected.epistemic:.2g}{unit} expected."
-    )
-
-
-def _shortest(fit: Mapping[str, float], objective: str) -> str:
-    """Return the parameter with the shortest lengthscale in *fit*; empty where there is none."""
-    start = f"{objective}.lengthscale."
-    lengths = {name[len(start) :]: value for name, value in fit.items() if name.startswith(start)}
-    return min(lengths, key=lambda name: lengths[name]) if lengths else ""
+def _limit(constraint: OutcomeConstraint) -> tuple[float, float]:
+    """Return the bound of *constraint*, and its sign: 1 where the outcome is to stay below."""
+    if constraint.at_least is not None:
+        return constraint.at_least, -1.0
+    return constraint.at_most or 0.0, 1.0

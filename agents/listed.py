@@ -6,7 +6,7 @@ points narrow the posterior as if they had come out as expected (GP-BUCB, Desaut
 keeps to what it knows once the rest of a list is plain (see ``benchmarks/crossed_barrel.py``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agents.belief import Belief
 from agents.once import Spent
 from agents.protocols import Parameters
-from agents.space import Key
+from agents.space import Key, Space
 
 Array = NDArray[np.float64]
 
@@ -34,14 +34,12 @@ class Ranked:
 
 
 def best_listed(
-    belief: Belief, elsewhere: Sequence[Parameters], taken: set[Key], spent: Spent
+    space: Space, value: Callable[[Array], Array], taken: set[Key], spent: Spent
 ) -> list[Ranked]:
-    """Return the most promising points that the space lists and that aren't *taken*, best first.
+    """Return the points of greatest *value* that *space* lists and that aren't *taken*, best first.
 
-    Nor do they use what is *spent*. *elsewhere* are points that will be known, or gave nothing:
-    little is to be learned there.
+    Nor do they use what is *spent*.
     """
-    space = belief.space
     points = space.listed or ()
     free = [
         row
@@ -50,7 +48,7 @@ def best_listed(
     ]
     if not free:
         return []
-    values = optimism(belief, space.encode(elsewhere), space.encoded_list[free])
+    values = value(space.encoded_list[free])
     order = np.lexsort((np.array(free), -values))[:SHOWN]
     return [Ranked(dict(points[free[place]]), float(values[place])) for place in order]
 
@@ -62,11 +60,11 @@ def optimism(belief: Belief, pending: Array, points: Array) -> Array:
     distance to it that is left after WIDTH sigma.
     """
     surrogate = belief.surrogate
-    mean, sigma = surrogate.posterior(points)
+    mean, sigma = surrogate.moments(points)
     if len(pending):
-        imagined = surrogate.imagining(pending, surrogate.posterior(pending)[0])
-        _, sigma = imagined.posterior(points)
-    target = belief.modelled_target()
-    if target is None:
-        return belief.utility(mean) + WIDTH * sigma
-    return -np.maximum(np.abs(mean - target) - WIDTH * sigma, 0.0) + 1e-6 * sigma
+        imagined = surrogate.imagining(pending, surrogate.moments(pending)[0])
+        _, sigma = imagined.moments(points)
+    aim = belief.aim
+    if aim.target is None:
+        return aim.worth(mean) + WIDTH * sigma
+    return -np.maximum(np.abs(mean - aim.target) - WIDTH * sigma, 0.0) + 1e-6 * sigma

@@ -6,20 +6,15 @@ categorical parameter at a time. Every candidate is decoded, checked against all
 forbidden regions, and valued as the point that would really be tried.
 """
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import torch
-from botorch.acquisition.acquisition import AcquisitionFunction
-from botorch.exceptions.errors import OptimizationGradientError
-from botorch.exceptions.warnings import OptimizationWarning
-from botorch.generation.gen import gen_candidates_scipy
 from numpy.typing import NDArray
 
-from agents.acquisition import jitter_is_fine
+from agents.acquisition import Acquisition
+from agents.climbing import Bools, Rows, climb, climb_within
 from agents.listed import SHOWN, Ranked
 from agents.once import Spent
 from agents.parameters import Categorical, Continuous, Parameter
@@ -27,13 +22,12 @@ from agents.protocols import Parameters, Value
 from agents.space import Key, Space
 
 Array = NDArray[np.float64]
-Score = Callable[[Array], Array]
-Row = tuple[torch.Tensor, torch.Tensor, float]
-"""Columns, factors and bound of one constraint on the unit cube, as BoTorch takes it."""
 
-SAMPLES = 256
+SAMPLES = 512
 NEARBY = (0.02, 0.1, 0.3)
 """Shares of the way from a good point to a sample, at which to look as well."""
+AROUND = 24
+"""Samples towards which to look from each good point, for each share."""
 APART = 0.05
 """Starts and alternatives differ by so much in the unit cube."""
 ROUNDS = 3
@@ -44,21 +38,40 @@ ENOUGH = 1e-3
 LEVELS = 24
 """More levels than these of one parameter are not all looked at in one sweep."""
 STEPS = 60
-FLAT = 1e-6
-"""A search ends where a step gains less than this part of the acquisition."""
 STEPS_CONSTRAINED = 30
-"""Steps of one local search; with constraints each costs more, and a round may follow."""
+"""Steps of one local search; with constraints each costs more."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A *space* and points spread over it, where every search begins."""
+
+    space: Space
+
+    @cached_property
+    def samples(self) -> list[dict[str, Value]]:
+        """Points of the space."""
+        return self.space.sample(SAMPLES, SAMPLES)
+
+    @cached_property
+    def units(self) -> Array:
+        """The same in the unit cube (n x d)."""
+        return self.space.encode(self.samples)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be maximised over *space*: *score* of points, *function* for its gradient."""
+    """What is to be maximised over *ground*, where nothing is *taken* or *spent*."""
 
-    space: Space
-    score: Score
-    function: AcquisitionFunction
+    ground: Ground
+    acquisition: Acquisition
     taken: frozenset[Key]
     spent: Spent
+
+    @property
+    def space(self) -> Space:
+        """The space that is searched."""
+        return self.ground.space
 
 
 def best_searched(
@@ -70,7 +83,7 @@ def best_searched(
     same points.
     """
     space = target.space
-    found = _ranked(target, target.spent.renewed(starting_points(space, good, seed)))
+    found = _ranked(target, target.spent.renewed(starting_points(target.ground, good, seed)))
     for turn in range(ROUNDS):
         before = found[0].value if found else -np.inf
         starts = _apart(space, found, restarts if turn == 0 else AGAIN)
@@ -81,14 +94,19 @@ def best_searched(
     return _apart(space, found, SHOWN)
 
 
-def starting_points(space: Space, good: Sequence[Parameters], seed: int) -> list[Parameters]:
-    """Return samples of *space*, and points on the way from *good* ones to some of them."""
-    samples = space.sample(SAMPLES, seed)
-    starts: list[Parameters] = list(samples)
-    units = space.encode(samples[: SAMPLES // 4])
+def starting_points(
+    ground: Ground, good: Sequence[Parameters], seed: int
+) -> list[dict[str, Value]]:
+    """Return samples of *ground*, and points on the way from *good* ones to some of them.
+
+    The samples are the same at every call; towards which of them to look is drawn with *seed*.
+    """
+    space, starts = ground.space, list(ground.samples)
+    generator = np.random.default_rng(seed)
     for point, share in ((point, share) for point in good for share in NEARBY):
         centre = space.encode([point])
-        starts.extend(space.decode(centre + share * (units - centre)))
+        towards = ground.units[generator.integers(len(ground.units), size=AROUND)]
+        starts.extend(space.decode(centre + share * (towards - centre)))
     return starts
 
 
@@ -108,7 +126,7 @@ def _ranked(target: Target, points: Iterable[Parameters]) -> list[Ranked]:
     }
     if not kept:
         return []
-    values = target.score(space.encode(list(kept.values())))
+    values = target.acquisition.values(space.encode(list(kept.values())))
     order = np.argsort(-values, kind="stable")
     listed = list(kept.values())
     return [Ranked(listed[place], float(values[place])) for place in order]
@@ -131,88 +149,59 @@ def _apart(space: Space, ranked: Sequence[Ranked], count: int) -> list[Ranked]:
 def _climbed(target: Target, starts: Sequence[Ranked]) -> list[Parameters]:
     """Return where local searches from *starts* end, along the continuous parameters."""
     space = target.space
-    fixed = _fixed_columns(space)
-    if not starts or len(fixed) == space.dimension:
+    free = _free_columns(space)
+    if not starts or not free.any():
         return []
-    units = torch.as_tensor(space.encode(_points(starts)))
-    equal, unequal = _rows(space, fixed)
-    with jitter_is_fine(), unfinished_is_fine():
-        try:
-            ends, _ = gen_candidates_scipy(
-                units[:, None, :],
-                target.function,
-                lower_bounds=torch.zeros(space.dimension, dtype=torch.float64),
-                upper_bounds=torch.ones(space.dimension, dtype=torch.float64),
-                inequality_constraints=unequal or None,
-                equality_constraints=equal or None,
-                fixed_features={column: units[:, column] for column in fixed},
-                options=_options(bool(equal or unequal)),
-            )
-        except OptimizationGradientError:
-            return []
-    return [space.repaired(point) for point in space.decode(ends[:, 0, :].numpy())]
+    units = space.encode(_points(starts))
+    rows = _rows(space, free)
+    if rows.any:
+        ends = climb_within(target.acquisition.slopes, units, free, rows, STEPS_CONSTRAINED)
+    else:
+        ends = climb(target.acquisition.slopes, units, free, STEPS)
+    return [space.repaired(point) for point in space.decode(ends)]
 
 
-@contextmanager
-def unfinished_is_fine() -> Iterator[None]:
-    """Drop the warning of a search that ends early: its point is judged like any other.
+def _free_columns(space: Space) -> Bools:
+    """Return which columns (d) have a useful gradient.
 
-    The library shows it whatever the filters say, so that all warnings are caught and the
-    others given on.
-    """
-    with warnings.catch_warnings(record=True) as caught:
-        yield
-    for warning in caught:
-        if not issubclass(warning.category, OptimizationWarning):
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-
-
-def _options(constrained: bool) -> dict[str, float | None]:
-    """Return the options of a search; constrained ones are kept apart, as fixed columns differ."""
-    if constrained:
-        return {"maxiter": STEPS_CONSTRAINED, "max_optimization_problem_aggregation_size": 1}
-    return {"maxiter": STEPS, "ftol": FLAT, "factr": None}
-
-
-def _fixed_columns(space: Space) -> list[int]:
-    """Return the columns without a useful gradient.
-
-    Those of discrete and categorical parameters, and of log-scaled ones that a constraint names:
-    on the unit cube it would not be linear.
+    Not those of discrete and categorical parameters, nor of log-scaled ones that a constraint
+    names: on the unit cube it would not be linear.
     """
     named = {name for constraint in space.constraints for name in constraint.coefficients}
-    return [
-        column
-        for parameter in space.parameters
-        if not isinstance(parameter, Continuous) or (parameter.log and parameter.name in named)
-        for column in range(*space.columns[parameter.name].indices(space.dimension))
-    ]
+    free = np.zeros(space.dimension, dtype=bool)
+    for parameter in space.parameters:
+        if isinstance(parameter, Continuous) and not (parameter.log and parameter.name in named):
+            free[space.columns[parameter.name]] = True
+    return free
 
 
-def _rows(space: Space, fixed: Sequence[int]) -> tuple[list[Row], list[Row]]:
-    """Return equalities and inequalities (sum >= bound) of *space* on the unit cube.
+def _rows(space: Space, free: Bools) -> Rows:
+    """Return the constraints of *space* on the unit cube.
 
-    Constraints that only name *fixed* columns are left out: nothing moves in them.
+    Those that name no *free* column are left out: nothing moves in them. Log-scaled parameters
+    that a constraint names are held where they are, which ``repaired`` makes up for.
     """
-    equal: list[Row] = []
-    unequal: list[Row] = []
+    equal: list[tuple[Array, float]] = []
+    upper: list[tuple[Array, float]] = []
     for constraint in space.constraints:
-        columns, factors, bound = [], [], constraint.bound
+        factors, bound = np.zeros(space.dimension), constraint.bound
         for name, factor in constraint.coefficients.items():
             parameter = space.parameter(name)
             if isinstance(parameter, Categorical):
                 continue
-            columns.append(space.columns[name].start)
-            factors.append(factor * (parameter.high - parameter.low))
+            factors[space.columns[name]] = factor * (parameter.high - parameter.low)
             bound -= factor * parameter.low
-        if set(columns) <= set(fixed):
+        if not factors[free].any():
             continue
-        sign = -1.0 if constraint.relation == "<=" else 1.0
-        row = torch.tensor(columns), sign * torch.tensor(factors, dtype=torch.float64), sign * bound
-        (equal if constraint.relation == "==" else unequal).append(row)
-    return equal, unequal
+        sign = -1.0 if constraint.relation == ">=" else 1.0
+        (equal if constraint.relation == "==" else upper).append((sign * factors, sign * bound))
+    return Rows(*_stacked(equal, space.dimension), *_stacked(upper, space.dimension))
+
+
+def _stacked(rows: Sequence[tuple[Array, float]], dimension: int) -> tuple[Array, Array]:
+    """Return the factors (m x d) and bounds (m) of *rows*."""
+    factors = np.array([factors for factors, _ in rows]).reshape(len(rows), dimension)
+    return factors, np.array([bound for _, bound in rows])
 
 
 def _has_levels(space: Space) -> bool:

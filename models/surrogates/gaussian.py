@@ -1,45 +1,49 @@
-"""A Gaussian process on the unit cube: fitted in closed form, small and quick.
+"""A Gaussian process on the unit cube: fitted in closed form, grown row by row, quick.
 
-Matérn-5/2 kernel with a lengthscale per parameter, unit variance, on standardised outcomes, with
-the dimension-scaled priors of Hvarfner, Hellsten & Nardi ("Vanilla Bayesian Optimization
-Performs Great in High Dimensions", ICML 2024), as BoTorch's SingleTaskGP has them. Noise is the
-sum of what is known of each observation and one learned variance: a stated sigma need not be
-all the scatter. The marginal likelihood and its gradient are written out (Rasmussen & Williams
-2006, eqs. 2.30 and 5.9), several times quicker than by automatic differentiation.
+Matérn-5/2 kernel with a lengthscale per parameter and unit variance, on standardised outcomes.
+Noise is the sum of what is known of each observation and one learned variance: a stated sigma
+need not be all the scatter. Fitting is in ``models.surrogates.evidence``.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.surrogates.evidence import length_prior, loss, weights_of
+from models.surrogates.factor import factorised, grown, solved, solved_back
+from models.surrogates.kernel import correlation
+from models.surrogates.posterior import Posterior
 from models.surrogates.training import Array, FitError, Training
 
-LENGTH_SPREAD = math.sqrt(3.0)
-NOISE_PRIOR = (-4.0, 1.0)
+if TYPE_CHECKING:
+    from botorch.models.model import Model
+
 LENGTH_BOUNDS = (2.5e-2, 1e3)
 NOISE_BOUNDS = (2e-6, 10.0)
-SQRT5 = math.sqrt(5.0)
+LEAST_VARIANCE = 1e-12
+FEW = 300
+"""Up to so many observations all of them enter each step of a fit."""
+POLISHING = 8
+"""So many steps with all observations follow a fit to FEW of them."""
+CHUNK = 2048
+"""Points predicted at once: bounds the memory, not the result."""
 
 
-def length_prior(dimension: int) -> tuple[float, float]:
-    """Return location and scale of the log-normal prior of *dimension* lengthscales."""
-    return math.sqrt(2.0) + math.log(dimension) / 2, LENGTH_SPREAD
+@dataclass(frozen=True)
+class Slopes:
+    """What a process expects at m points, with the gradients (by d coordinates).
 
-
-def correlation(left: Array, right: Array, lengths: Array) -> tuple[Array, Array]:
-    """Return Matérn-5/2 correlations (n x m), and their slope (n x m).
-
-    The slope is -2 times the derivative by the squared scaled distance: a lengthscale l_j changes
-    the correlation by slope * (x_j - x'_j)^2 / l_j^2 per unit of log l_j.
+    ``mean`` (m x s, for s sets of outcomes) with ``by_mean`` (m x s x d); ``sigma`` (m), the
+    standard deviation of the mean outcome, with ``by_sigma`` (m x d).
     """
-    a, b = left / lengths, right / lengths
-    square = np.square(a).sum(1)[:, None] + np.square(b).sum(1)[None, :] - 2 * a @ b.T
-    distance = np.sqrt(np.maximum(square, 0.0)) * SQRT5
-    decay = np.exp(-distance)
-    value = (1 + distance + np.square(distance) / 3) * decay
-    return value, 5 / 3 * (1 + distance) * decay
+
+    mean: Array
+    sigma: Array
+    by_mean: Array
+    by_sigma: Array
 
 
 @dataclass(frozen=True)
@@ -51,121 +55,180 @@ class GaussianProcess:
     noise: float
 
     @property
+    def name(self) -> str:
+        """What it is, as suggestions name it."""
+        return "gp-matern52"
+
+    @cached_property
     def column_lengths(self) -> Array:
         """The lengthscale of each column (d)."""
         return np.asarray(self.lengths[self.training.groups])
 
     @cached_property
-    def _solved(self) -> tuple[Array, Array, float]:
-        """Cholesky factor (n x n), weights (n) and constant mean."""
+    def factor(self) -> Array:
+        """The Cholesky factor (n x n) of the covariance of the observations."""
         kernel, _ = correlation(self.training.inputs, self.training.inputs, self.column_lengths)
         try:
-            factor = _factor(kernel, self.training.known + self.noise)
+            return factorised(kernel, self.training.known + self.noise)
         except np.linalg.LinAlgError as error:
             raise FitError(f"covariance of {len(kernel)} points is singular") from error
-        return factor, *_weights(factor, self.training.outcomes)
+
+    @cached_property
+    def _weighted(self) -> tuple[Array, float]:
+        return weights_of(self.factor, self.training.outcomes)
+
+    @property
+    def weights(self) -> Array:
+        """K^-1 (y - mean) (n)."""
+        return self._weighted[0]
 
     @property
     def mean(self) -> float:
         """The constant that the process returns to far from data (standardised)."""
-        return self._solved[2]
+        return self._weighted[1]
+
+    @property
+    def scatter(self) -> float:
+        """The standard deviation of one experiment: learned and, in the median, known noise."""
+        return math.sqrt(self.noise + float(np.median(self.training.known)))
+
+    def predict(self, points: Array) -> Posterior:
+        """Return what is expected at *points* (m x d)."""
+        mean, sigma = self.moments(points)
+        return Posterior(mean, sigma, np.full(len(points), self.scatter))
+
+    def moments(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m) and standard deviation (m) of the process at *points* (m x d)."""
+        means, sigmas = self.moments_of(points, self.weights[:, None])
+        return means[:, 0], sigmas
+
+    def moments_of(self, points: Array, weights: Array) -> tuple[Array, Array]:
+        """Return means (m x s) for s sets of *weights* (n x s), and standard deviations (m)."""
+        means, sigmas = [np.empty((0, weights.shape[1]))], [np.empty(0)]
+        for start in range(0, len(points), CHUNK):
+            block = points[start : start + CHUNK]
+            cross, _ = correlation(self.training.inputs, block, self.column_lengths)
+            means.append(self.mean + cross.T @ weights)
+            sigmas.append(_sigma(np.square(solved(self.factor, cross)).sum(0)))
+        return np.concatenate(means), np.concatenate(sigmas)
+
+    def joint(self, points: Array) -> tuple[Array, Array]:
+        """Return mean (m) and covariance (m x m) of the process at *points* (m x d)."""
+        cross, _ = correlation(self.training.inputs, points, self.column_lengths)
+        own, _ = correlation(points, points, self.column_lengths)
+        spread = solved(self.factor, cross)
+        return self.mean + self.weights @ cross, own - spread.T @ spread
+
+    def slopes(self, points: Array, weights: Array | None = None) -> Slopes:
+        """Return mean and standard deviation at *points* (m x d), with their gradients.
+
+        *weights* (n x s) stand for s other sets of outcomes at the same inputs.
+        """
+        inputs, lengths = self.training.inputs, self.column_lengths
+        many = self.weights[:, None] if weights is None else weights
+        cross, slope = correlation(points, inputs, lengths)
+        half = solved(self.factor, cross.T)
+        back = solved_back(self.factor, half).T
+        sigma = _sigma(np.square(half).sum(0))
+        # dk_i/dx_j = -slope_i (x_j - X_ij) / l_j^2
+        tilt = slope[:, :, None] * inputs[None, :, :]
+        by_mean = np.swapaxes(np.swapaxes(tilt, 1, 2) @ many, 1, 2)
+        by_mean = (by_mean - (slope @ many)[:, :, None] * points[:, None, :]) / lengths**2
+        pull = back * slope
+        by_variance = 2 * (pull.sum(1)[:, None] * points - pull @ inputs) / lengths**2
+        return Slopes(self.mean + cross @ many, sigma, by_mean, by_variance / (2 * sigma[:, None]))
+
+    def grown(self, points: Array, outcomes: Array, known: Array) -> "GaussianProcess":
+        """Return this process with more observations, its hyperparameters kept.
+
+        *points* (m x d), standardised *outcomes* (m) and their *known* noise variances (m).
+        """
+        return self._longer(points, outcomes, known, self.noise)
 
     def imagining(self, points: Array, outcomes: Array) -> "GaussianProcess":
-        """Return this surrogate as if *points* (m x d) had given *outcomes* (m, standardised)."""
+        """Return this process as if experiments at *points* (m x d) had given *outcomes* (m)."""
+        return self._longer(points, outcomes, np.zeros(len(points)), self.noise)
+
+    def supposing(self, points: Array, outcomes: Array) -> "GaussianProcess":
+        """Return this process as if it truly were *outcomes* (m) at *points* (m x d), exactly."""
+        return self._longer(points, outcomes, np.zeros(len(points)), 0.0)
+
+    def _longer(
+        self, points: Array, outcomes: Array, known: Array, noise: float
+    ) -> "GaussianProcess":
         training = self.training
-        extended = Training(
+        longer = Training(
             np.vstack([training.inputs, points]),
             np.concatenate([training.outcomes, outcomes]),
-            np.concatenate([training.known, np.zeros(len(points))]),
+            np.concatenate([training.known, known]),
             training.groups,
         )
-        return replace(self, training=extended)
+        cross, _ = correlation(training.inputs, points, self.column_lengths)
+        corner, _ = correlation(points, points, self.column_lengths)
+        corner.flat[:: len(points) + 1] += known + noise
+        process = GaussianProcess(longer, self.lengths, self.noise)
+        process.__dict__["factor"] = grown(self.factor, cross, corner)
+        return process
 
-    def posterior(self, points: Array) -> tuple[Array, Array]:
-        """Return mean (m) and standard deviation (m) of the process at *points* (m x d)."""
-        from scipy.linalg import solve_triangular
+    def botorch(self) -> "Model":
+        """Return the same process for BoTorch."""
+        from models.surrogates.gaussian_torch import model_of
 
-        factor, weights, mean = self._solved
-        cross, _ = correlation(points, self.training.inputs, self.column_lengths)
-        spread = solve_triangular(factor, cross.T, lower=True)
-        variance = np.maximum(1.0 - np.square(spread).sum(0), 1e-12)
-        return mean + cross @ weights, np.sqrt(variance)
-
-
-def _factor(kernel: Array, noise: Array) -> Array:
-    """Return the Cholesky factor (n x n) of *kernel* (n x n) plus *noise* (n)."""
-    return np.asarray(np.linalg.cholesky(kernel + np.diag(noise)), dtype=np.float64)
+        return model_of(self)
 
 
-def _weights(factor: Array, outcomes: Array) -> tuple[Array, float]:
-    """Return K^-1 (y - m) (n) and the generalised least-squares constant m."""
-    from scipy.linalg import cho_solve
-
-    ones, solved = cho_solve((factor, True), np.column_stack([np.ones_like(outcomes), outcomes])).T
-    mean = float(solved.sum() / ones.sum())
-    return solved - mean * ones, mean
-
-
-def loss(log_parameters: Array, training: Training) -> tuple[float, Array]:
-    """Return the negative log posterior of the hyperparameters and its gradient (p + 1).
-
-    *log_parameters* are the logs of the lengthscales and of the learned noise. Infinite where
-    the covariance can't be factorised.
-    """
-    from scipy.linalg import cho_solve
-
-    inputs = training.inputs
-    lengths, noise = np.exp(log_parameters[training.groups]), math.exp(log_parameters[-1])
-    kernel, slope = correlation(inputs, inputs, lengths)
-    try:
-        factor = _factor(kernel, training.known + noise)
-    except np.linalg.LinAlgError:
-        return math.inf, np.zeros_like(log_parameters)
-    weights, mean = _weights(factor, training.outcomes)
-    # log p(y) = -1/2 r' K^-1 r - 1/2 log|K| - n/2 log 2 pi; d = 1/2 tr((w w' - K^-1) dK)
-    evidence = -0.5 * (training.outcomes - mean) @ weights - np.log(np.diag(factor)).sum()
-    evidence -= 0.5 * len(inputs) * math.log(2 * math.pi)
-    inner = np.outer(weights, weights) - cho_solve((factor, True), np.eye(len(inputs)))
-    moved = inner * slope
-    square = np.square(inputs)
-    by_column = (moved.sum(0) @ square - np.einsum("nd,nd->d", inputs, moved @ inputs)) / lengths**2
-    by_length = np.bincount(training.groups, by_column, training.scales)
-    by_noise = 0.5 * np.trace(inner) * noise
-    prior, by_prior = _log_prior(log_parameters)
-    return -(evidence + prior), -(np.append(by_length, by_noise) + by_prior)
-
-
-def _log_prior(log_parameters: Array) -> tuple[float, Array]:
-    """Return the log density of the priors and its gradient (p + 1) by the logs."""
-    location, scale = length_prior(len(log_parameters) - 1)
-    centre = np.append(np.full(len(log_parameters) - 1, location), NOISE_PRIOR[0])
-    width = np.append(np.full(len(log_parameters) - 1, scale), NOISE_PRIOR[1])
-    away = (log_parameters - centre) / width
-    density = -0.5 * np.square(away) - log_parameters - np.log(width * math.sqrt(2 * math.pi))
-    return float(density.sum()), -away / width - 1.0
+def _sigma(explained: Array) -> Array:
+    """Return the standard deviations that are left of the unit variance."""
+    return np.sqrt(np.maximum(1.0 - explained, LEAST_VARIANCE))
 
 
 def fit(training: Training) -> GaussianProcess:
-    """Return the surrogate at the best hyperparameters found; the same for the same *training*.
+    """Return the process at the best hyperparameters found; the same for the same *training*.
 
-    Bounded quasi-Newton searches from the prior's mode and from short lengthscales. FitError if
-    none succeeds.
+    Bounded quasi-Newton searches from the prior's mode and from short lengthscales. Of many
+    observations a part, evenly spaced in order, is searched with first. FitError if none succeeds.
     """
-    from scipy.optimize import minimize
-
     dimension = training.scales
     location, scale = length_prior(dimension)
     starts = [(location - scale**2, -5.0), (math.log(0.3 * math.sqrt(dimension)), -2.0)]
+    places = [np.append(np.full(dimension, length), noise) for length, noise in starts]
+    found = _searched(_part(training, FEW), places, 200)
+    if found is not None and len(training.outcomes) > FEW:
+        found = _searched(training, [found], POLISHING)
+    if found is None:
+        raise FitError(f"no hyperparameters found from {len(starts)} starts")
+    return GaussianProcess(training, np.exp(found[:-1]), math.exp(found[-1]))
+
+
+def _part(training: Training, count: int) -> Training:
+    """Return *count* of the observations, evenly spaced in order; all if there are no more."""
+    size = len(training.outcomes)
+    if size <= count:
+        return training
+    rows = np.linspace(0, size - 1, count).round().astype(np.int64)
+    return Training(
+        training.inputs[rows], training.outcomes[rows], training.known[rows], training.groups
+    )
+
+
+def _searched(training: Training, starts: list[Array], steps: int) -> Array | None:
+    """Return the logs of the best hyperparameters (p + 1) found from *starts*; None if none is."""
+    from scipy.optimize import minimize
+
     lower, upper = np.log(LENGTH_BOUNDS), np.log(NOISE_BOUNDS)
-    bounds = [tuple(lower)] * dimension + [tuple(upper)]
+    bounds = [tuple(lower)] * training.scales + [tuple(upper)]
     best, least = None, math.inf
-    for length, noise in starts:
-        start = np.clip(np.append(np.full(dimension, length), noise), *np.array(bounds).T)
+    for start in starts:
+        inside = np.clip(start, *np.array(bounds).T)
         found = minimize(
-            loss, start, (training,), "L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": 200}
+            loss,
+            inside,
+            (training,),
+            "L-BFGS-B",
+            jac=True,
+            bounds=bounds,
+            options={"maxiter": steps, "maxfun": 2 * steps},
         )
         if math.isfinite(found.fun) and found.fun < least:
-            best, least = found.x, float(found.fun)
-    if best is None:
-        raise FitError(f"no hyperparameters found from {len(starts)} starts")
-    return GaussianProcess(training, np.exp(best[:-1]), math.exp(best[-1]))
+            best, least = np.asarray(found.x, dtype=np.float64), float(found.fun)
+    return best

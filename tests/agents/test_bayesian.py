@@ -6,13 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import bayesian
-from agents.belief import believe
 from agents.catalogue import build_agent
 from agents.history import History
+from agents.knowledge import Knowledge
+from agents.learning import believe
 from agents.outcomes import OutcomeScale, scale_of
 from agents.protocols import Goal, Measured, Objective, Observation
 from agents.space import Categorical, Continuous, Space
-from models.surrogates.gaussian import GaussianProcess, fit, loss
+from models.surrogates.evidence import loss
+from models.surrogates.gaussian import GaussianProcess, fit
 from models.surrogates.training import FitError, Training
 
 PLANE = Space((Continuous("x", 0, 10), Continuous("y", -1, 1)))
@@ -79,7 +81,7 @@ def test_the_fit_and_its_posterior_are_those_of_gpytorch():
     posterior = theirs.eval().posterior(torch.as_tensor(points))
 
     assert loss(np.log([*ours.lengths, ours.noise]), data)[0] == pytest.approx(found, rel=1e-7)
-    mean, sigma = ours.posterior(points)
+    mean, sigma = ours.moments(points)
     assert mean == pytest.approx(posterior.mean[:, 0].detach().numpy(), rel=1e-6)
     assert sigma == pytest.approx(posterior.variance[:, 0].sqrt().detach().numpy(), rel=1e-6)
 
@@ -98,12 +100,12 @@ def test_a_fit_is_no_worse_than_any_hyperparameters_tried_beside_it():
 def test_imagining_what_is_expected_narrows_the_posterior_and_leaves_its_mean():
     fitted = fit(training())
     points = np.random.default_rng(2).random((5, 3))
-    mean, sigma = fitted.posterior(points)
+    mean, sigma = fitted.moments(points)
 
     imagined = fitted.imagining(points[:1], mean[:1])
 
-    assert imagined.posterior(points)[0] == pytest.approx(mean, abs=1e-6)
-    assert np.all(imagined.posterior(points)[1] < sigma)
+    assert imagined.moments(points)[0] == pytest.approx(mean, abs=1e-6)
+    assert np.all(imagined.moments(points)[1] < sigma)
 
 
 @settings(max_examples=100, deadline=None)
@@ -250,7 +252,7 @@ def test_a_fit_that_fails_falls_back_to_space_filling_and_says_so(monkeypatch):
     def failing(*_args, **_options):
         raise FitError("no hyperparameters found from 2 starts")
 
-    monkeypatch.setattr(bayesian, "believe", failing)
+    monkeypatch.setattr(Knowledge, "beliefs", failing)
     agent.tell([])
     [suggestion] = agent.ask(1)
 

@@ -1,0 +1,130 @@
+"""Learning one outcome observation by observation, so that waiting for a model is short.
+
+When hyperparameters are fitted is a function of the told history alone: at set numbers of
+observations, and in between where an observation came as a surprise. In between the model grows
+by a row per observation. A fit starts from nothing but the observations up to it, so that a
+campaign told all at once needs one or two fits and ends with the same model, bit for bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.belief import Belief
+from agents.history import History
+from agents.outcomes import scale_of
+from agents.protocols import Goal, Measured, Objective, Parameters
+from agents.space import Space
+from models.surrogates.gaussian import GaussianProcess, fit
+from models.surrogates.training import Training
+
+Array = NDArray[np.float64]
+Row = tuple[Parameters, Measured]
+
+WIDEST = 1e6
+"""Beyond so many standard deviations of the outcomes, a stated sigma says that nothing is known."""
+ALWAYS = 40
+"""Up to so many observations every one of them is followed by a fit."""
+PART = 20
+"""After that a fit follows when the observations have grown by one part in so many."""
+SURPRISE = 3.5
+"""An observation so many standard deviations from what was expected calls for a fit."""
+PAUSE = 5
+"""So many observations at least lie between a fit and the next one for a surprise."""
+
+
+def last_set(count: int) -> int:
+    """Return the largest number up to *count* at which a fit is due in any case."""
+    due = min(count, ALWAYS)
+    while due >= ALWAYS and due + due // PART <= count:
+        due += due // PART
+    return due
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A belief from the first ``count`` observations, fitted to the first ``fitted``."""
+
+    belief: Belief
+    count: int
+    fitted: int
+
+
+class Learner:
+    """The belief about one outcome, kept up with what is told."""
+
+    def __init__(self, space: Space, objective: Objective, *, warp: bool) -> None:
+        self._space = space
+        self._objective = objective
+        self._warp = warp and objective.goal is not Goal.TARGET
+        self._learned: Learned | None = None
+
+    def believe(self, history: History) -> Belief | None:
+        """Return the belief from *history*; None where the outcome was never measured.
+
+        *history* must begin with what it was at the last call. Raises
+        ``models.surrogates.training.FitError`` when no fit succeeds.
+        """
+        rows = history.measured(self._objective.name)
+        if not rows:
+            return None
+        learned, due = self._learned, last_set(len(rows))
+        if learned is None or learned.count < due:
+            learned = self._fitted(rows[:due])
+        while learned.count < len(rows):
+            learned = self._next(learned, rows)
+        self._learned = learned
+        return learned.belief
+
+    def _next(self, learned: Learned, rows: Sequence[Row]) -> Learned:
+        """Return what is *learned* after one more of *rows*."""
+        count = learned.count + 1
+        process = learned.belief.surrogate
+        grown = self._grown(learned.belief, rows[learned.count])
+        if count - learned.fitted > PAUSE and _surprise(process, grown) > SURPRISE:
+            return self._fitted(rows[:count])
+        belief = Belief(self._space, self._objective, learned.belief.scale, grown)
+        return Learned(belief, count, learned.fitted)
+
+    def _fitted(self, rows: Sequence[Row]) -> Learned:
+        """Return what is learned from *rows* with hyperparameters of their own."""
+        outcomes = np.array([value.mean for _, value in rows])
+        scale = scale_of(outcomes, warp=self._warp)
+        known = _variances([value.sigma for _, value in rows], scale.slope(outcomes))
+        inputs = self._space.encode([point for point, _ in rows])
+        training = Training(inputs, scale.forward(outcomes), known, self._space.groups)
+        belief = Belief(self._space, self._objective, scale, fit(training))
+        return Learned(belief, len(rows), len(rows))
+
+    def _grown(self, belief: Belief, row: Row) -> GaussianProcess:
+        """Return the surrogate of *belief* with one more *row*, on the scale that it has."""
+        point, value = row
+        outcome = np.array([value.mean])
+        known = _variances([value.sigma], belief.scale.slope(outcome))
+        return belief.surrogate.grown(
+            self._space.encode([point]), belief.scale.forward(outcome), known
+        )
+
+
+def _variances(stated: Sequence[float], slopes: Array) -> Array:
+    """Return the known variances (n) on the modelled scale, of *stated* sigmas in the unit."""
+    sigmas = np.array([sigma if sigma > 0 else 0.0 for sigma in stated])
+    return np.asarray(np.square(np.minimum(sigmas * slopes, WIDEST)))
+
+
+def _surprise(before: GaussianProcess, after: GaussianProcess) -> float:
+    """Return how many sigma the last observation of *after* was from what *before* expected.
+
+    The last diagonal element of the factor is the standard deviation of the one-step prediction.
+    """
+    mean, _ = before.moments(after.training.inputs[-1:])
+    return abs(float(after.training.outcomes[-1] - mean[0])) / max(
+        float(after.factor[-1, -1]), 1e-12
+    )
+
+
+def believe(history: History, objective: Objective, *, warp: bool) -> Belief | None:
+    """Return the belief about *objective* from *history*; None where it was never measured."""
+    return Learner(history.space, objective, warp=warp).believe(history)

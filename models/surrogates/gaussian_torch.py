@@ -1,0 +1,31 @@
+"""A fitted Gaussian process as a BoTorch model: the same numbers, with torch's gradients."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from botorch.models import SingleTaskGP
+from botorch.settings import validate_input_scaling
+from gpytorch.kernels import MaternKernel
+from gpytorch.means import ConstantMean
+
+if TYPE_CHECKING:
+    from models.surrogates.gaussian import GaussianProcess
+
+
+def model_of(process: "GaussianProcess") -> SingleTaskGP:
+    """Return BoTorch's model of *process*, its hyperparameters fixed."""
+    training = process.training
+    kernel = MaternKernel(nu=2.5, ard_num_dims=training.inputs.shape[1]).double()
+    kernel.lengthscale = torch.as_tensor(process.column_lengths)
+    mean = ConstantMean().double()
+    mean.initialize(constant=torch.tensor(process.mean, dtype=torch.float64))
+    with validate_input_scaling(False):  # a constant outcome can't be standardised, and needn't
+        model = SingleTaskGP(
+            torch.as_tensor(training.inputs),
+            torch.as_tensor(training.outcomes)[:, None],
+            train_Yvar=torch.as_tensor(training.known + process.noise)[:, None],
+            covar_module=kernel,
+            mean_module=mean,
+            outcome_transform=None,
+        )
+    return model.eval().requires_grad_(False)
