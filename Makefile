@@ -19,7 +19,7 @@ run: setup
 	$(BIN)/heliostat run config/campaigns/copper_oxidation.yaml --inline
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -21,6 +21,44 @@ for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
 
 
+LONGEST = (
+    "test_days_supervised",
+    "test_supervised",
+    "test_siege",
+    "test_crash_points",
+    "test_io_faults",
+    "test_engine_process",
+    "test_loop",
+    "test_agents",
+    "test_archive",
+    "test_siege_signals",
+    "test_drivers_in_processes",
+    "test_faults_supervised",
+    "test_gate_process",
+    "test_crash",
+    "test_no_bypass",
+    "test_safety_faults",
+    "test_cli",
+    "test_worker",
+    "test_ending",
+    "test_precheck",
+    "test_ioc",
+    "test_fault_kinds",
+    "test_gate_deaths",
+    "test_check_campaigns",
+    "test_desk_attacks",
+    "test_report",
+)
+"""Files that take long, the longest first; ``pytest --durations=60`` says when that has changed."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no worker is left alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        place = {name: at for at, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep keys that tests make out of the user's settings."""
@@ -32,7 +70,9 @@ def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep trained models of the tests out of the user's cache, and share them among the tests."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
 
 
 @pytest.fixture(autouse=True)

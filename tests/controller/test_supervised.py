@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,12 +27,17 @@ FAILED, INTERRUPTED = 1, 130
 FINAL = {"name": "move_and_read", "arguments": {"x": 0, "y": 0, "detectors": ["x"]}}
 
 
-def pressing(folder: Path, experiments: int, speed: float) -> Siege:
+ENOUGH_N = 10.0
+"""Ten times what the press can measure: a campaign goes on until a person tells of more."""
+UNTIL_TOLD: dict[str, Any] = {"goal": {"objective": "force", "at_least": ENOUGH_N}}
+
+
+def pressing(folder: Path, experiments: int, **changes: Any) -> Siege:
     """Return a campaign of *experiments*, with a final plan; an experiment takes half a second."""
     file = campaign_file(folder / "files", "repeatable", experiments)
-    data = yaml.safe_load(file.read_text(encoding="utf-8")) | {"finally": FINAL}
+    data = yaml.safe_load(file.read_text(encoding="utf-8")) | {"finally": FINAL} | changes
     file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    return Siege(folder / "campaign", file, ("--speed", str(speed)))
+    return Siege(folder / "campaign", file, ("--speed", "1.0"))
 
 
 def runtime_of(siege: Siege) -> Path:
@@ -59,15 +65,37 @@ class Finished:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     """Run one with ``nohup``; the terminal hangs up, and a person tells a result meanwhile."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with pressing(tmp_path_factory.mktemp("finished"), experiments=12, speed=1.0) as siege:
+    with pressing(tmp_path_factory.mktemp("finished"), experiments=10_000, **UNTIL_TOLD) as siege:
+        press_slowly(siege)
         siege.start()
         signal.signal(signal.SIGHUP, before)
         siege.until(lambda: siege.count("observation_made"))
         siege.send("supervisor", signal.SIGHUP)
-        given = ("--at", "x=1.5", "--at", "y=-0.5", "--value", "force=0.9±0.1")
-        assert siege.command("tell", str(siege.directory), *given, "--reason", "by hand") == OK
+        tell(siege, "force=0.9±0.1")
+        siege.until(lambda: decided_since_told(siege))
+        tell(siege, f"force={2 * ENOUGH_N}±0.1")
         code = siege.wait()
         yield Finished(siege, code, events_of(siege.directory))
+
+
+def press_slowly(siege: Siege) -> None:
+    """Let a stroke take two seconds, so that few are made while a command runs."""
+    lab = siege.file.parent / "press_lab.py"
+    text = lab.read_text(encoding="utf-8")
+    assert "asyncio.sleep(0.5)" in text
+    lab.write_text(text.replace("asyncio.sleep(0.5)", "asyncio.sleep(2.0)"), encoding="utf-8")
+
+
+def tell(siege: Siege, value: str) -> None:
+    """Tell the campaign as a person of a result got by hand."""
+    given = ("--at", "x=1.5", "--at", "y=-0.5", "--value", value, "--reason", "by hand")
+    assert siege.command("tell", str(siege.directory), *given) == OK, siege.story()
+
+
+def decided_since_told(siege: Siege) -> bool:
+    """Whether anything was suggested after a person had told something."""
+    kinds = [event.kind for event in events_of(siege.directory)]
+    return "suggestion_made" in kinds[kinds.index("observation_told") :]
 
 
 def test_a_campaign_in_processes_runs_to_its_end_and_says_who_is_up(finished: Finished) -> None:
@@ -76,7 +104,7 @@ def test_a_campaign_in_processes_runs_to_its_end_and_says_who_is_up(finished: Fi
     assert finished.code == OK, finished.siege.story()
     assert all(any(line.startswith(f"{role}: up (process ") for line in said) for role in ROLES)
     [summary] = [json.loads(line) for line in said if line.startswith("{")]
-    assert summary["stopped_because"] == "budget: experiments used up"
+    assert summary["stopped_because"] == "goal reached"
     assert left_behind(finished.siege) == []
 
 
@@ -89,9 +117,9 @@ def test_a_hang_up_under_nohup_ends_nothing(finished: Finished) -> None:
 def test_a_result_told_to_a_running_campaign_is_known_to_later_decisions(
     finished: Finished,
 ) -> None:
-    [at] = [n for n, e in enumerate(finished.events) if isinstance(e, ObservationTold)]
+    first, last = (n for n, e in enumerate(finished.events) if isinstance(e, ObservationTold))
 
-    assert any(event.kind == "experiment_started" for event in finished.events[at:])
+    assert any(event.kind == "suggestion_made" for event in finished.events[first:last])
     assert finished.siege.command("replay", str(finished.siege.directory)) == OK
 
 
@@ -114,7 +142,7 @@ def test_a_copy_of_the_journal_alone_is_the_whole_campaign(
 def test_an_interrupt_runs_the_final_plan_and_the_campaign_goes_on_when_resumed(
     tmp_path: Path,
 ) -> None:
-    with pressing(tmp_path, experiments=8, speed=1.0) as siege:
+    with pressing(tmp_path, experiments=8) as siege:
         siege.start()
         siege.until(lambda: siege.count("experiment_started"))
         siege.send("supervisor", signal.SIGINT)
@@ -133,7 +161,7 @@ def test_an_interrupt_runs_the_final_plan_and_the_campaign_goes_on_when_resumed(
 
 
 def test_a_second_interrupt_makes_the_bench_safe_at_once(tmp_path: Path) -> None:
-    with pressing(tmp_path, experiments=8, speed=1.0) as siege:
+    with pressing(tmp_path, experiments=8) as siege:
         siege.start()
         siege.until(lambda: siege.count("experiment_started"))
         siege.send("supervisor", signal.SIGINT)
@@ -146,7 +174,7 @@ def test_a_second_interrupt_makes_the_bench_safe_at_once(tmp_path: Path) -> None
 
 
 def test_an_engine_that_cannot_be_started_is_not_tried_for_ever(tmp_path: Path) -> None:
-    with pressing(tmp_path, experiments=2, speed=1.0) as siege:
+    with pressing(tmp_path, experiments=2) as siege:
         with (tmp_path / "files" / "press_lab.py").open("a", encoding="utf-8") as lab:
             lab.write('import sys\nif "engine" in sys.argv:\n    sys.exit("no crate")\n')
         siege.start()
