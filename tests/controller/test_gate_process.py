@@ -187,7 +187,7 @@ def test_a_gate_killed_in_mid_put_is_lost_and_the_next_one_makes_the_bench_safe(
 
         with pytest.raises(GateLost, match="nobody knows"):
             asyncio.run(lose_it())
-        with pytest.raises(Latched, match="the gate before it died"):
+        with pytest.raises(Latched, match="the gate died and left the bench armed"):
             asyncio.run(remote.write("o2.setpoint", 1.0, lambda: None))
         assert (ioc.shown("FURNACE:SP"), ioc.shown("SHUTTER:CMD")) == (40, 0)
         until(lambda: recorded(gate, "safe"), "the record")

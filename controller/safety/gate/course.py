@@ -14,7 +14,7 @@ from controller.safety.states.causes import Cause, CauseKind
 from controller.safety.states.machine import Duty, Facts, Input, State, Step, restarted, step
 from controller.safety.states.marker import Marker
 
-DIED = Cause(CauseKind.PROCESS, "the gate before it died")
+DIED = Cause(CauseKind.PROCESS, "the gate died and left the bench armed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ DISK_S = 1.0
 AWAY_S = 1.0
 """With a longer pause between two ticks (real s) it was this process that didn't run: leases are
 counted from then on. The watch over processes and the lease at the IOC don't depend on it."""
+SHADOW_S = 3.0
+"""For so long after such a pause (real s) what breaks is taken to follow from it."""
 _OF_HANDS = (Arrival, Follows, Ownership, Rate)
 """Rules about moves that we command: none is broken by a device that a person has taken."""
 _LIVE = frozenset({State.ARMED, State.RUNNING, State.HOLD, State.MAINTENANCE, State.SECURING})
@@ -38,11 +40,17 @@ class Watching:
         self._remembered: object = None
         self._remembered_s = core.now().campaign_s
         self._disk_s = float("-inf")
-        self._ticked_s = core.now().real_s
+        self._seen_s = core.now().real_s
+        ages = [watched.max_age_s for watched in core.envelope.signals.values()]
+        self._patience_s = min((core.leases.lease_s, *ages))
+        """A shorter pause makes nothing unknown, and lets no IOC go safe by itself."""
+        self._paused: tuple[float, float] | None = None
+        """When the last long pause ended, and how long it was (real s); None once it is told."""
 
     def look(self) -> None:
         """Look at all rules, and do what they ask for."""
         core = self._core
+        self._notice_pause()
         found = core.rules.look(core.now()) if self._specs else ()
         core.findings = tuple(f for f in found if not self._excused(f))
         core.holds.by_rules({f.rule: f.reason for f in found if f.reaction is Reaction.HOLD})
@@ -53,9 +61,7 @@ class Watching:
         """Look at everything; called again and again, however fast."""
         core = self._core
         now_s = core.now().real_s
-        if now_s - self._ticked_s > AWAY_S:
-            core.leases.rest_from(now_s)
-        self._ticked_s = now_s
+        self._notice_pause()
         if not core.recorder.catch_up() and core.recorder.failure is not None:
             self.journal_failed(core.recorder.failure)
         for holder in core.leases.lapsed(now_s):
@@ -93,13 +99,30 @@ class Watching:
         self._core.holds.by_itself(JOURNAL, str(error))
         self._hold_or_go_on()
 
+    def _notice_pause(self) -> None:
+        """Let nobody be missed, and remember it, where this process itself stood still."""
+        core = self._core
+        now_s = core.now().real_s
+        paused_s, self._seen_s = now_s - self._seen_s, now_s
+        if paused_s > AWAY_S:
+            core.leases.rest_from(now_s)
+            if core.leases.needed and paused_s >= self._patience_s:
+                self._paused = (now_s, paused_s)
+
+    def _trip_for(self, found: Finding) -> None:
+        """Trip for *found*; where this process stood still just before, that is the first cause."""
+        paused, self._paused = self._paused, None
+        if paused is not None and self._core.now().real_s - paused[0] <= SHADOW_S:
+            self._trip(Cause(CauseKind.PROCESS, f"the gate stood still for {paused[1]:.1f} s"))
+        self._trip(Cause(CauseKind.RULE, found.reason, found.rule))
+
     def _heed(self, broken: tuple[Finding, ...]) -> None:
         core = self._core
         if core.state in _AFTER:  # what a gate that has just started hasn't heard yet says nothing
-            broken = tuple(found for found in broken if self._was_heard(found))
+            broken = tuple(found for found in broken if self._is_news(found))
         for found in broken:
             if core.state in _LIVE or (found.rule not in self._known and core.state in _AFTER):
-                self._trip(Cause(CauseKind.RULE, found.reason, found.rule))
+                self._trip_for(found)
         self._known = frozenset(found.rule for found in broken)
 
     def _hold_or_go_on(self) -> None:
@@ -129,8 +152,14 @@ class Watching:
             self._remembered_s = self._core.now().campaign_s
             self.remember()
 
-    def _was_heard(self, found: Finding) -> bool:
-        return all(self._core.picture.value(signal) is not None for signal in found.signals)
+    def _is_news(self, found: Finding) -> bool:
+        """Whether it is broken now by what was heard, and not by what isn't known yet."""
+        if found.over and found.rule not in self._known:
+            return False
+        picture = self._core.picture
+        written = [picture.written(signal) for signal in found.signals]
+        unread = any(w is not None and w.touched and w.ours is None for w in written)
+        return not unread and all(picture.value(signal) is not None for signal in found.signals)
 
     def _excused(self, found: Finding) -> bool:
         """Whether it is about a device that a person has: interlocks are never excused."""

@@ -42,4 +42,4 @@ class Clearing:
     def _said(self, why: str) -> Broken | None:
         if self._last is None:
             return None
-        return replace(self._last, reason=f"{self._last.reason} (over, but {why})")
+        return replace(self._last, reason=f"{self._last.reason} (over, but {why})", over=True)

@@ -23,6 +23,8 @@ class Finding:
     reaction: Reaction
     reason: str
     signals: tuple[str, ...]
+    over: bool = False
+    """Whether it is kept again, and only hasn't cleared yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class Rulebook:
             reaction = broken.reaction or watcher.spec.reaction
             if reaction is not Reaction.REFUSE:
                 signals = tuple(sorted(watcher.signals))
-                found.append(Finding(name, reaction, broken.reason, signals))
+                found.append(Finding(name, reaction, broken.reason, signals, broken.over))
         self._looked_s = scene.when.campaign_s
         return tuple(found)
 

@@ -55,6 +55,8 @@ class Broken:
 
     reason: str
     reaction: Reaction | None = None
+    over: bool = False
+    """Whether it is kept again, and only hasn't cleared yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,7 @@ def restarted(standing: Standing, *, marker: bool) -> tuple[Standing, tuple[Duty
         again = replace(standing, acknowledged=False)
         return again, () if marker else (Duty.MAKE_SAFE,)
     if marker or standing.state is State.SAFING:
-        cause = standing.cause or "the gate before it died"
+        cause = standing.cause or "the gate died and left the bench armed"
         return Standing(State.SAFING, cause), (Duty.MAKE_SAFE,)
     return Standing(), ()
 

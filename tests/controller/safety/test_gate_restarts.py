@@ -1,12 +1,12 @@
 """A gate that dies, at whatever record, and the one after it."""
 
 import itertools
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from controller.errors import JournalUnwritable, Latched
-from controller.safety.envelope.specs import Budget, Requires
+from controller.safety.envelope.specs import Budget, Follows, Requires
 from controller.safety.states.machine import Facts, Input, Standing, State, restarted, step
 from tests.support.gated import OFFICER, PaperBench, cut_to, paper_bench
 from tests.support.rules import said
@@ -40,7 +40,30 @@ def test_a_gate_killed_while_armed_makes_safe_and_latches(tmp_path):
         assert bench.state == "latched" and bench.armed
         assert bench.values["furnace.setpoint"] == 40.0
         status = bench.gate.status()
-        assert (status.cause.kind, status.cause.reason) == ("process", "the gate before it died")
+        assert status.cause.kind == "process"
+        assert status.cause.reason == "the gate died and left the bench armed"
+
+
+def test_what_the_next_gate_has_not_heard_yet_is_no_consequence_of_the_death(tmp_path):
+    slow = replace(EXHAUST, name="slow", clears_after_s=10.0)
+    follows = Follows(
+        name="follows", setpoint="furnace.setpoint", readback="furnace.readback", tolerance=20.0
+    )
+    with paper_bench(tmp_path, slow, follows) as bench:
+        bench.runs()
+        bench.write("furnace.setpoint", 300.0)
+        bench.silent = {"exhaust.flow", "furnace.setpoint", "furnace.readback"}
+        bench.restarts()
+        for heard in ("furnace.readback", "exhaust.flow", "furnace.setpoint"):
+            bench.silent.discard(heard)
+            bench.show()
+        bench.safe()
+        bench.passes(1.0)
+
+        assert bench.gate.status().consequences == ()
+
+        bench.show(exhaust__flow=1.0)
+        assert [later.rule for later in bench.gate.status().consequences] == ["slow"]
 
 
 def test_a_gate_that_ended_in_order_starts_disarmed(tmp_path):

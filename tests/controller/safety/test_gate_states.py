@@ -180,6 +180,39 @@ def test_a_gate_that_stood_still_itself_trips_for_nobody(bench):
     assert bench.state == "running"
 
 
+def test_what_breaks_because_the_gate_stood_still_has_that_as_its_first_cause(bench):
+    bench.runs()
+    bench.run(asyncio.sleep(10.0))
+    bench.do(bench.gate.tick)
+
+    status = bench.gate.status()
+    assert (status.cause.kind, status.cause.reason) == (
+        "process",
+        "the gate stood still for 10.0 s",
+    )
+    assert [later.rule for later in status.consequences] == ["exhaust"]
+    assert "not confirmed for" in status.consequences[0].reason
+
+
+@pytest.mark.parametrize("pause_s", [2.0, 0.5])
+def test_a_pause_in_which_nothing_can_become_unknown_is_no_cause(bench, pause_s):
+    bench.runs()
+    bench.run(asyncio.sleep(pause_s))
+    bench.show(exhaust__flow=1.0)
+
+    assert bench.gate.status().cause.rule == "exhaust"
+
+
+def test_what_breaks_long_after_a_pause_has_a_cause_of_its_own(bench):
+    bench.runs()
+    bench.run(asyncio.sleep(10.0))
+    bench.show()
+    bench.passes(5.0)
+    bench.show(exhaust__flow=1.0)
+
+    assert bench.gate.status().cause.rule == "exhaust"
+
+
 @pytest.mark.parametrize("holder", ["controller", "engine"])
 def test_a_holder_that_dies_makes_safe_at_once(bench, holder):
     bench.runs()
