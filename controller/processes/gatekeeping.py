@@ -27,7 +27,7 @@ from controller.processes.desk import Whom, listening, sign, signing
 from controller.processes.gate import First
 from controller.processes.hands import CONNECT_S, ProcessHands
 from controller.processes.launch import Launch
-from controller.processes.parting import when_orphaned
+from controller.processes.parting import orphaned, when_orphaned
 from controller.processes.patrol import Patrol
 from controller.processes.rounds import Rounds
 from controller.processes.telling import Telling
@@ -125,7 +125,8 @@ async def _live(launch: Launch, first: First, chain: SignedChain, known: _Known)
             await _first_of(asyncio.create_task(ended.wait()), *work)
         finally:  # the outermost place of this process: whatever it was, the bench is made safe
             if marker.present:
-                _tell(await gate.secure("the gate was asked to end"))
+                why = _forsaken(launch) or "the gate was asked to end"
+                _tell(await gate.secure(why))
 
 
 def _means(
@@ -145,7 +146,12 @@ def _means(
         disk=Disk(launch.directory),
         needed=BOTH,
         uncommissioned=uncommissioned,
+        forsaken=partial(_forsaken, launch),
     )
+
+
+def _forsaken(launch: Launch) -> str:
+    return "the supervisor died" if orphaned(launch.supervisor) else ""
 
 
 def _stages(envelope: Envelope) -> tuple[Stage, ...]:
@@ -220,10 +226,7 @@ def _asked_to_end(launch: Launch) -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
 
-    def orphaned() -> None:
-        loop.call_soon_threadsafe(ended.set)
-
-    when_orphaned(orphaned, launch.supervisor)
+    when_orphaned(partial(loop.call_soon_threadsafe, ended.set), launch.supervisor)
     return ended
 
 

@@ -49,6 +49,13 @@ def end_leftovers(directory: Path, patience_s: float = PATIENCE_S) -> tuple[int,
     return left
 
 
+def await_end(directory: Path, role: str, patience_s: float = PATIENCE_S) -> None:
+    """Return once *role* of the campaign in *directory* has ended, or after *patience_s*."""
+    deadline = time.monotonic() + patience_s
+    while _alive(directory, role) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
 def _remove_runtime(directory: Path) -> None:
     """Remove the folder for sockets of the earlier start, unless it is another campaign's.
 
@@ -60,11 +67,13 @@ def _remove_runtime(directory: Path) -> None:
             shutil.rmtree(launch.runtime)
 
 
-def _alive(directory: Path) -> tuple[int, ...]:
+def _alive(directory: Path, role: str = "*") -> tuple[int, ...]:
     """Return the processes of *directory* that still run; a number used again is another's."""
     folder = directory.resolve() / FOLDER  # as they were told; ours may be relative
     launch = str(folder / FILE)
-    pids = [int(text) for path in folder.glob("*.pid") if (text := path.read_text()).isdigit()]
+    pids = [
+        int(text) for path in folder.glob(f"{role}.pid") if (text := path.read_text()).isdigit()
+    ]
     return tuple(pid for pid in pids if _is_of(pid, launch))
 
 

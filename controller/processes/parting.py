@@ -9,6 +9,11 @@ POLL_S = 0.2
 """How often a process looks whether the supervisor that started it still lives (real seconds)."""
 
 
+def orphaned(parent: int) -> bool:
+    """Whether the process *parent*, which started this one, has died; 0 is nobody in particular."""
+    return parent != 0 and os.getppid() != parent
+
+
 def when_orphaned(act: Callable[[], None], parent: int | None = None) -> None:
     """Call *act* once, in a thread of its own, as soon as the process *parent* has died.
 
@@ -24,6 +29,6 @@ def when_orphaned(act: Callable[[], None], parent: int | None = None) -> None:
 
 
 def _watch(supervisor: int, act: Callable[[], None]) -> None:
-    while os.getppid() == supervisor:
+    while not orphaned(supervisor):
         time.sleep(POLL_S)
     act()

@@ -25,6 +25,7 @@ from controller.clock import Clock
 from controller.errors import ConfigurationError
 from controller.files.beamline import Beamline
 from controller.processes.launch import Launch
+from controller.processes.leftovers import await_end
 from controller.processes.parting import when_orphaned
 from controller.recorded.recording import Recording, recording
 from simulators.copper.records import RECORDS, SAFE
@@ -54,10 +55,16 @@ def main(launch_file: Path) -> int:
     place = replace(place_of(launch.epics), writers=frozenset(launch.writers))
     served = ServedBench(_bench(recording(launch.directory)), place, timing)
     with closing(Caller(launch.address("supervisor"), "twin")) as supervisor:
-        when_orphaned(partial(os.kill, os.getpid(), signal.SIGTERM), launch.supervisor)
+        when_orphaned(partial(_end_after_the_gate, launch.directory), launch.supervisor)
         life = Life(served, State(launch.directory / FILE, clock), launch.speed)
         life.run(clock, lambda: _tell(supervisor))
     return 0
+
+
+def _end_after_the_gate(directory: Path) -> None:
+    """End as a bench would that nobody switches off: the gate makes it safe first."""
+    await_end(directory, "gate")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _tell(supervisor: Caller) -> None:

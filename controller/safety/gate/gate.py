@@ -266,8 +266,13 @@ class Gate:
     # --- trips ----------------------------------------------------------------------------------
 
     def trip(self, cause: Cause) -> None:
-        """Make the bench safe at once and latch; after a trip it is one more consequence."""
-        self._core.course.at_once(Input.TRIP, Facts(), cause=cause)
+        """Make the bench safe at once and latch; after a trip it is one more consequence.
+
+        Where *cause* follows from the death or a pause of a process of ours, that is the first.
+        """
+        for each in (self._watching.led_to(cause), cause):
+            if each is not None:
+                self._core.course.at_once(Input.TRIP, Facts(), cause=each)
         self._after_trip()
 
     def stop(self, by: Principal) -> None:

@@ -58,6 +58,8 @@ class Means:
     uncommissioned: Callable[[str], str] | None = None
     """Returns why the envelope of this digest doesn't count as commissioned, empty when it does;
     None where the bench isn't real."""
+    forsaken: Callable[[], str] = lambda: ""
+    """Returns whose death makes all others end (``the supervisor died``), empty while they live."""
     restored: bool = False
     """Whether the bench is a simulation that was put back to where the journal has it: nothing
     was left alone, whatever died."""

@@ -109,12 +109,22 @@ class Watching:
             if core.leases.needed and paused_s >= self._patience_s:
                 self._paused = (now_s, paused_s)
 
-    def _trip_for(self, found: Finding) -> None:
-        """Trip for *found*; where this process stood still just before, that is the first cause."""
+    def led_to(self, cause: Cause) -> Cause | None:
+        """Return what has led to *cause*, where that is known: a process of ours, never the bench.
+
+        Asked before the trip; what is told once isn't told again.
+        """
+        core = self._core
+        if core.state not in _LIVE or cause.kind is CauseKind.STOP:
+            return None
+        if why := core.means.forsaken():
+            return Cause(CauseKind.PROCESS, why)
         paused, self._paused = self._paused, None
-        if paused is not None and self._core.now().real_s - paused[0] <= SHADOW_S:
-            self._trip(Cause(CauseKind.PROCESS, f"the gate stood still for {paused[1]:.1f} s"))
-        self._trip(Cause(CauseKind.RULE, found.reason, found.rule))
+        if paused is None or cause.kind is not CauseKind.RULE:
+            return None
+        if core.now().real_s - paused[0] > SHADOW_S:
+            return None
+        return Cause(CauseKind.PROCESS, f"the gate stood still for {paused[1]:.1f} s")
 
     def _heed(self, broken: tuple[Finding, ...]) -> None:
         core = self._core
@@ -122,7 +132,7 @@ class Watching:
             broken = tuple(found for found in broken if self._is_news(found))
         for found in broken:
             if core.state in _LIVE or (found.rule not in self._known and core.state in _AFTER):
-                self._trip_for(found)
+                self._trip(Cause(CauseKind.RULE, found.reason, found.rule))
         self._known = frozenset(found.rule for found in broken)
 
     def _hold_or_go_on(self) -> None:

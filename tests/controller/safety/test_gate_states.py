@@ -194,6 +194,22 @@ def test_what_breaks_because_the_gate_stood_still_has_that_as_its_first_cause(be
     assert "not confirmed for" in status.consequences[0].reason
 
 
+def test_what_follows_from_the_death_of_the_supervisor_has_that_as_its_first_cause(tmp_path):
+    gone = []
+    with paper_bench(tmp_path, EXHAUST, forsaken=lambda: "".join(gone)) as bench:
+        bench.runs()
+        gone.append("the supervisor died")
+        bench.do(bench.gate.holder_died, "controller")
+        bench.show(exhaust__flow=1.0)
+
+        status = bench.gate.status()
+        assert status.cause.reason == "the supervisor died"
+        assert [c.rule or c.reason for c in status.consequences] == [
+            "the controller died",
+            "exhaust",
+        ]
+
+
 @pytest.mark.parametrize("pause_s", [2.0, 0.5])
 def test_a_pause_in_which_nothing_can_become_unknown_is_no_cause(bench, pause_s):
     bench.runs()
