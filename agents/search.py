@@ -83,31 +83,65 @@ def best_searched(
     same points.
     """
     space = target.space
-    found = _ranked(target, target.spent.renewed(starting_points(target.ground, good, seed)))
+    found = _chosen(target, starting_places(target, good, seed), restarts)
     for turn in range(ROUNDS):
         before = found[0].value if found else -np.inf
         starts = _apart(space, found, restarts if turn == 0 else AGAIN)
         found = _ranked(target, [*_climbed(target, starts), *_points(found)])
+        if not _has_levels(space):
+            break
         found = _ranked(target, [*_varied(target, _points(found)[:AGAIN]), *_points(found)])
-        if not _has_levels(space) or not found or found[0].value <= before + ENOUGH:
+        if not found or found[0].value <= before + ENOUGH:
             break
     return _apart(space, found, SHOWN)
 
 
-def starting_points(
-    ground: Ground, good: Sequence[Parameters], seed: int
-) -> list[dict[str, Value]]:
-    """Return samples of *ground*, and points on the way from *good* ones to some of them.
+def starting_places(target: Target, good: Sequence[Parameters], seed: int) -> Array:
+    """Return places (n x d) of points: samples, and on the way from *good* ones to some of them.
 
     The samples are the same at every call; towards which of them to look is drawn with *seed*.
     """
-    space, starts = ground.space, list(ground.samples)
+    space, units = target.space, target.ground.units
     generator = np.random.default_rng(seed)
-    for point, share in ((point, share) for point in good for share in NEARBY):
-        centre = space.encode([point])
-        towards = ground.units[generator.integers(len(ground.units), size=AROUND)]
-        starts.extend(space.decode(centre + share * (towards - centre)))
-    return starts
+    blocks = [units]
+    for centre in space.encode(good) if good else ():
+        for share in NEARBY:
+            towards = units[generator.integers(len(units), size=AROUND)]
+            blocks.append(centre + share * (towards - centre))
+    if target.spent.used:
+        points = target.spent.renewed(space.decode(np.vstack(blocks)))
+        return space.encode(points) if points else np.empty((0, space.dimension))
+    if _has_levels(space):
+        blocks[1:] = [space.encode(space.decode(block)) for block in blocks[1:]]
+    return np.clip(np.vstack(blocks), 0.0, 1.0)
+
+
+def _chosen(target: Target, places: Array, count: int) -> list[Ranked]:
+    """Return up to *count* points at *places* (n x d) that may be tried and lie apart, best first.
+
+    Only as many of them are looked at as it takes.
+    """
+    if not len(places):
+        return []
+    values = target.acquisition.values(places)
+    chosen: list[Ranked] = []
+    rows: list[int] = []
+    for row in np.argsort(-values, kind="stable").tolist():
+        if len(chosen) >= count:
+            break
+        if rows and np.abs(places[rows] - places[row]).max(axis=1).min() <= APART:
+            continue
+        [point] = target.space.decode(places[row : row + 1])
+        if _allowed(target, point):
+            chosen.append(Ranked(point, float(values[row])))
+            rows.append(row)
+    return chosen
+
+
+def _allowed(target: Target, point: Parameters) -> bool:
+    space = target.space
+    fresh = space.key(point) not in target.taken and target.spent.free(point)
+    return fresh and not space.check(point)
 
 
 def _points(ranked: Iterable[Ranked]) -> list[Parameters]:
@@ -117,13 +151,7 @@ def _points(ranked: Iterable[Ranked]) -> list[Parameters]:
 def _ranked(target: Target, points: Iterable[Parameters]) -> list[Ranked]:
     """Return those of *points* that may be tried, each once, best first."""
     space = target.space
-    kept = {
-        space.key(point): point
-        for point in points
-        if space.key(point) not in target.taken
-        and target.spent.free(point)
-        and not space.check(point)
-    }
+    kept = {space.key(point): point for point in points if _allowed(target, point)}
     if not kept:
         return []
     values = target.acquisition.values(space.encode(list(kept.values())))
