@@ -21,6 +21,18 @@ FIGURES = {
         ["crossed_barrel", "--seeds", "20"],
         ["crossed_barrel", "--seeds", "4"],
     ),
+    "decisions: experiments to a target": (
+        ["decisions", "--seeds", "50"],
+        ["decisions", "--seeds", "5"],
+    ),
+    "decisions: CPU seconds by known points": (
+        ["decisions.latency"],
+        ["decisions.latency", "--sizes", "10", "50", "200"],
+    ),
+    "decisions: large pools beside published curves": (
+        ["decisions.pools"],
+        ["decisions.pools", "--seeds", "5"],
+    ),
     "reducer: accuracy and coverage": (["reducer"], ["reducer", "--splits", "3"]),
     "crashes: kill -9 at random instants": (
         ["crashes", "--rounds", "20"],
