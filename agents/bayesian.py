@@ -8,8 +8,9 @@ loaded for three objectives and more only.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agents.acquisition import Acquisition
+from agents.acquisition import Acquisition, Total
 from agents.belief import Belief
+from agents.costs import Cost, refuse_senseless
 from agents.errors import AgentOptionError
 from agents.explaining import explained, finite, reason
 from agents.history import History, stream_of
@@ -37,6 +38,7 @@ LISTED = "gp-matern52/ucb"
 SEARCHED = "gp-matern52/log-nei"
 TWO = "gp-matern52/log-ehvi"
 MANY = "gp-matern52/log-nehvi"
+PER_COST = "-per-cost"
 REASONS = {
     LISTED: "Best that can be hoped for",
     SEARCHED: "Greatest expected improvement",
@@ -51,11 +53,15 @@ PATIENCE = 4
 
 @dataclass(frozen=True)
 class Situation:
-    """What a decision is made from: what is pursued, within what *bounds*, what is *waiting*."""
+    """What a decision is made from: what is pursued, within what *bounds*, what is *waiting*.
+
+    *cost* where costs are stated and the instrument stands somewhere.
+    """
 
     pursued: tuple[Belief, ...]
     bounds: tuple[Bound, ...]
     waiting: Sequence[Suggestion]
+    cost: Cost | None = None
 
 
 class BayesianAgent:
@@ -80,6 +86,8 @@ class BayesianAgent:
         self._seed = seed
         self._options = options or BayesianOptions()
         self._refuse_unknown_thresholds()
+        if self._options.costs is not None:
+            refuse_senseless(self._options.costs, space)
         limited = [_outcome(constraint) for constraint in self._options.outcome_constraints]
         outcomes = {outcome.name: outcome for outcome in (*limited, *objectives)}
         self._outcomes = (*objectives, *(o for o in outcomes.values() if o not in objectives))
@@ -190,7 +198,15 @@ class BayesianAgent:
             if limit.outcome in beliefs
         ]
         acting = tuple(belief.with_failures(failed) for belief in pursued)
-        return Situation(acting, tuple(bounds), waiting)
+        return Situation(acting, tuple(bounds), waiting, self._cost(waiting))
+
+    def _cost(self, waiting: Sequence[Suggestion]) -> Cost | None:
+        """Return what an experiment would cost after the last one that is known of."""
+        told = self._history.observations
+        if self._options.costs is None or not (waiting or told):
+            return None
+        now = waiting[-1].parameters if waiting else told[-1].parameters
+        return Cost(self._space, self._options.costs, now)
 
     def _improve(self, situation: Situation) -> Suggestion | None:
         """Return the most promising point in *situation*."""
@@ -199,10 +215,11 @@ class BayesianAgent:
         asked = self._question(waiting)
         if self._space.listed is None:
             model, acquisition = self._acquisition(situation, asked)
-            target = Target(self._ground, acquisition, frozenset(taken), spent)
+            still = None if situation.cost is None else situation.cost.still
+            target = Target(self._ground, acquisition, frozenset(taken), spent, still)
             good = self._good(situation)
             ranked = best_searched(target, good, self._options.restarts, asked.stream)
-        elif len(situation.pursued) == 1 and not situation.bounds:
+        elif len(situation.pursued) == 1 and not situation.bounds and situation.cost is None:
             [belief], model = situation.pursued, LISTED
             ranked = best_listed(
                 self._space, lambda points: optimism(belief, asked.pending, points), taken, spent
@@ -223,6 +240,13 @@ class BayesianAgent:
 
     def _acquisition(self, situation: Situation, asked: Question) -> tuple[str, Acquisition]:
         """Return what is to be maximised, and its name."""
+        model, gain = self._gain(situation, asked)
+        if situation.cost is None:
+            return model, gain
+        return model + PER_COST, Total((gain, situation.cost))
+
+    def _gain(self, situation: Situation, asked: Question) -> tuple[str, Acquisition]:
+        """Return what an experiment is expected to gain, whatever it costs, and its name."""
         pursued, bounds = situation.pursued, situation.bounds
         if len(pursued) == 1:
             return SEARCHED, improvement(pursued[0], bounds, asked)
@@ -251,7 +275,7 @@ class BayesianAgent:
             for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
         )
         pursued = [belief.objective for belief in situation.pursued]
-        note = reason(REASONS[model], pursued, predicted[0])
+        note = reason(_why(model), pursued, predicted[0])
         return replace(
             self._suggest(ranked[0].point, model, situation.waiting, note),
             predictions=predicted[0],
@@ -272,6 +296,12 @@ class BayesianAgent:
             pending=tuple(suggestion.id for suggestion in waiting if suggestion.id),
             note=note,
         )
+
+
+def _why(model: str) -> str:
+    """Return in words why *model* chooses a point."""
+    plain = model.removesuffix(PER_COST)
+    return REASONS[plain] + (" for what it costs" if plain != model else "")
 
 
 def _outcome(constraint: OutcomeConstraint) -> Objective:

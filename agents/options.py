@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.cost_options import CostOptions
+
 
 class SobolOptions(BaseModel):
     """Space-filling search has nothing to set."""
@@ -42,7 +44,7 @@ class BayesianOptions(BaseModel):
 
     ``outcome_constraints`` limit what else is measured. Several objectives are pursued together;
     ``thresholds`` says, by objective and in its unit, what is worth having at all (by default
-    just beyond the best trade-offs so far).
+    just beyond the best trade-offs so far). With ``costs`` the improvement per cost is what counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,3 +55,4 @@ class BayesianOptions(BaseModel):
     restarts: Annotated[int, Field(ge=1, le=64)] = 6
     outcome_constraints: tuple[OutcomeConstraint, ...] = ()
     thresholds: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    costs: CostOptions | None = None

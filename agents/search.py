@@ -61,12 +61,17 @@ class Ground:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be maximised over *ground*, where nothing is *taken* or *spent*."""
+    """What is to be maximised over *ground*, where nothing is *taken* or *spent*.
+
+    *still* is a place (d) and columns (d) in which to stay there is looked at as well: where
+    moving has a price, the acquisition has an edge there that no gradient finds.
+    """
 
     ground: Ground
     acquisition: Acquisition
     taken: frozenset[Key]
     spent: Spent
+    still: tuple[Array, Bools] | None = None
 
     @property
     def space(self) -> Space:
@@ -83,11 +88,13 @@ def best_searched(
     same points.
     """
     space = target.space
-    found = _chosen(target, starting_places(target, good, seed), restarts)
+    places = starting_places(target, good, seed)
+    found = _chosen(target, places, restarts)
+    unmoved = _unmoved(target, places, restarts)
     for turn in range(ROUNDS):
         before = found[0].value if found else -np.inf
         starts = _apart(space, found, restarts if turn == 0 else AGAIN)
-        found = _ranked(target, [*_climbed(target, starts), *_points(found)])
+        found = _ranked(target, [*_climbed(target, starts), *_points(found), *unmoved])
         if not _has_levels(space):
             break
         found = _ranked(target, [*_varied(target, _points(found)[:AGAIN]), *_points(found)])
@@ -174,10 +181,27 @@ def _apart(space: Space, ranked: Sequence[Ranked], count: int) -> list[Ranked]:
     return chosen
 
 
-def _climbed(target: Target, starts: Sequence[Ranked]) -> list[Parameters]:
-    """Return where local searches from *starts* end, along the continuous parameters."""
+def _unmoved(target: Target, places: Array, count: int) -> list[Parameters]:
+    """Return the best points found from *places* (n x d) put where the instrument stands still."""
+    if target.still is None:
+        return []
+    here, columns = target.still
+    places = target.space.encode(target.space.decode(np.where(columns, here, places)))
+    starts = _chosen(target, places, count)
+    return [*_points(starts), *_climbed(target, starts, columns)]
+
+
+def _climbed(
+    target: Target, starts: Sequence[Ranked], held: Bools | None = None
+) -> list[Parameters]:
+    """Return where local searches from *starts* end, along the continuous parameters.
+
+    The columns *held* (d) stay as they are.
+    """
     space = target.space
     free = _free_columns(space)
+    if held is not None:
+        free &= ~held
     if not starts or not free.any():
         return []
     units = space.encode(_points(starts))
