@@ -116,7 +116,7 @@ def agent_for(problem: Problem, seed: int, name: str, options: Mapping[str, Any]
 def decider_for(named: Named, problem: Problem, seed: int) -> Decider:
     """Return who *named* stands for, ready for run *seed* of *problem*."""
     if named.peer:
-        from benchmarks.decisions.peers.process import Peer
+        from benchmarks.decisions.peers.process import Peer, connection
 
-        return Peer(problem, seed, named.peer, named.python)
+        return Peer(problem, seed, connection(named.peer, named.python))
     return OurAgent(problem, seed, named.agent, named.options)

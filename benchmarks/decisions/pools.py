@@ -1,6 +1,6 @@
 """The two large pools: experiments until 99 % of the best yield, ours beside published curves.
 
-python -m benchmarks.decisions.pools [--agents bayesian] [--data ../shared/data] [--seeds 20]
+python -m benchmarks.decisions.pools [--agents bayesian] [--data FOLDER] [--seeds 20]
     [--batch 5] [--peers botorch --venvs PREFIX] [--json FILE]
 
 Direct arylation (1,728 candidates): beside the recorded runs of the published optimizer (50, in
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.decisions.deciders import Named, decider_for
 from benchmarks.decisions.peers.venvs import VENVS
-from benchmarks.decisions.recorded import Recorded, from_folder
+from benchmarks.decisions.recorded import IN_REPOSITORY, Recorded, from_folder
 from benchmarks.spread import quartiles
 
 POOLS = ("edbo_direct_arylation", "edbo_suzuki_hte")
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--options", default="{}", help="JSON, for every one of --agents")
     parser.add_argument("--peers", nargs="*", default=[], choices=sorted(VENVS))
     parser.add_argument("--venvs", default="", help="prefix of the peers' environments")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, default=IN_REPOSITORY)
     parser.add_argument("--pools", nargs="*", default=list(POOLS), choices=POOLS)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--batch", type=int, default=5)

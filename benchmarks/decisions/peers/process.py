@@ -57,6 +57,11 @@ class Connection:
             raise PeerFailed(f"{self._peer}: {answer['error']}")
         return answer
 
+    def close(self) -> None:
+        """End the process."""
+        with self._process:
+            pass
+
 
 @cache
 def connection(peer: str, python: str) -> Connection:
@@ -69,14 +74,14 @@ class Peer:
 
     seconds: float
 
-    def __init__(self, problem: Problem, seed: int, peer: str, python: str) -> None:
+    def __init__(self, problem: Problem, seed: int, line: Connection) -> None:
         self._frame = problem.frame
         self._pool = (
             {}
             if problem.pool is None
             else {tuple(self._row(point)): point for point in problem.pool}
         )
-        self._line = connection(peer, python)
+        self._line = line
         start = {"do": "start", "question": question(problem, seed)}
         self.seconds = float(self._line.call(start)["seconds"])
 
