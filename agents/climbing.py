@@ -22,7 +22,7 @@ LONGEST = 0.5
 SUFFICIENT = 1e-4
 """A step is taken if it gains this part of what its slope promises (Armijo)."""
 HALVINGS = 6
-GAIN = 1e-7
+GAIN = 1e-5
 """A search ends where two steps gained less."""
 
 
@@ -130,6 +130,8 @@ def _learn(metric: Array, rows: Array, steps: Array, bends: Array, first: bool) 
 
 def climb_within(function: Function, starts: Array, free: Bools, rows: Rows, steps: int) -> Array:
     """Return where searches from *starts* (m x d) end (m x d), keeping *rows* and the unit cube."""
+    if not free.any():
+        return starts
     return np.array([_climb_one(function, start, free, rows, steps) for start in starts])
 
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 LENGTH_BOUNDS = (2.5e-2, 1e3)
 NOISE_BOUNDS = (2e-6, 10.0)
 LEAST_VARIANCE = 1e-12
-FEW = 300
+FEW = 200
 """Up to so many observations all of them enter each step of a fit."""
-POLISHING = 8
+POLISHING = 5
 """So many steps with all observations follow a fit to FEW of them."""
 CHUNK = 2048
 """Points predicted at once: bounds the memory, not the result."""
