@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.protocols import Suggestion
+from controller.bench.halts import LATCHED
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import (
     AskPerson,
@@ -27,11 +28,13 @@ from controller.bus.messages import (
     Done,
     EndCampaign,
     Failed,
+    GateStatus,
     MadeSafe,
     MakeSafe,
     Message,
     Note,
     Restart,
+    Status,
     StopPlan,
     Up,
     Word,
@@ -43,6 +46,8 @@ from controller.processes.leftovers import note_process
 POLL_S = 0.05
 NICE = -10
 """How much the gate goes before other processes from its start on, where the system lets it."""
+STATUS_S = 1.0
+"""How long the gate is waited for when it is only asked where it stands (real seconds)."""
 AGAIN_S = 0.5
 """Before a process that has died before is started again; a gate never waits."""
 DEATHS, WITHIN_S = 5, 60.0
@@ -153,17 +158,26 @@ class Supervisor:
     def _end(self, *, now: bool) -> None:
         self._asked_to_end += 1
         if self._asked_to_end == 1 and not now:
-            self._say(
-                "stopping: the present experiment goes to its next checkpoint or its end, then the "
-                "final plan runs; interrupt again to abort and make the bench safe now"
-            )
             self._post("controller", EndCampaign(reason="interrupted by the operator"))
+            self._say(f"stopping: {self._how_it_ends()}")
         elif self._asked_to_end <= 2:
             self._abort("interrupted by the operator")
         else:
             self._say("killing what is left")
             for role in ("controller", "worker", "archive"):
                 self._kill(role)
+
+    def _how_it_ends(self) -> str:
+        status = self._call("gate", GateStatus(), STATUS_S)
+        if isinstance(status, Status) and status.state in LATCHED:
+            return (
+                "the gate has tripped and nothing runs; the campaign ends as it is, the bench "
+                "stays as it was made safe, and latched until people release it"
+            )
+        return (
+            "the present experiment goes to its next checkpoint or its end, then the final plan "
+            "runs; interrupt again to abort and make the bench safe now"
+        )
 
     def close(self, *, orderly: bool) -> None:
         """Stop what still runs, in order: nobody loses whom it needs; the gate nearly last."""
