@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -12,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from agents.protocols import Suggestion
+from agents.catalogue import OPERATOR
+from agents.protocols import Agent, Suggestion
 from controller.actions import next_action
 from controller.anchors import require_whole
 from controller.approval import Approver, clearance_of
 from controller.beginning import until
 from controller.bench.bench import Precheck
-from controller.benches import Words, envelope_of, words_of
+from controller.benches import Words, agent_of, envelope_of, words_of
 from controller.bus.delivery import Answerer, Caller
 from controller.bus.messages import (
     AskPerson,
@@ -38,7 +40,7 @@ from controller.events import CampaignResumed
 from controller.interrupts import heeded
 from controller.journal import Journal, Record, locked
 from controller.loop import Loop
-from controller.parts import Clearance, Parts, Sent
+from controller.parts import Clearance, Parts, Sent, nothing_foreseen
 from controller.plans.planning import planned_calls, upkeep_calls
 from controller.plans.stock import consumption
 from controller.precheck.clearing import RunDry
@@ -58,6 +60,8 @@ from controller.versions import changed, versions
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 POLL_S = 0.1
+LONGEST_WAIT_S = 1.0
+"""Who waits for a person's point looks at the campaign's time so often (real seconds)."""
 
 
 def main(path: Path) -> int:
@@ -84,6 +88,7 @@ class ToldToEnd:
 
     def __init__(self) -> None:
         self.so = False
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ours alone: see ``Inbox``
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:  # under nohup it stays ignored
                 signal.signal(number, self._end)
@@ -95,7 +100,11 @@ class ToldToEnd:
 
 @dataclass
 class Inbox:
-    """What others have sent to the controller, until its loop takes it."""
+    """What others have sent to the controller, until its loop takes it.
+
+    That it is to end comes as SIGINT does; no terminal sends it to this process, and whatever
+    started the campaign with SIGINT ignored (a script, in the background) doesn't mean this one.
+    """
 
     sent: deque[Sent] = field(default_factory=deque)
     urgent: str = ""
@@ -118,6 +127,13 @@ class Inbox:
                 os.kill(os.getpid(), signal.SIGINT)
             case _:
                 answer(Failed(error="Unexpected", reason=f"{message.kind} is not for a controller"))
+
+    def wait(self, patience_s: float) -> bool:
+        """Wait until something was sent, at most *patience_s* real seconds; people can send."""
+        deadline = time.monotonic() + min(patience_s, LONGEST_WAIT_S)
+        while not self.sent and not self.urgent and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        return True
 
     def take(self) -> Sequence[Sent]:
         """Return what was sent since this was last called."""
@@ -181,13 +197,7 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
     def receive() -> None:
         loop.receive()
 
-    agent = RemoteAgent(
-        worker,
-        Decider(campaign.agent.name, words.space, case.state.seed),
-        restart,
-        Patience(decision_timeout_s=campaign.decision_timeout_s),
-    )
-    stack.callback(agent.close)
+    decides = _decides(stack, case, worker, restart)
     lines = Lines(
         engine=_caller(stack, launch, "engine"),
         gate=_caller(stack, launch, "gate"),
@@ -204,17 +214,45 @@ def _loop(stack: ExitStack, launch: Launch, supervisor: Caller, case: _Case, inb
     parts = Parts(
         clock=clock,
         journal=case.journal,
-        agent=agent,
+        agent=decides.agent,
         reducer=RemoteReducer(worker, "columns" if chosen is None else chosen.name, restart),
         bench=RemoteBench(plans, launch.directory, case.state.limits, lines),
         clearance=clearance_of(campaign, clearance, _approver(supervisor, receive)),
-        foresee=agent.foresee,
+        foresee=decides.foresee,
         inbox=inbox.take,
-        rebuild=lambda: _anew(agent),
+        await_people=inbox.wait,
+        rebuild=decides.rebuild,
         consumes=consumption(campaign, calls[0]),
     )
     loop = Loop(parts, case.state, _nobody)
     return loop
+
+
+@dataclass(frozen=True, slots=True)
+class _Decides:
+    """Who decides, and what is wanted of it beside suggestions (see ``controller.parts.Parts``)."""
+
+    agent: Agent
+    foresee: Callable[[Sequence[Suggestion]], None]
+    rebuild: Callable[[], Agent]
+
+
+def _decides(
+    stack: ExitStack, case: _Case, worker: Caller, restart: Callable[[str], None]
+) -> _Decides:
+    """Return the agent in the worker; where people decide, their list, which needs no worker."""
+    campaign, words, seed = case.resolved.campaign, case.words, case.state.seed
+    if campaign.agent.name == OPERATOR:
+        rebuild = partial(agent_of, campaign, words, seed)
+        return _Decides(rebuild(), nothing_foreseen, rebuild)
+    agent = RemoteAgent(
+        worker,
+        Decider(campaign.agent.name, words.space, seed),
+        restart,
+        Patience(decision_timeout_s=campaign.decision_timeout_s),
+    )
+    stack.callback(agent.close)
+    return _Decides(agent, agent.foresee, lambda: _anew(agent))
 
 
 def _anew(agent: RemoteAgent) -> RemoteAgent:

@@ -183,3 +183,28 @@ def _comes_true(condition: object) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+TOLD_TO_END = """
+import os, signal
+from controller.processes.controller import Inbox, ToldToEnd
+from controller.bus.messages import EndCampaign
+ToldToEnd()
+try:
+    Inbox().handle(EndCampaign(reason="enough"), print, "")
+    print("ignored")
+except KeyboardInterrupt:
+    print("ends")
+"""
+
+
+def test_a_controller_that_was_started_with_interrupts_ignored_ends_when_it_is_told_to() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'trap \'\' INT; exec "$0" -c "$1"', sys.executable, TOLD_TO_END],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    assert done.stdout.split()[-1] == "ends"
