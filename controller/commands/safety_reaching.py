@@ -47,10 +47,11 @@ def running_gate(directory: Path) -> Running | None:
     return None
 
 
-def the_campaign(directory: Path | None) -> Path:
+def the_campaign(directory: Path | None, otherwise: str = "") -> Path:
     """Return *directory*, or that of the one campaign that runs here.
 
-    Raises ConfigurationError, and says which there are, unless it is one.
+    Raises ConfigurationError, and says which there are, unless it is one; *otherwise* is what else
+    could be asked for then.
     """
     if directory is not None:
         return directory
@@ -61,9 +62,10 @@ def the_campaign(directory: Path | None) -> Path:
         raise ConfigurationError(
             "no campaign runs in processes on this machine that could be seen; give its directory"
         )
+    others = f", {otherwise}" if otherwise else ""
     known = "\n".join(f"  {gate.launch.directory}" for gate in gates)
     raise ConfigurationError(
-        f"{len(gates)} campaigns run here; give the directory of one:\n{known}"
+        f"{len(gates)} campaigns run here; give the directory of one{others}:\n{known}"
     )
 
 

@@ -45,7 +45,8 @@ def show_status(directory: Path | None, *, as_json: bool) -> int:
     if as_json:
         typer.echo(status.model_dump_json())
         return OK
-    typer.echo("\n".join([f"{place}:", *status_words(status)]))
+    lines = (line.replace(" DIR", f" {place}") for line in status_words(status))
+    typer.echo("\n".join([f"{place}:", *lines]))
     return OK
 
 

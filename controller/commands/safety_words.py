@@ -123,7 +123,9 @@ def _cause(cause: CauseTold) -> str:
 def _rule(rule: RuleTold, width: int) -> str:
     kept = "ok    " if rule.kept else "BROKEN"
     parts = [f"{kept} {cleaned(rule.name):<{width}} {rule.kind}"]
-    if rule.margin is not None:
+    if rule.margin is not None and rule.margin < 0.0 and rule.kept:  # it would refuse, not trip
+        parts.append(f"refuses for {number(-rule.margin)} {rule.unit} yet".replace("  ", " "))
+    elif rule.margin is not None:
         parts.append(f"margin {number(rule.margin)} {rule.unit}".rstrip())
     if rule.used is not None:
         parts.append(f"used {rule.used:.0%}")

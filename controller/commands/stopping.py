@@ -54,7 +54,7 @@ def stop(directory: Path | None, *, everything: bool) -> int:
         if not gates:
             raise ConfigurationError("no campaign runs in processes on this machine")
         return max([_stop_gate(gate) for gate in gates])
-    place = the_campaign(directory)
+    place = the_campaign(directory, "or --all, which stops every one of them")
     if place.is_file():
         return _through_desk(place)
     gate = running_gate(place)

@@ -6,8 +6,10 @@ from contextlib import closing
 import pytest
 
 from agents.digest import canonical
+from controller.bus.gate_status import RuleTold, Status
 from controller.chain import Chain
 from controller.cli import main
+from controller.commands.safety_words import status_words
 from controller.processes.launch import Launch
 from controller.safety.record.signed_chain import SignedChain
 from controller.safety.record.signing import Signer
@@ -41,7 +43,7 @@ def test_a_trip_is_read_acknowledged_and_reset(desk, capsys):
     assert "state: latched" in out
     assert "first cause: emergency stop by" in out
     assert "safe: " in out and "heater.setpoint" in out
-    assert "heliostat ack DIR" in out
+    assert f"`heliostat ack {desk.folder}`" in out
     code, _, err = heliostat(capsys, "reset", desk.folder, "--reason", "too early")
     assert code == 1
     assert "acknowledged first" in err
@@ -93,6 +95,30 @@ def test_hold_go_on_presence_sample_and_spot(desk, capsys):
         "sample",
         "spot",
     ]
+
+
+def test_what_nobody_holds_does_not_go_on(desk, capsys):
+    latch(desk)
+
+    code, _, err = heliostat(capsys, "go-on", desk.folder)
+
+    assert code == 1
+    assert "nobody holds it: the gate is latched" in err
+
+
+def test_a_rule_that_would_refuse_for_a_while_has_no_margin_below_nothing():
+    said = [
+        RuleTold(name="purge", kind="sequence", kept=True, margin=-120.0, unit="s"),
+        RuleTold(name="purged", kind="sequence", kept=False, margin=-30.0, unit="s", reason="!"),
+        RuleTold(name="warm", kind="requires", kept=True, margin=12.0, unit="degC"),
+    ]
+    status = Status(boot="", state="running", limits="", head="", rules=tuple(said))
+
+    lines = [line.strip() for line in status_words(status)]
+
+    assert "ok     purge  sequence, refuses for 120 s yet" in lines
+    assert "BROKEN purged sequence, margin -30 s, !" in lines
+    assert "ok     warm   requires, margin 12 degC" in lines
 
 
 def test_maintenance_is_taken_and_returned(desk, capsys):

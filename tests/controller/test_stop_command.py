@@ -1,6 +1,8 @@
 """`heliostat stop` against a real gate over a real IOC: one that answers, one that doesn't."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -9,6 +11,7 @@ from controller.bus.messages import Done, Write
 from controller.cli import main
 from controller.commands.safety_reaching import running_gate, running_gates, the_campaign
 from controller.errors import ConfigurationError
+from controller.processes.launch import Launch
 from tests.support.gates import PATIENCE_S, bench_ioc, gate_process, speaking
 from tests.support.live_bench import live_campaign
 
@@ -104,3 +107,24 @@ def test_the_gates_that_run_are_found_by_their_processes(gate):
         assert the_campaign(None) == directory
     except ConfigurationError as error:  # others run on this machine
         assert str(directory) in str(error)
+
+
+def test_where_several_run_a_stop_names_them_and_says_how_all_are_stopped(tmp_path, capsys):
+    asleep = "import time; print(flush=True); time.sleep(60)"
+    gates = []
+    for name in ("a", "b"):
+        file = Launch(directory=tmp_path / name, runtime=tmp_path).write()
+        words = [sys.executable, "-c", asleep, "controller.processes", "gate", str(file)]
+        gates.append(subprocess.Popen(words, stdout=subprocess.PIPE))
+    try:
+        for each in gates:
+            each.stdout.readline()
+        code, _, err = heliostat(capsys, "stop")
+    finally:
+        for each in gates:
+            each.kill()
+            each.communicate()
+
+    assert code == 2
+    assert str(tmp_path / "a") in err and str(tmp_path / "b") in err
+    assert "give the directory of one, or --all, which stops every one of them" in err

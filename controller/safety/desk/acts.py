@@ -118,7 +118,7 @@ async def _acted_at_the_bench(gate: Gate, by: Principal, act: Act) -> Accepted:
             return Accepted(text=f"held by {by.name}; `heliostat go-on` lets it go on")
         case GoOn():
             gate.go_on(by)
-            return Accepted(text="goes on")
+            return Accepted(text=f"nobody holds it any more; the gate is {gate.state.value}")
         case TakeDevices(devices=devices):
             await gate.take(by, devices)
             return Accepted(text=f"{', '.join(devices)} taken by {by.name}")

@@ -297,7 +297,9 @@ class Gate:
         self._watching.look()
 
     def go_on(self, by: Principal) -> None:
-        """End what people hold; raises NotAllowed naming what holds it yet."""
+        """End what people hold; raises NotAllowed where nobody does, and naming what holds yet."""
+        if not self._core.holds.by_people and self.state is not State.HOLD:
+            raise NotAllowed(f"nobody holds it: the gate is {self.state.value}")
         self._people.let_go(by)
         self._watching.look()
         if self.state is State.HOLD:
