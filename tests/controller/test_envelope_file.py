@@ -33,7 +33,7 @@ safe:
 hold: {shutter.command: Closed}
 signals:
   oven.readback: {unit: degC, max_age: 4 s}
-  h2.readback: {unit: mL/min, updates_every: 1 s}
+  h2.readback: {unit: mL/min, updates_every: 1 s, changes_every: 2 min}
   exhaust.flow: {unit: L/min}
   hutch.door: {words: [Open, Closed]}
   beam.ready: {}
@@ -126,6 +126,8 @@ def test_signals_say_what_they_are_and_how_long_that_counts(envelope):
 
     assert signals["oven.readback"].max_age_s == 4.0
     assert signals["h2.readback"].updates_every_s == 1.0
+    assert signals["h2.readback"].changes_every_s == 120.0
+    assert signals["oven.readback"].changes_every_s is None
     assert signals["hutch.door"].term == Term(words=("Open", "Closed"))
     assert signals["beam.ready"].term == Term()
     assert signals["h2.setpoint"].term == Term("mL/min")  # limited, and named by a quantity
@@ -220,6 +222,11 @@ def test_an_amount_is_converted_as_it_stands():
         ({"signals__x_y": {"unit": "K", "max_age": 3}}, "signals.x.y.max_age", "write it with one"),
         ({"rules__4__tolerance": 2}, "rules.4.tolerance", "2 has no unit; write it with one: 2 K"),
         ({"rules__3__at_most": 30.0}, "rules.3.at_most", "30.0 has no unit"),
+        (
+            {"signals__x_y": {"words": ["a", "b"], "changes_every": "9 s"}},
+            "signals.x.y",
+            "give its `unit` too",
+        ),
         ({"dead_man__lease": 3}, "dead_man.lease", "3 s, 10 min"),
         ({"signals__x_y": {"unit": "K", "age": "1 s"}}, "signals.x.y.age", "max_age"),
         ({"quantities__share": "nothing.here + 1"}, "quantities.share", "nothing.here"),

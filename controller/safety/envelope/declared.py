@@ -17,6 +17,9 @@ class WatchedSignal:
     updates_every_s: float | None = None
     """Only where it is given do the record's own time stamps count: the server must make one so
     often."""
+    changes_every_s: float | None = None
+    """Only where it is given is it unknown once it has said exactly the same for longer than this,
+    by the gate's own clock: its sensor is noisy, and one that isn't any more is stuck."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,8 +223,11 @@ def _watched(
         name: WatchedSignal(words.terms[name], age) for name in sorted(named & words.limits.keys())
     }
     for name, part in form.signals.items():
-        every = None if part.updates_every is None else lasting(part.updates_every)
-        found[name] = WatchedSignal(part.term(), lasting(part.max_age), every)
+        updates, changes = (
+            None if text is None else lasting(text)
+            for text in (part.updates_every, part.changes_every)
+        )
+        found[name] = WatchedSignal(part.term(), lasting(part.max_age), updates, changes)
     return found
 
 

@@ -48,8 +48,15 @@ class SignalPart(Part):
         default=None, description="its record's own time stamps count too: it makes one so often"
     )
 
+    changes_every: DurationText | None = Field(
+        default=None,
+        description="of a noisy sensor: exactly the same for longer than this, it is stuck",
+    )
+
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
+        if self.changes_every is not None and self.unit is None:
+            raise ValueError("`changes_every` is for the noise of a number: give its `unit` too")
         if self.unit is not None and self.words is not None:
             raise ValueError("give either `unit` (a number) or `words`, not both")
         if self.words is not None and len(set(self.words)) != len(self.words):

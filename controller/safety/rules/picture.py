@@ -4,7 +4,8 @@ Unknown is what was never heard, isn't a finite number or one of its words, came
 INVALID, was lost, or wasn't confirmed for longer than it may be by the gate's own clock. Stamps of
 records count only where the envelope says how often the server makes new ones: there a stamp must
 change that often, and none may lie in the future. No clock is compared with another for
-the first, so that a clock that jumps at the server changes nothing.
+the first, so that a clock that jumps at the server changes nothing. Where the envelope says how
+often a value changes at all (the noise of its sensor), one that doesn't for longer is unknown too.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,11 +43,13 @@ class _Signal:
     term: Term | None
     max_age_s: float
     updates_every_s: float | None
+    changes_every_s: float | None = None
     value: Scalar | None = None
     raw: Any = None
     heard_s: float = _NEVER
     stamp: float | None = None
     stamped_s: float = _NEVER
+    changed_s: float = _NEVER
     why: str = "it was never heard"
     lapsed: bool = True
     """Whether nothing was known of it when it was looked at last."""
@@ -64,9 +67,15 @@ class _Signal:
             and bool(value == self.raw)
         )
 
+    def differs(self, value: Any) -> bool:
+        """Whether *value* isn't exactly what it said last."""
+        return self.changed_s == _NEVER or scalar(value) != scalar(self.raw)
+
     def fresh_until(self) -> float:
         """Return until when (real seconds) it counts what it said, if nothing more is heard."""
         until_s = self.heard_s + self.max_age_s
+        if self.changes_every_s is not None:
+            until_s = min(until_s, self.changed_s + self.changes_every_s)
         if self.updates_every_s is None:
             return until_s
         return min(until_s, self.stamped_s + self.updates_every_s + self.max_age_s)
@@ -77,6 +86,12 @@ class _Signal:
             return self.why
         if not real_s - self.heard_s <= self.max_age_s:
             return f"not confirmed for {real_s - self.heard_s:.3g} s, allowed {self.max_age_s:g} s"
+        same_s = real_s - self.changed_s
+        if self.changes_every_s is not None and not same_s <= self.changes_every_s:
+            return (
+                f"stuck: exactly {self.value:.6g} for {same_s:.3g} s, where it changes every "
+                f"{self.changes_every_s:g} s"
+            )
         if self.updates_every_s is None:
             return ""
         silent_s = real_s - self.stamped_s
@@ -91,7 +106,7 @@ class Picture:
     def __init__(self, envelope: Envelope) -> None:
         self.envelope = envelope
         self._signals: dict[str, _Signal] = {
-            name: _Signal(w.term, w.max_age_s, w.updates_every_s)
+            name: _Signal(w.term, w.max_age_s, w.updates_every_s, w.changes_every_s)
             for name, w in envelope.signals.items()
         }
         self._written: dict[str, Written] = {}
@@ -136,6 +151,8 @@ class Picture:
                 self._tell(signal, state, when)
             return
         before = None if state.lapsed else state.value
+        if state.changes_every_s is not None and state.differs(value):
+            state.changed_s = when.real_s
         state.raw = value
         state.heard_s = when.real_s
         if stamp != state.stamp:
