@@ -170,12 +170,16 @@ class BayesianAgent:
 
         A gain is half a sigma more than the best before. A model that has settled on one summit
         learns of another only from where it doesn't look (of 20 seeds of the copper campaign two
-        ended on the lower one). A list is left alone: its optimistic choice comes around.
+        ended on the lower one). A list is left alone: its optimistic choice comes around. So are
+        several objectives, limits that are learned and costs, where a gain isn't plain to see.
         """
         asked = len(self._history) + waiting - first
-        if self._space.listed is not None or asked < PATIENCE or asked % PATIENCE:
+        plain = len(self._objectives) == 1 and not self._options.outcome_constraints
+        if not plain or self._space.listed is not None or self._options.costs is not None:
             return False
-        objective = self._objectives[0]
+        if asked < PATIENCE or asked % PATIENCE:
+            return False
+        [objective] = self._objectives
         measured = [value for _, value in self._history.measured(objective.name)]
         scores = [objective.score(value.mean) for value in measured]
         if len(scores) <= PATIENCE:

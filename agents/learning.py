@@ -31,6 +31,10 @@ PART = 20
 """After that a fit follows when the observations have grown by one part in so many."""
 SURPRISE = 3.5
 """An observation so many standard deviations from what was expected calls for a fit."""
+OUTLYING = 50.0
+"""Outcomes further than so many robust sigmas from the median are taken to be no further."""
+ENOUGH = 5
+"""With fewer outcomes nobody can tell which of them is out of the way."""
 PAUSE = 5
 """So many observations at least lie between a fit and the next one for a surprise."""
 
@@ -45,11 +49,15 @@ def last_set(count: int) -> int:
 
 @dataclass(frozen=True)
 class Learned:
-    """A belief from the first ``count`` observations, fitted to the first ``fitted``."""
+    """A belief from the first ``count`` observations, fitted to the first ``fitted``.
+
+    ``limits`` (in the outcome's unit) are how far outcomes are believed.
+    """
 
     belief: Belief
     count: int
     fitted: int
+    limits: tuple[float, float]
 
 
 class Learner:
@@ -82,30 +90,45 @@ class Learner:
         """Return what is *learned* after one more of *rows*."""
         count = learned.count + 1
         process = learned.belief.surrogate
-        grown = self._grown(learned.belief, rows[learned.count])
+        grown = self._grown(learned, rows[learned.count])
         if count - learned.fitted > PAUSE and _surprise(process, grown) > SURPRISE:
             return self._fitted(rows[:count])
         belief = Belief(self._space, self._objective, learned.belief.scale, grown)
-        return Learned(belief, count, learned.fitted)
+        return Learned(belief, count, learned.fitted, learned.limits)
 
     def _fitted(self, rows: Sequence[Row]) -> Learned:
         """Return what is learned from *rows* with hyperparameters of their own."""
-        outcomes = np.array([value.mean for _, value in rows])
+        told = np.array([value.mean for _, value in rows])
+        limits = believable(told)
+        outcomes = np.clip(told, *limits)
         scale = scale_of(outcomes, warp=self._warp)
         known = _variances([value.sigma for _, value in rows], scale.slope(outcomes))
         inputs = self._space.encode([point for point, _ in rows])
         training = Training(inputs, scale.forward(outcomes), known, self._space.groups)
         belief = Belief(self._space, self._objective, scale, fit(training))
-        return Learned(belief, len(rows), len(rows))
+        return Learned(belief, len(rows), len(rows), limits)
 
-    def _grown(self, belief: Belief, row: Row) -> GaussianProcess:
-        """Return the surrogate of *belief* with one more *row*, on the scale that it has."""
+    def _grown(self, learned: Learned, row: Row) -> GaussianProcess:
+        """Return what is *learned* with one more *row*, on the scale that it has."""
         point, value = row
-        outcome = np.array([value.mean])
+        belief = learned.belief
+        outcome = np.clip(np.array([value.mean]), *learned.limits)
         known = _variances([value.sigma], belief.scale.slope(outcome))
         return belief.surrogate.grown(
             self._space.encode([point]), belief.scale.forward(outcome), known
         )
+
+
+def believable(outcomes: Array) -> tuple[float, float]:
+    """Return how far *outcomes* (n) are believed: OUTLYING robust sigmas around their median.
+
+    One value that is millions of sigma away would otherwise leave all others looking the same.
+    """
+    middle = float(np.median(outcomes))
+    spread = 1.4826 * float(np.median(np.abs(outcomes - middle)))
+    if len(outcomes) < ENOUGH or spread <= 0 or not np.isfinite(spread):
+        return -np.inf, np.inf
+    return middle - OUTLYING * spread, middle + OUTLYING * spread
 
 
 def _variances(stated: Sequence[float], slopes: Array) -> Array:

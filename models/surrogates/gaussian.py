@@ -26,8 +26,9 @@ NOISE_BOUNDS = (2e-6, 10.0)
 LEAST_VARIANCE = 1e-12
 FEW = 200
 """Up to so many observations all of them enter each step of a fit."""
+MANY = 1000
 POLISHING = 5
-"""So many steps with all observations follow a fit to FEW of them."""
+"""So many steps with up to MANY observations follow a fit to FEW of them."""
 CHUNK = 2048
 """Points predicted at once: bounds the memory, not the result."""
 
@@ -194,7 +195,7 @@ def fit(training: Training) -> GaussianProcess:
     places = [np.append(np.full(dimension, length), noise) for length, noise in starts]
     found = _searched(_part(training, FEW), places, 200)
     if found is not None and len(training.outcomes) > FEW:
-        found = _searched(training, [found], POLISHING)
+        found = _searched(_part(training, MANY), [found], POLISHING)
     if found is None:
         raise FitError(f"no hyperparameters found from {len(starts)} starts")
     return GaussianProcess(training, np.exp(found[:-1]), math.exp(found[-1]))
