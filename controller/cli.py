@@ -4,9 +4,10 @@ Nothing heavy is imported until a command needs it, so that `heliostat --help` i
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,10 +18,14 @@ from controller.errors import (
     ExpressionError,
     UnitError,
 )
+from controller.processes.roles import FOLDER
 from controller.subcommands import commission, data, people, safety
 from controller.threads import one_thread
 from instruments.errors import InstrumentError, PlanError
 from models.errors import ModelError
+
+if TYPE_CHECKING:
+    from controller.processes.forking import ForkServer
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; a failure (a broken journal, a replay that differs); bad input; Ctrl-C."""
@@ -103,18 +108,19 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     without a file, all is one process on a virtual clock: hours of furnace take seconds.
     A campaign whose autonomy is approve_each asks in the terminal.
     """
-    from controller.commands import running
-    from controller.resolving import Wishes
+    with _forks(wanted=not inline and recorded is None) as forks:
+        from controller.commands import running
+        from controller.resolving import Wishes
 
-    wishes = Wishes(agent=agent, experiments=experiments, seed=seed, beamline=beamline)
-    wanted = running.wanted(file, recorded, wishes)
-    ending = running.Ending(json, report)
-    if inline or recorded is not None:
-        raise typer.Exit(running.run(wanted, data, ending))
-    from controller.commands import supervising
+        wishes = Wishes(agent=agent, experiments=experiments, seed=seed, beamline=beamline)
+        wanted = running.wanted(file, recorded, wishes)
+        ending = running.Ending(json, report)
+        if forks is None:
+            raise typer.Exit(running.run(wanted, data, ending))
+        from controller.commands import supervising
 
-    manner = supervising.Manner(speed, engine_user)
-    raise typer.Exit(supervising.supervise(wanted, data, ending, manner))
+        manner = supervising.Manner(speed, engine_user, forks)
+        raise typer.Exit(supervising.supervise(wanted, data, ending, manner))
 
 
 @app.command()
@@ -135,15 +141,28 @@ def resume(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     was (its files, the limits, the code, the versions) is shown line by line, and goes on with
     --revise only.
     """
-    from controller.commands import revising, running, supervising
+    with _forks(wanted=(directory / FOLDER).is_dir()) as forks:
+        from controller.commands import revising, running, supervising
 
-    ending = running.Ending(json, report)
-    supervising.end_what_is_left(directory)
-    revising.settle(directory, revising.Consent(revise, reason))
-    if supervising.was_supervised(directory):
-        manner = supervising.Manner(speed, engine_user)
+        ending = running.Ending(json, report)
+        supervising.end_what_is_left(directory)
+        revising.settle(directory, revising.Consent(revise, reason))
+        if forks is None:
+            raise typer.Exit(running.resume(directory, ending))
+        manner = supervising.Manner(speed, engine_user, forks)
         raise typer.Exit(supervising.go_on(directory, ending, manner))
-    raise typer.Exit(running.resume(directory, ending))
+
+
+@contextmanager
+def _forks(*, wanted: bool) -> Iterator["ForkServer | None"]:
+    """Let what processes of a campaign need be loaded beside us, where some are *wanted*."""
+    if not wanted:
+        yield None
+        return
+    from controller.processes.forking import ForkServer
+
+    with ForkServer() as forks:
+        yield forks
 
 
 @app.command()

@@ -35,6 +35,7 @@ from controller.interrupts import SIGNALS
 from controller.journal import FILE, Journal, locked, read
 from controller.outcome.progress import Display, display
 from controller.processes.apart import account_of, own_name
+from controller.processes.forking import ForkServer
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
@@ -68,6 +69,8 @@ class Manner:
 
     speed: float | None = None
     user: str = ""
+    forks: ForkServer | None = None
+    """What loads already; None: the supervisor begins with it."""
 
     def __post_init__(self) -> None:
         if self.user:
@@ -151,7 +154,7 @@ def _watched(case: _Case, manner: Manner, show: Display, ask: Approver | None) -
         terms = terms_of(case.resolved.campaign, case.words.objectives)
         follower = Follower(case.directory, terms, show, known=case.records)
         stack.callback(follower.close)
-        supervisor = Supervisor(launch, _roles(case.resolved), show.note, ask)
+        supervisor = Supervisor(launch, _roles(case.resolved), show.note, ask, manner.forks)
         code = FAILED
         try:
             with _heeding(supervisor):

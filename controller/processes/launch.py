@@ -7,12 +7,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from controller.clock import Clock, RealClock, ScaledClock
-from controller.processes.roles import Role
+from controller.processes.roles import FOLDER, Role
 
 __all__ = ["FILE", "FOLDER", "Launch", "Role"]
 
-FOLDER = "processes"
-"""In a campaign's directory: the launch file, and a log for each process."""
 FILE = "launch.json"
 
 

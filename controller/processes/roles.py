@@ -3,3 +3,6 @@
 from typing import Literal
 
 Role = Literal["controller", "engine", "worker", "gate", "twin", "archive"]
+
+FOLDER = "processes"
+"""In a campaign's directory: the launch file, and a log for each process."""

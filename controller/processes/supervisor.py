@@ -40,10 +40,13 @@ from controller.bus.messages import (
     Word,
 )
 from controller.processes.apart import APART, account_of, open_folders, open_sockets
+from controller.processes.forking import LOADING_S, Forked, ForkServer
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import note_process
 
 POLL_S = 0.05
+AFTER_TWIN: frozenset[Role] = frozenset({"gate", "engine", "archive"})
+"""Who is started once a twin is up: those who look for its records, and who has time."""
 NICE = -10
 """How much the gate goes before other processes from its start on, where the system lets it."""
 STATUS_S = 1.0
@@ -64,6 +67,7 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 
 Answer = Callable[[Message], None]
 Say = Callable[[str], None]
+Process = Forked | subprocess.Popen[bytes]
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Child:
     """One process, and when the former ones of its role died."""
 
     role: Role
-    process: "subprocess.Popen[bytes]"
+    process: Process
     up: bool = False
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS))
     born: bool = False
@@ -99,12 +103,14 @@ class Supervisor:
         roles: tuple[Role, ...],
         say: Say,
         approve: Callable[[Suggestion], bool] | None = None,
+        forks: ForkServer | None = None,
     ) -> None:
         self._launch = launch
         self._roles = roles
         self._say = say
         self._approve = approve
         self._file = launch.write()
+        self._fork_from(forks or ForkServer())
         self._children: dict[Role, Child] = {}
         self._wishes: deque[Restart] = deque()
         self._answerer = Answerer(launch.address("supervisor"), self._handle)
@@ -119,11 +125,17 @@ class Supervisor:
         self._given_up_at = 0.0
 
     def start(self) -> None:
-        """Start every process; the twin first, since the others look for its records."""
-        for role in self._roles:
-            self._children[role] = Child(role, self._spawn(role))
-            if role == "twin":
-                self._wait_until_up("twin")
+        """Start every process, the gate first; a twin before those who look for its records."""
+        self._forks.ready(LOADING_S)
+        roles = self._roles
+        if "twin" in roles:
+            for role in roles:
+                if role not in AFTER_TWIN:
+                    self._children[role] = Child(role, self._spawn(role))
+            self._wait_until_up("twin")
+        for role in roles:
+            if role not in self._children:
+                self._children[role] = Child(role, self._spawn(role))
 
     def watch(self, tick: Callable[[], object]) -> int:
         """Watch until the controller has ended, calling *tick* now and then; return its code."""
@@ -195,6 +207,7 @@ class Supervisor:
                 "the catalog isn't complete yet: `heliostat catalog "
                 f"{self._launch.directory} --no-serve` brings it up to date"
             )
+        self._forks.close()
         for caller in self._callers.values():
             caller.close()
         self._answerer.close()
@@ -214,14 +227,33 @@ class Supervisor:
 
     # --- children -------------------------------------------------------------------------------
 
-    def _spawn(self, role: Role) -> "subprocess.Popen[bytes]":
+    def _spawn(self, role: Role) -> Process:
         log = self._launch.directory / FOLDER / f"{role}.log"
-        environment = {**os.environ, **self._launch.epics, "OMP_NUM_THREADS": "1"}
+        environment = {**self._launch.epics, "OMP_NUM_THREADS": "1"}
+        process: Process | None = None
+        if self._apart is None or role not in APART:  # another user's begins with nothing of ours
+            process = self._forks.fork(role, self._file, log, environment)
+        if process is None:
+            process = self._executed(role, log, {**os.environ, **environment})
+        if role == "gate":
+            with suppress(PermissionError, ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        note_process(self._launch.directory, role, process.pid)
+        if not self._forks.works:
+            self._fork_from(ForkServer())
+        return process
+
+    def _fork_from(self, forks: ForkServer) -> None:
+        self._forks = forks
+        note_process(self._launch.directory, "forkserver", forks.pid)
+
+    def _executed(self, role: Role, log: Path, environment: Mapping[str, str]) -> Process:
+        """Start the process of *role* anew, with nothing loaded."""
         how: dict[str, Any] = {"env": environment}
         if self._apart is not None and role in APART:
             how = self._apart.started(environment)
         with log.open("ab") as output:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "controller.processes", role, str(self._file)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -229,11 +261,6 @@ class Supervisor:
                 **how,
                 process_group=0,  # the terminal's Ctrl-C is for the supervisor alone
             )
-        if role == "gate":
-            with suppress(PermissionError, ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        note_process(self._launch.directory, role, process.pid)
-        return process
 
     def _wait_until_up(self, role: Role, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
@@ -379,8 +406,9 @@ class Supervisor:
     def _revive(self, role: str) -> None:
         """Start *role* again if it has died while somebody waits for its answer."""
         child = self._children.get(role) if role in self._roles else None
-        if child is not None and child.process.poll() is not None:
-            self._died(child.role, child.process.returncode)
+        code = None if child is None else child.process.poll()
+        if child is not None and code is not None:
+            self._died(child.role, code)
 
 
 def _how(code: int) -> str:

@@ -10,6 +10,9 @@ from controller.safety.states.machine import State
 
 KEEP_S = 2.0
 """How often it is looked whether everything is still safe, after a trip (real seconds)."""
+AGAIN_S = 0.1
+"""How soon again where something isn't: each look waits for servers that are away, and writes
+what isn't safe as soon as one is back."""
 _log = logging.getLogger("heliostat.gate")
 
 
@@ -43,8 +46,9 @@ class Safekeeping:
         """After a trip: look now and then whether all is still safe, and write it again if not."""
         core = self._core
         now_s = core.now().real_s
+        every_s = AGAIN_S if core.course.trip.failed else KEEP_S
         busy = self._keeping is not None and not self._keeping.done()
-        if core.state is not State.LATCHED or busy or now_s - self._looked_s < KEEP_S:
+        if core.state is not State.LATCHED or busy or now_s - self._looked_s < every_s:
             return
         self._looked_s = now_s
         self._keeping = asyncio.get_running_loop().create_task(self._keep())

@@ -67,7 +67,8 @@ async def make_safe(
 
     A stage ends when all its values were read back, or after its time (seconds of the loop). They
     are put without waiting for what a device does with them: a server lets no other completed put
-    pass that it is still busy with. What an earlier stage reached is kept until the last one ends.
+    pass that it is still busy with. What an earlier stage reached is kept until the last one ends,
+    and what it didn't reach is tried again and again: a server may come back meanwhile.
     *ended* is called at the end of each stage.
     """
     done: list[StageSafed] = []
@@ -81,12 +82,12 @@ async def make_safe(
         finally:
             keeping.cancel()
         ended(done[-1])
-        held.update({s: stage.writes[s] for s in done[-1].reached})
-    return _in_all(done, (await keep_once(held, actuators)).failed)
+        held.update({s: v for s, v in stage.writes.items() if s in actuators})
+    return _in_all(done, (await keep_once(held, actuators)).failed, held)
 
 
 async def keep(values: Values, actuators: Actuators) -> None:
-    """Look again and again whether *values* are still there; never returns: cancel it."""
+    """Write whatever of *values* isn't there, again and again; never returns: cancel it."""
     while True:
         await asyncio.sleep(KEEP_S)
         await keep_once(values, actuators)
@@ -97,9 +98,13 @@ async def keep_once(values: Values, actuators: Actuators) -> StageSafed:
     return await _made(Stage("keep", AGAIN_S, await _off(values, actuators)), actuators)
 
 
-def _in_all(ended: Sequence[StageSafed], lost: Mapping[str, str]) -> Safed:
-    failed = {signal: why for stage in ended for signal, why in stage.failed.items()} | dict(lost)
-    reached = dict.fromkeys(s for stage in ended for s in stage.reached if s not in failed)
+def _in_all(ended: Sequence[StageSafed], lost: Mapping[str, str], held: Values) -> Safed:
+    """Return what came of all stages: of those *held* until the end what isn't *lost* is safe."""
+    failed = {signal: why for stage in ended for signal, why in stage.failed.items()}
+    failed = {s: why for s, why in failed.items() if s in lost or s not in held}
+    failed = dict(lost) | failed
+    named = (signal for stage in ended for signal in (*stage.reached, *stage.failed))
+    reached = dict.fromkeys(signal for signal in named if signal not in failed)
     return Safed(tuple(reached), failed, tuple(ended))
 
 

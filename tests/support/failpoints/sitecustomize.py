@@ -12,10 +12,11 @@ import signal
 import sys
 from pathlib import Path
 
-Points = dict[tuple[str, int, str], Path]
+Points = dict[tuple[str, str, int, str], Path]
 
 
 def _role() -> str:
+    """Return who we are now: a process that was forked has become somebody."""
     arguments = sys.orig_argv
     return arguments[3] if arguments[1:3] == ["-m", "controller.processes"] else "inline"
 
@@ -46,8 +47,9 @@ def _install(points: Points) -> None:
     def insert(self: chain.Chain, link: chain.Link) -> None:
         here = {
             when: mark
-            for (table, record, when), mark in points.items()
-            if (table, record) == (self._table, link.sequence) and not mark.exists()
+            for (role, table, record, when), mark in points.items()
+            if (role, table, record) == (_role(), self._table, link.sequence)
+            if not mark.exists()
         }
         if "before" in here:
             _die(here["before"])
@@ -69,8 +71,7 @@ def _points(text: str) -> Points:
     points = {}
     for point in filter(None, text.split(";")):
         role, table, record, when, mark = point.split(":", 4)
-        if role == _role():
-            points[table, int(record), when] = Path(mark)
+        points[role, table, int(record), when] = Path(mark)
     return points
 
 
