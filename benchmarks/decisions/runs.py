@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -74,25 +74,33 @@ def make(tasks: Iterable[Task], file: Path, jobs: int) -> list[str]:
     file.parent.mkdir(parents=True, exist_ok=True)
     os.environ.update(dict.fromkeys(THREADS, "1"))
     failures = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        coming = {pool.submit(one, task): task for task in left}
-        for made, future in enumerate(as_completed(coming), 1):
-            task = coming[future]
-            who = f"{task.named.label} {task.source.name} {task.seed}"
-            if error := future.exception():
-                failures.append(f"{who}: {type(error).__name__}: {error}")
-                print(f"[{made}/{len(left)}] {failures[-1]}", file=sys.stderr, flush=True)
-                continue
-            result = future.result()
+    for made, (task, result) in enumerate(_results(left, jobs), 1):
+        who = f"[{made}/{len(left)}] {task.named.label} {task.source.name} {task.seed}"
+        if isinstance(result, Run):
             with file.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(result.line()) + "\n")
             cost = result.ask_tell_cpu_median
-            print(
-                f"[{made}/{len(left)}] {who}: {result.curve[-1]} ({cost:.2f} CPU s a decision)",
-                file=sys.stderr,
-                flush=True,
-            )
+            said = f"{who}: {result.curve[-1]} ({cost:.2f} CPU s a decision)"
+        else:
+            said = f"{who}: {type(result).__name__}: {result}"
+            failures.append(said)
+        print(said, file=sys.stderr, flush=True)
     return failures
+
+
+def _results(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Run | BaseException]]:
+    """Yield each task with its run, or with what prevented it: one job is done in this process."""
+    if jobs == 1:
+        for task in tasks:
+            try:
+                yield task, one(task)
+            except Exception as error:  # one library's failure must not end a night's runs
+                yield task, error
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        coming = {pool.submit(one, task): task for task in tasks}
+        for future in as_completed(coming):
+            yield coming[future], future.exception() or future.result()
 
 
 def one(task: Task) -> Run:

@@ -77,7 +77,7 @@ def test_runs_on_file_are_not_made_again_and_a_failed_one_is_told(tmp_path):
     source = Source("gramacy")
     broken = Task(Named("nobody", agent="none such"), source, 0)
 
-    first = make([Task(SOBOL, source, 0), broken], file, jobs=1)
+    first = make([Task(SOBOL, source, 0), broken], file, jobs=2)
     second = make([Task(SOBOL, source, seed) for seed in (0, 1)], file, jobs=1)
 
     assert [(run.agent, run.seed) for run in on_file(file)] == [("spread", 0), ("spread", 1)]
