@@ -83,6 +83,7 @@ class _Relay:
         self._peer = peer
         self._reader, self._out = outside
         self._inside, self._in = inside
+        self._greeted = asyncio.Event()
         self._heard = asyncio.Event()
         self._stage = "a greeting"
         self._budget = _Budget()
@@ -110,6 +111,15 @@ class _Relay:
             raise Cut("sent what its key doesn't open: altered on its way, or made up")
 
     async def _outwards(self) -> None:
+        """Hand on what is said inside; its mechanism only once the other side has said its own.
+
+        Somebody who reads first what is asked for leaves by themselves, and isn't recorded.
+        """
+        left = SIGNATURE_BYTES + 1
+        while left and (piece := await self._inside.read(left)):
+            left -= len(piece)
+            self._out.write(piece)
+        await self._greeted.wait()
         while piece := await self._inside.read(_PIECE):
             self._heard.set()
             self._out.write(piece)
@@ -147,6 +157,7 @@ class _Relay:
             offered = greeting[_MECHANISM].rstrip(b"\0").decode("ascii", "replace")
             raise Cut(f"offers {offered or 'nothing'} where keys (CURVE) are asked for")
         self._forward(rest)
+        self._greeted.set()
 
     async def _check(self, shown: bytes) -> None:
         async with self._door.checking:

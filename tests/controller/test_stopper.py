@@ -122,5 +122,5 @@ def test_the_lease_of_the_ioc_is_renewed_only_while_the_gate_s_threads_answer(io
     until(lambda: stopper.ask("beat") == [] and ioc.shown("DOSE") > 1, "the lease to be renewed")
     until(lambda: len(stopper.ask("told")) > told, "the stopper to act by itself")
 
-    assert stopper.ask("told")[-1] == ["process", "the gate's own rules no longer answer"]
-    assert shown(ioc) == (40, 0, 100)
+    assert stopper.ask("told")[told] == ["process", "the gate's own rules no longer answer"]
+    until(lambda: shown(ioc) == (40, 0, 100), "the bench to be made safe")

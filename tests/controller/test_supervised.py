@@ -19,7 +19,7 @@ from controller.journal import FILE
 from controller.processes import launch
 from controller.processes.launch import Launch
 from controller.processes.leftovers import PREFIX, end_leftovers
-from tests.support.besieged import campaign_file
+from tests.support.besieged import campaign_file, press_for
 from tests.support.sieges import OK, ROLES, Siege
 from tests.support.verdicts import events_of, uncatalogued
 
@@ -27,13 +27,15 @@ FAILED, INTERRUPTED = 1, 130
 FINAL = {"name": "move_and_read", "arguments": {"x": 0, "y": 0, "detectors": ["x"]}}
 
 
+LONG_S, SHORT_S = 8.0, 0.1
+"""Strokes that are sure to last until a signal has been heard (a put is given up after 10 s)."""
 ENOUGH_N = 10.0
 """Ten times what the press can measure: a campaign goes on until a person tells of more."""
 UNTIL_TOLD: dict[str, Any] = {"goal": {"objective": "force", "at_least": ENOUGH_N}}
 
 
 def pressing(folder: Path, experiments: int, **changes: Any) -> Siege:
-    """Return a campaign of *experiments*, with a final plan; an experiment takes half a second."""
+    """Return a campaign of *experiments*, with a final plan."""
     file = campaign_file(folder / "files", "repeatable", experiments)
     data = yaml.safe_load(file.read_text(encoding="utf-8")) | {"finally": FINAL} | changes
     file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
@@ -66,7 +68,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     """Run one with ``nohup``; the terminal hangs up, and a person tells a result meanwhile."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with pressing(tmp_path_factory.mktemp("finished"), experiments=10_000, **UNTIL_TOLD) as siege:
-        press_slowly(siege)
+        press_for(siege.file.parent, 2.0)  # few are made while a command runs
         siege.start()
         signal.signal(signal.SIGHUP, before)
         siege.until(lambda: siege.count("observation_made"))
@@ -76,14 +78,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         tell(siege, f"force={2 * ENOUGH_N}±0.1")
         code = siege.wait()
         yield Finished(siege, code, events_of(siege.directory))
-
-
-def press_slowly(siege: Siege) -> None:
-    """Let a stroke take two seconds, so that few are made while a command runs."""
-    lab = siege.file.parent / "press_lab.py"
-    text = lab.read_text(encoding="utf-8")
-    assert "asyncio.sleep(0.5)" in text
-    lab.write_text(text.replace("asyncio.sleep(0.5)", "asyncio.sleep(2.0)"), encoding="utf-8")
 
 
 def tell(siege: Siege, value: str) -> None:
@@ -143,9 +137,12 @@ def test_an_interrupt_runs_the_final_plan_and_the_campaign_goes_on_when_resumed(
     tmp_path: Path,
 ) -> None:
     with pressing(tmp_path, experiments=8) as siege:
+        press_for(siege.file.parent, LONG_S)
         siege.start()
         siege.until(lambda: siege.count("experiment_started"))
         siege.send("supervisor", signal.SIGINT)
+        siege.until(lambda: "stopping" in siege.output.read_text(encoding="utf-8"))
+        press_for(siege.file.parent, SHORT_S)
 
         assert siege.wait() == INTERRUPTED, siege.story()
         stopped = events_of(siege.directory)
@@ -162,6 +159,7 @@ def test_an_interrupt_runs_the_final_plan_and_the_campaign_goes_on_when_resumed(
 
 def test_a_second_interrupt_makes_the_bench_safe_at_once(tmp_path: Path) -> None:
     with pressing(tmp_path, experiments=8) as siege:
+        press_for(siege.file.parent, LONG_S)
         siege.start()
         siege.until(lambda: siege.count("experiment_started"))
         siege.send("supervisor", signal.SIGINT)

@@ -22,6 +22,7 @@ LAB = '''
 
 import asyncio
 import os
+import time
 from math import exp
 from pathlib import Path
 from typing import Annotated as A
@@ -35,6 +36,12 @@ from ophyd_async.epics.core import EpicsDevice, PvSuffix
 
 PLACES = {}
 STROKES = Path(__file__).with_name("strokes")
+PACE = Path(__file__).with_name("pace")
+
+
+def stroke_s():
+    """Return how long a stroke takes (s): what the file beside this one says."""
+    return float(PACE.read_text()) if PACE.exists() else 0.5
 
 
 class StageMock(DeviceMock):
@@ -65,7 +72,9 @@ class PressMock(DeviceMock):
             descriptor = os.open(STROKES, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
             os.write(descriptor, f"{x:.6f} {y:.6f}\\n".encode())
             os.close(descriptor)
-            await asyncio.sleep(0.5)
+            begun = time.monotonic()
+            while time.monotonic() - begun < stroke_s():
+                await asyncio.sleep(0.02)
             set_mock_value(device.force, exp(-((x - 1.5) ** 2) - (y + 0.5) ** 2))
 
         callback_on_mock_put(device.stroke, press)
@@ -143,6 +152,13 @@ def campaign_file(folder: Path, kind: Kind, experiments: int, seed: int = 1) -> 
         text = yaml.safe_dump(data, sort_keys=False)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return folder / "campaign.yaml"
+
+
+def press_for(folder: Path, seconds: float) -> None:
+    """Let strokes of the press of the campaign in *folder* take *seconds*, the present one too."""
+    new = folder / "pace.new"
+    new.write_text(str(seconds), encoding="ascii")
+    new.replace(folder / "pace")
 
 
 def strokes(folder: Path) -> Counter[tuple[float, float]]:
