@@ -15,21 +15,29 @@ import numpy as np
 RESAMPLES = 10_000
 COVERAGE = 0.95
 
+FEW = 10
+"""With fewer pairs on a problem the bootstrap's interval is too narrow to be believed."""
+
 Counts = Mapping[int, int]
 """Experiments to the target by seed."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A geometric mean ratio with the ends of its interval, from so many pairs."""
+    """A geometric mean ratio with the ends of its interval, from so many pairs.
+
+    ``fewest`` is the number of pairs on the problem that has fewest.
+    """
 
     value: float
     low: float
     high: float
     pairs: int
+    fewest: int
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        few = "" if self.fewest >= FEW else f"; as few as {self.fewest} on a problem"
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f}) from {self.pairs} pairs{few}"
 
 
 def paired_logs(ours: Counts, theirs: Counts) -> np.ndarray:
@@ -54,8 +62,9 @@ def pooled(samples: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int 
     tail = 50 * (1 - COVERAGE)
     low, high = np.percentile(np.mean(drawn, axis=0), [tail, 100 - tail])
     middle = float(np.mean([logs.mean() for logs in samples]))
-    pairs = sum(len(logs) for logs in samples)
-    return Ratio(float(np.exp(middle)), float(np.exp(low)), float(np.exp(high)), pairs)
+    sizes = [len(logs) for logs in samples]
+    value, low, high = (float(np.exp(log)) for log in (middle, low, high))
+    return Ratio(value, low, high, sum(sizes), min(sizes))
 
 
 def best_of(found: Mapping[str, Mapping[str, Counts]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.decisions.problem import Problem
-from benchmarks.decisions.ratios import Ratio, best_of, paired_logs, pooled
+from benchmarks.decisions.ratios import FEW, Ratio, best_of, paired_logs, pooled
 from benchmarks.decisions.runs import solved
 from benchmarks.decisions.trial import Run
 
@@ -97,7 +97,9 @@ def compare(found: Found, problems: Sequence[Problem], ours: str, peer: str) -> 
         "peer": peer,
         "pooled": {name: vars(ratio) for name, ratio in pools.items()},
         "problems": {name: vars(ratio) for name, ratio in each.items()},
-        "worse": [name for name, ratio in each.items() if ratio.low > WORST],
+        "worse": [
+            name for name, ratio in each.items() if ratio.low > WORST and ratio.fewest >= FEW
+        ],
     }
 
 
@@ -176,9 +178,9 @@ def show(document: Mapping[str, Any], problems: Sequence[Problem]) -> None:
         mark = " (the reference)" if comparison["peer"] == document["reference"] else ""
         print(f"\n{comparison['ours']} / {comparison['peer']}{mark}: geometric mean ratio, 95 %")
         for name, ratio in comparison["pooled"].items():
-            print(f"  {name:28s} {Ratio(**ratio)} from {ratio['pairs']} pairs")
+            print(f"  {name:28s} {Ratio(**ratio)}")
         if mark:
             for name, ratio in comparison["problems"].items():
-                print(f"    {name:26s} {Ratio(**ratio)} from {ratio['pairs']} pairs")
+                print(f"    {name:26s} {Ratio(**ratio)}")
         if comparison["worse"]:
             print(f"  wholly above {WORST}: {', '.join(comparison['worse'])}")
