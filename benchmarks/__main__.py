@@ -25,6 +25,7 @@ FIGURES = {
         ["decisions", "--seeds", "50"],
         ["decisions", "--seeds", "5"],
     ),
+    "decisions: coverage of intervals": (["decisions.coverage"], ["decisions.coverage"]),
     "decisions: CPU seconds by known points": (
         ["decisions.latency"],
         ["decisions.latency", "--sizes", "10", "50", "200"],

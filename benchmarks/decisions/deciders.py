@@ -1,6 +1,7 @@
 """Who decides: an agent of ours, asked and told as in a campaign."""
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,17 @@ from agents.protocols import (
 from agents.space import Space
 from benchmarks.decisions.problem import Outcome, Problem
 
+Foreseen = tuple[float, float, float]
+"""Mean and sigma that were expected of the first outcome, and what came."""
+
 
 class Decider(Protocol):
     """Chooses points one after the other; the same seed and outcomes give the same points."""
 
     seconds: float
     """CPU seconds that its decisions have taken so far, training included."""
+    foreseen: list[Foreseen]
+    """What it expected of the points it asked for, in order, where it said so."""
 
     def tell(self, points: Sequence[Parameters], outcomes: Sequence[Outcome]) -> None:
         """Take in what was measured at *points*."""
@@ -55,6 +61,7 @@ class OurAgent:
         self._frame = problem.frame
         self._told = 0
         self._waiting: list[Suggestion] = []
+        self.foreseen: list[Foreseen] = []
         given = options_of(problem, name, options)
         self._constraints = () if CONSTRAINTS in given else problem.frame.constraints
         start = time.process_time()
@@ -67,9 +74,21 @@ class OurAgent:
             for place, (point, outcome) in enumerate(zip(points, outcomes, strict=True))
         ]
         self._told += len(observations)
+        self._compare(points, outcomes)
         start = time.process_time()
         self._agent.tell(observations)
         self.seconds += time.process_time() - start
+
+    def _compare(self, points: Sequence[Parameters], outcomes: Sequence[Outcome]) -> None:
+        """Put what was expected of *points* beside what came."""
+        name = self._frame.wanted[0].name
+        for suggestion in self._waiting:
+            expected = suggestion.predictions.get(name)
+            places = [n for n, point in enumerate(points) if point == suggestion.parameters]
+            if expected is not None and places:
+                sigma = math.hypot(expected.epistemic, expected.aleatoric)
+                self.foreseen.append((expected.mean, sigma, outcomes[places[0]][name]))
+        self._waiting = []
 
     def _observation(self, number: int, point: Parameters, outcome: Outcome) -> Observation:
         broken = any(outcome[name] > 0 for name in self._constraints)
@@ -80,6 +99,7 @@ class OurAgent:
         start = time.process_time()
         suggestions = self._agent.ask(count)
         self.seconds += time.process_time() - start
+        self._waiting = suggestions
         return [suggestion.parameters for suggestion in suggestions]
 
 

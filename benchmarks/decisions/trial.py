@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.decisions.deciders import Decider
+from benchmarks.decisions.deciders import Decider, Foreseen
 from benchmarks.decisions.problem import Outcome, Problem
 
 NOISE_SEED = 77_000
@@ -17,7 +17,8 @@ class Run:
     """What one agent did on one problem with one seed; ``curve`` as ``Problem.curve``.
 
     ``visited`` is the best noiseless merit of all points so far, where there is noise. Times
-    are CPU seconds of an ask and a tell together.
+    are CPU seconds of an ask and a tell together. ``foreseen`` is what was expected of the first
+    outcome, and what came.
     """
 
     agent: str
@@ -30,6 +31,7 @@ class Run:
     ask_tell_cpu_median: float
     ask_tell_cpu_total: float
     visited: tuple[float | None, ...] = ()
+    foreseen: tuple[Foreseen, ...] = ()
 
     def line(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -49,6 +51,7 @@ def read_run(line: dict[str, Any]) -> Run:
         ask_tell_cpu_median=float(line["ask_tell_cpu_median"]),
         ask_tell_cpu_total=float(line["ask_tell_cpu_total"]),
         visited=tuple(line.get("visited") or line.get("best_true_visited") or ()),
+        foreseen=tuple((mean, sigma, came) for mean, sigma, came in line.get("foreseen", ())),
     )
 
 
@@ -81,6 +84,7 @@ def run(label: str, problem: Problem, decider: Decider, seed: int) -> Run:
         ask_tell_cpu_median=median(costs) if costs else 0.0,
         ask_tell_cpu_total=sum(costs),
         visited=tuple(problem.curve(truths, truths)) if frame.kind == "noisy" else (),
+        foreseen=tuple(decider.foreseen),
     )
 
 

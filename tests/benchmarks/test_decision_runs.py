@@ -5,8 +5,10 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks.decisions.coverage import held
 from benchmarks.decisions.deciders import Named, OurAgent, options_of
 from benchmarks.decisions.peers.process import Connection, Peer, PeerFailed
 from benchmarks.decisions.peers.serve import ADAPTERS
@@ -127,6 +129,33 @@ def test_a_peer_without_its_environment_says_how_to_make_it():
 def test_every_peer_has_an_environment_and_an_adapter():
     assert set(VENVS) == set(ADAPTERS)
     assert all("==" in package for venv in VENVS.values() for package in venv.packages)
+
+
+def test_what_an_agent_expected_of_its_points_is_kept_beside_what_came():
+    problem = from_folder(folders(IN_REPOSITORY)["autoam"])
+    agent = OurAgent(problem, 0, "bayesian")
+    start = problem.start(0)
+    agent.tell(start, [problem.truth(point) for point in start])
+    [point] = agent.ask()
+
+    agent.tell([point], [problem.truth(point)])
+
+    [(mean, sigma, came)] = agent.foreseen
+    assert came == problem.truth(point)["score"]
+    assert sigma > 0
+    assert abs(mean - came) < 10 * sigma
+
+
+def test_coverage_counts_the_outcomes_inside_their_intervals():
+    chance = np.random.default_rng(1)
+    foreseen = tuple((0.0, 1.0, 2.0 * chance.normal()) for _ in range(2000))
+    made = Run("a", "p3ht", 0, 30, 5, 0.0, (1.0,), 0.0, 0.0, foreseen=foreseen)
+
+    found = held([made, made])
+
+    assert found.predicted.count == 4000
+    assert found.predicted.share == pytest.approx(0.589, abs=0.03)  # 1.645 of 2 sigma
+    assert found.calibrated.share == pytest.approx(0.9, abs=0.02)
 
 
 @pytest.fixture

@@ -73,9 +73,11 @@ class Peer:
     """A decider that is another library."""
 
     seconds: float
+    foreseen: list[tuple[float, float, float]]
 
     def __init__(self, problem: Problem, seed: int, line: Connection) -> None:
         self._frame = problem.frame
+        self.foreseen = []
         self._pool = (
             {}
             if problem.pool is None
