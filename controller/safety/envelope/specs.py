@@ -170,3 +170,5 @@ class Approval(RuleSpec):
 AnyRule = (
     Requires | Permit | Rate | Arrival | Follows | Ownership | Sequence | Budget | Dwell | Approval
 )
+OF_HANDS = (Arrival, Follows, Ownership, Rate)
+"""Rules about moves that we command: none is broken by a device that a person has taken."""

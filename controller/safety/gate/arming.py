@@ -6,6 +6,9 @@ from controller.errors import JournalError
 from controller.safety.gate.core import Core
 from controller.safety.gate.request import Arming
 
+_USED_UP = ("budget", "dwell")
+"""Kinds of rules that use something up; the share of another says how near it is to broken."""
+
 
 async def failed_checks(core: Core, arming: Arming) -> tuple[str, ...]:
     """Return every check that stands against *arming*, by its name; nothing when none does.
@@ -60,7 +63,10 @@ def _spent(core: Core) -> list[str]:
     return [
         f"{reading.name}: {reading.used:.0%} is used up"
         for reading in core.readings(core.now())
-        if reading.used is not None and not reading.used < 1.0 and reading.bypassed_until is None
+        if reading.kind in _USED_UP
+        and reading.used is not None
+        and not reading.used < 1.0
+        and reading.bypassed_until is None
     ]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.errors import NotAllowed
+from controller.safety.envelope.envelope import Envelope
+from controller.safety.envelope.specs import Arrival, Follows, Rate
 from controller.safety.gate.arming import standing_checks
 from controller.safety.gate.core import Core
 from controller.safety.gate.course import Word
@@ -20,6 +22,7 @@ class Custody:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._before: dict[str, Any] = {}
+        self._noises = _tolerances(core.envelope)
 
     async def take(self, by: Principal, devices: tuple[str, ...]) -> None:
         """Let *by* have *devices* (names of the station); the campaign holds meanwhile.
@@ -29,7 +32,7 @@ class Custody:
         core = self._core
         require(by, Scope.MAINTAIN)
         self._require_devices(devices)
-        before = await core.means.hands.positions(devices)
+        before = {**await core.means.hands.positions(devices), **self._read(devices)}
         others = [d for d in devices if core.taken.get(d, by.name) != by.name]
         if others:
             raise NotAllowed(f"{', '.join(others)}: {core.taken[others[0]]} has it already")
@@ -58,7 +61,7 @@ class Custody:
         if core.state is not State.MAINTENANCE or not mine:
             raise NotAllowed(f"{by.name} has no device to give back")
         after = await core.means.hands.positions(mine)
-        changes = _changes(self._before, after)
+        changes = _changes(self._before, {**after, **self._read(mine)}, self._noises)
         if set(core.taken) == set(mine):
             await self._leave(by, changes)
         else:
@@ -98,6 +101,12 @@ class Custody:
             core.holds.by_person(by.name, f"{RETURNED}: {'; '.join(changes)}")
         self._before.clear()
 
+    def _read(self, devices: tuple[str, ...]) -> dict[str, Any]:
+        """Return what the readbacks of *devices* say of which rules tell how far they may go."""
+        picture = self._core.picture
+        mine = [name for name in self._noises if name.split(".", 1)[0] in devices]
+        return {name: value for name in mine if (value := picture.value(name)) is not None}
+
     def _require_devices(self, devices: tuple[str, ...]) -> None:
         envelope = self._core.envelope
         named = (*envelope.limits, *(p for p in envelope.maintenance if p[0] not in "*?["))
@@ -110,9 +119,33 @@ class Custody:
             )
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+def _tolerances(envelope: Envelope) -> dict[str, float]:
+    """Return for each readback by how much it may differ and still count as where it was."""
+    found: dict[str, float] = {}
+    for rule in envelope.rules:
+        match rule:
+            case Arrival(readback=name, tolerance=much) | Follows(readback=name, tolerance=much):
+                pass
+            case Rate(of=name, per_s=per_s, over_s=over_s):
+                quantity = envelope.quantities.get(name)
+                name, much = name if quantity is None else quantity.readback, per_s * over_s
+            case _:
+                continue
+        if name:
+            found[name] = min(much, found.get(name, much))
+    return found
+
+
+def _changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], noises: Mapping[str, float]
+) -> tuple[str, ...]:
     return tuple(
         f"{signal} reads {value!r}, read {before[signal]!r}"
         for signal, value in sorted(after.items())
-        if signal in before and before[signal] != value
+        if signal in before and _differ(before[signal], value, noises.get(signal, 0.0))
     )
+
+
+def _differ(one: Any, other: Any, noise: float) -> bool:
+    numbers = isinstance(one, float) and isinstance(other, float)
+    return abs(one - other) > noise if numbers and noise else bool(one != other)

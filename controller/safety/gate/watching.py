@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from controller.errors import JournalError
-from controller.safety.envelope.specs import Arrival, Follows, Ownership, Rate, Reaction
+from controller.safety.envelope.specs import OF_HANDS, Reaction
 from controller.safety.gate.core import Core
 from controller.safety.gate.course import Word
 from controller.safety.rules.findings import Finding
@@ -20,8 +20,6 @@ AWAY_S = 1.0
 counted from then on. The watch over processes and the lease at the IOC don't depend on it."""
 SHADOW_S = 3.0
 """For so long after such a pause (real s) what breaks is taken to follow from it."""
-_OF_HANDS = (Arrival, Follows, Ownership, Rate)
-"""Rules about moves that we command: none is broken by a device that a person has taken."""
 _LIVE = frozenset({State.ARMED, State.RUNNING, State.HOLD, State.MAINTENANCE, State.SECURING})
 
 
@@ -173,7 +171,7 @@ class Watching:
 
     def _excused(self, found: Finding) -> bool:
         """Whether it is about a device that a person has: interlocks are never excused."""
-        if not isinstance(self._specs.get(found.rule), _OF_HANDS) or not self._core.taken:
+        if not isinstance(self._specs.get(found.rule), OF_HANDS) or not self._core.taken:
             return False
         return all(self._core.is_taken(signal) for signal in found.signals)
 

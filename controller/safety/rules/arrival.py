@@ -56,6 +56,10 @@ class ArrivalWatcher(Watcher):
         if isinstance(before, float):
             way.targets = (way.targets[0], before)
 
+    def begin_anew(self) -> None:
+        """Wait for nothing: whoever had the device may have left it anywhere."""
+        self._way = self._last = None
+
     def look(self, scene: Scene) -> Broken | None:
         """Return what hasn't arrived though its time is over."""
         way = self._way

@@ -34,6 +34,10 @@ class Clearing:
             return None
         return self._said(f"kept for {duration(kept_s)} of {duration(self._spec.clears_after_s)}")
 
+    def forget(self) -> None:
+        """Let it count as kept."""
+        self._last = self._kept_since = None
+
     @property
     def pending(self) -> Broken | None:
         """What was broken when it was last looked at, and hasn't cleared."""

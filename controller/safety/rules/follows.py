@@ -34,6 +34,10 @@ class FollowsWatcher(Watcher):
         if signal == self.spec.setpoint:
             self._least = None
 
+    def begin_anew(self) -> None:
+        """Let it be wherever it is now."""
+        self._least = self._aims = None
+
     def look(self, scene: Scene) -> Broken | None:
         """Return how far it has gone the wrong way."""
         aims, read = number(scene.known(self.spec.setpoint)), scene.read(self.spec.readback)

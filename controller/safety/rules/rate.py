@@ -146,6 +146,11 @@ class RateWatcher(Watcher):
         if given is not None:
             self._steps.append((now, given.high - given.low))
 
+    def begin_anew(self) -> None:
+        """Measure from the next reading on."""
+        self._track = Track(self.spec.over_s, self.spec.per_s)
+        self._steps.clear()
+
     def look(self, scene: Scene) -> Broken | None:
         """Return how fast it changes where that is too fast, or isn't known."""
         value = number(scene.known(self.spec.of))

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.errors import JournalBroken, SafetyError
 from controller.safety.envelope.envelope import Envelope
-from controller.safety.envelope.specs import Reaction
+from controller.safety.envelope.specs import OF_HANDS, Reaction
 from controller.safety.rules.approval import ApprovalWatcher
 from controller.safety.rules.budget import BudgetWatcher
 from controller.safety.rules.clearing import Clearing
@@ -184,10 +184,18 @@ class Rulebook:
         """Let others set *signals*, and no others (maintenance); ``()`` when all are back.
 
         What a signal reads when it goes and when it comes back is what it should from then on.
+        What is back begins anew: neither how fast it came there nor how far it went counts.
         """
         lent = frozenset(signals)
         for signal in self._lent ^ lent:
             self._picture.adopt(signal)
+        back = self._lent - lent
+        for watcher in self._watchers:
+            wholly = watcher.signals <= self._lent and watcher.signals & back
+            if wholly and isinstance(watcher.spec, OF_HANDS):
+                watcher.begin_anew()
+                self._clearing[watcher.spec.name].forget()
+                self._wake((watcher,))
         self._lent = lent
         for watcher in self._watchers:
             if isinstance(watcher, OwnershipWatcher):

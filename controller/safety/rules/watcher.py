@@ -137,6 +137,9 @@ class Watcher:
         """Return how it stands."""
         return Gauge()
 
+    def begin_anew(self) -> None:
+        """Forget the way so far: a person had the device, and what it reads next is the start."""
+
     def remember(self) -> dict[str, Any]:
         """Return what a restart must not forget, as JSON."""
         return {}

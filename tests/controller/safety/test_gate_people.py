@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from controller.errors import Held, JournalUnwritable, NotAllowed, WriteRefused
-from controller.safety.envelope.specs import Ownership, Requires
+from controller.safety.envelope.specs import Follows, Ownership, Rate, Requires
 from tests.support.gated import (
     OFFICER,
     OPERATOR,
@@ -82,6 +82,60 @@ def test_who_takes_a_device_holds_the_campaign_and_shows_what_has_changed(bench)
     bench.do(bench.gate.go_on, OPERATOR)
     bench.show()
     assert bench.state == "running"
+
+
+RAMP = Rate(name="ramp", of="furnace.readback", per_s=0.5, over_s=60.0, clears_after_s=60.0)
+FOLLOWS = Follows(
+    name="follows", setpoint="furnace.setpoint", readback="furnace.readback", tolerance=20.0
+)
+
+
+@pytest.fixture
+def furnace(tmp_path):
+    with paper_bench(tmp_path, RAMP, FOLLOWS) as bench:
+        bench.runs()
+        bench.passes(90.0)
+        yield bench
+
+
+def test_a_jump_made_by_hand_trips_nothing_then_or_after_and_is_shown(furnace):
+    furnace.run(furnace.gate.take(OPERATOR, ("furnace",)))
+    for temperature in (100.0, 250.0):
+        furnace.show(furnace__readback=temperature)
+        furnace.passes(20.0)
+    assert furnace.state == "maintenance"
+
+    changes = furnace.run(furnace.gate.give_back(OPERATOR))
+    assert changes == ("furnace.readback reads 250.0, read 40.0",)
+    assert "furnace.readback reads 250.0" in furnace.gate.status().holds[0].reason
+    furnace.passes(90.0)
+    furnace.do(furnace.gate.go_on, OPERATOR)
+    furnace.passes(90.0)
+
+    assert furnace.state == "running"
+
+
+def test_after_the_return_what_is_read_next_is_where_rates_begin(furnace):
+    furnace.run(furnace.gate.take(OPERATOR, ("furnace",)))
+    furnace.show(furnace__readback=250.0)
+    furnace.passes(1.0)
+    furnace.run(furnace.gate.give_back(OPERATOR))
+    furnace.do(furnace.gate.go_on, OPERATOR)
+
+    for second in range(60):
+        furnace.show(furnace__readback=250.0 + 1.5 * second)
+        furnace.passes(1.0)
+
+    assert furnace.state in ("safing", "latched")
+    assert {furnace.gate.status().cause.rule} <= {"ramp", "follows"}
+
+
+def test_what_only_wanders_within_its_tolerance_has_not_changed(furnace):
+    furnace.run(furnace.gate.take(OPERATOR, ("furnace",)))
+    furnace.show(furnace__readback=43.0)
+
+    assert furnace.run(furnace.gate.give_back(OPERATOR)) == ()
+    assert furnace.state == "running"
 
 
 def test_interlocks_keep_watching_in_maintenance(bench):
