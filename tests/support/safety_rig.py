@@ -51,6 +51,8 @@ PHASES = ("heating", "gas", "exposure", "clean-up")
 SPEED = 50.0
 BOUND_S = 180.0
 """How long (real s) an experiment may take to end, or to come to a phase."""
+ATTEMPTS = 4
+"""How many experiments may end before the phase that is to be spoilt."""
 FELT_S = 12.0
 """How long (real s) a fault lasts at most before it is mended and the end is waited for."""
 POINT = {"temperature": 150.0, "o2": 5.0, "h2": 0.0, "dwell": 1.0}
@@ -223,11 +225,7 @@ class SafetyRig:
         *early*: before that, so that what begins the phase meets it.
         """
         self.truth.wrong.clear()
-        why = self.ready()
-        assert not why, f"{kind}: the gate can't be armed: {why}"
-        going = self.crew.engine.post(self.asked())
-        was: set[str] = set()
-        self._come_to(_before(phase) if early else phase, was, going)
+        going, was = self._begun(_before(phase) if early else phase, kind)
         began = time.monotonic()
         inject(self, phase)
         while early and time.monotonic() - began < FELT_S and not self.reached(phase, was):
@@ -242,11 +240,22 @@ class SafetyRig:
         again = not self.ready()
         return Met(kind, phase, state, said or word, after_s, ended, safe, wrong, again)
 
-    def _come_to(self, phase: str, was: set[str], going: Any) -> None:
-        deadline = time.monotonic() + BOUND_S
-        while not self.reached(phase, was):
-            assert not going.done(), f"ended before {phase}: {going.result()}"
-            assert time.monotonic() < deadline, f"never came to {phase}"
+    def _begun(self, phase: str, kind: str) -> tuple[Any, set[str]]:
+        """Return an experiment that has come to *phase*, and to what before; nothing is spoilt yet.
+
+        Of a machine with much else to do, an experiment or two may end before.
+        """
+        for _ in range(ATTEMPTS):
+            why = self.ready()
+            assert not why, f"{kind}: the gate can't be armed: {why}"
+            going = self.crew.engine.post(self.asked())
+            was: set[str] = set()
+            deadline = time.monotonic() + BOUND_S
+            while not going.done():
+                if self.reached(phase, was):
+                    return going, was
+                assert time.monotonic() < deadline, f"never came to {phase}"
+        raise AssertionError(f"ended before {phase}: {going.result()}")
 
     def _felt(self, going: Any, began: float) -> tuple[str, str, float]:
         """Wait until the gate has latched, or the plan has ended; return where it stood, why."""
