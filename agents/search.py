@@ -89,7 +89,7 @@ def best_searched(
     """
     space = target.space
     places = starting_places(target, good, seed)
-    found = _chosen(target, places, restarts)
+    found = _chosen(target, places, max(restarts, SHOWN))
     unmoved = _unmoved(target, places, restarts)
     for turn in range(ROUNDS):
         before = found[0].value if found else -np.inf

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from botorch.models.model import Model
 
 LENGTH_BOUNDS = (2.5e-2, 1e3)
-NOISE_BOUNDS = (2e-6, 10.0)
+NOISE_BOUNDS = (1e-7, 10.0)
 LEAST_VARIANCE = 1e-12
 FEW = 200
 """Up to so many observations all of them enter each step of a fit."""

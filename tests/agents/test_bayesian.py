@@ -61,13 +61,17 @@ def test_the_fit_and_its_posterior_are_those_of_gpytorch():
     import torch
     from botorch.models import SingleTaskGP
     from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
+    from gpytorch.constraints import GreaterThan
+    from gpytorch.likelihoods import GaussianLikelihood
     from gpytorch.mlls import ExactMarginalLogLikelihood
+    from gpytorch.priors import GammaPrior
 
     data = training(known=0.0)
     ours = GaussianProcess(data, np.array([0.5, 0.8, 2.0]), 0.03)
     theirs = SingleTaskGP(
         torch.as_tensor(data.inputs),
         torch.as_tensor(data.outcomes)[:, None],
+        likelihood=GaussianLikelihood(GammaPrior(1.1, 30.0), noise_constraint=GreaterThan(1e-7)),
         covar_module=get_covar_module_with_dim_scaled_prior(3, use_rbf_kernel=False),
         outcome_transform=None,
     )
