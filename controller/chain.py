@@ -59,12 +59,16 @@ class Chain:
         self._table = table
         self._path = path
         self._writes = False
-        self._failed: sqlite3.OperationalError | None = None
+        self._failed: sqlite3.OperationalError | OSError | None = None
+        self._synchronous = "FULL"
+        self._log: int | None = None
         try:
             self.length, self.head = verify(self)
         except BaseException:
             connection.close()  # left open, it would keep the log beside the file
             raise
+        self.synced = self.length
+        """How many records are on disk, whatever becomes of the machine."""
 
     @classmethod
     def open(cls, path: Path, table: str) -> Self:
@@ -105,6 +109,33 @@ class Chain:
         After an I/O error it always does: a later sync of the same open file would say nothing
         about what the failed one has lost.
         """
+        return self._write(stamp, payload, "FULL")
+
+    def note(self, stamp: float, payload: bytes) -> Link:
+        """Write one record and return it once it outlives this process; else as ``append``.
+
+        It outlives the machine from the next ``append`` or ``sync`` on: a machine that dies before
+        leaves a chain without its last notes.
+        """
+        return self._write(stamp, payload, "NORMAL")
+
+    def sync(self) -> None:
+        """Return once all records are on disk; raises JournalUnwritable as ``append`` does."""
+        if self.synced == self.length:
+            return
+        if self._failed is not None:
+            raise self._unwritable(self.length, self._failed) from self._failed
+        try:
+            if self._log is None:
+                self._log = os.open(f"{self._path.resolve()}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            length = self.length
+            os.fdatasync(self._log)
+        except OSError as error:
+            self._failed = error
+            raise self._unwritable(self.length, error) from error
+        self.synced = max(self.synced, length)
+
+    def _write(self, stamp: float, payload: bytes, synchronous: str) -> Link:
         if self._failed is not None:
             raise self._unwritable(self.length + 1, self._failed) from self._failed
         sequence = self.length + 1
@@ -112,12 +143,17 @@ class Chain:
             sequence, stamp, payload, self.head, link_hash(sequence, stamp, payload, self.head)
         )
         try:
+            if synchronous != self._synchronous:
+                self._connection.execute(f"PRAGMA synchronous={synchronous}")
+                self._synchronous = synchronous
             self._insert(link)
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) & PRIMARY == sqlite3.SQLITE_IOERR:
                 self._failed = error
             raise self._unwritable(sequence, error) from error
         self.length, self.head = sequence, link.hash
+        if synchronous == "FULL":  # that has synced the log, and so what was noted before
+            self.synced = sequence
         return link
 
     def links(self, after: int = 0) -> Iterator[Link]:
@@ -147,11 +183,18 @@ class Chain:
         SQLite does so by itself when nobody else has the file open; here readers may.
         """
         if self._writes:
+            with suppress(JournalUnwritable):  # it was only noted
+                self.sync()
             with suppress(sqlite3.DatabaseError):  # it stays whole with its log beside it
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
         self._connection.close()
 
-    def _unwritable(self, sequence: int, error: sqlite3.OperationalError) -> JournalUnwritable:
+    def _unwritable(
+        self, sequence: int, error: sqlite3.OperationalError | OSError
+    ) -> JournalUnwritable:
         again = "`heliostat resume`" if self.length else "begin again"
         return JournalUnwritable(
             f"{self.name}: record {sequence} could not be written ({error}); nothing was lost: "

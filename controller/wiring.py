@@ -179,7 +179,7 @@ def _build(
         ids=ids,
         metadata=about(resolved, state),
         head=lambda: journal.head,
-        writes=lambda: chain.head,
+        writes=audit.anchor,
     )
     calls = planned_calls(resolved.campaign, words.space)
     parts = Parts(

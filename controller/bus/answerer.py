@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
@@ -18,6 +19,9 @@ from controller.bus.wire import Envelope, pack_message, unpack_message
 Handler = Callable[[Message, Callable[[Message], None], str], None]
 """Called as ``handler(message, answer, request_id)``."""
 
+WORKING_S = 0.1
+"""After so long a requester is told that its request is worked on: most have their answer before.
+Less than the time after which it would ask."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +43,8 @@ class Answerer:
         self.address = self._station.address
         self._incoming = Incoming()
         self._answers: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
+        self._unsaid: deque[tuple[float, str]] = deque()
+        """Requests that are begun of which the requester hasn't heard, and when it is to."""
         self._lock = threading.RLock()  # a signal handler may come in between
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"bus-{address}", daemon=True)
@@ -65,10 +71,11 @@ class Answerer:
 
     def _serve(self) -> None:
         while not self._closed:
-            events = self._station.wait(zmq.POLLIN, None)
+            events = self._station.wait(zmq.POLLIN, self._until_due())
             self._send_answers()
             if events & zmq.POLLIN:
                 self._receive_all()
+            self._say_working()
         self._send_answers()
         self._await_receipts()
 
@@ -97,8 +104,18 @@ class Answerer:
         if new:
             self._handle(envelope)
             self._send_answers()
-            reply = self._incoming.acknowledge(envelope.id)
+            self._unsaid.append((time.monotonic() + WORKING_S, envelope.id))
         self._send(reply)
+
+    def _until_due(self) -> float | None:
+        """Return in how many seconds somebody must be told that its request is worked on."""
+        while self._unsaid and not self._incoming.is_open(self._unsaid[0][1]):
+            self._unsaid.popleft()
+        return max(0.0, self._unsaid[0][0] - time.monotonic()) if self._unsaid else None
+
+    def _say_working(self) -> None:
+        while self._unsaid and self._unsaid[0][0] <= time.monotonic():
+            self._send(self._incoming.acknowledge(self._unsaid.popleft()[1]))
 
     def _handle(self, envelope: Envelope) -> None:
         answer = partial(self._answer, envelope.id)

@@ -166,6 +166,10 @@ class Incoming:
         self._open[request] = _Kept(route)
         return True, None
 
+    def is_open(self, request: str) -> bool:
+        """Whether *request* was handed on and isn't answered yet."""
+        return request in self._open
+
     def acknowledge(self, request: str) -> Reply | None:
         """Return word that *request* is being worked on, or None when it is answered already."""
         kept = self._open.get(request)

@@ -32,6 +32,8 @@ class Station:
         self.socket.set(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
         self.socket.set(zmq.LINGER, LINGER_MS)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poller = zmq.Poller()
+        self._poller.register(self._bell, zmq.POLLIN)
         self._admission: Callable[[], None] | None = None
 
     def bind(self, address: str, keys: Keys | None) -> None:
@@ -60,10 +62,10 @@ class Station:
 
     def wait(self, events: int, timeout_s: float | None) -> int:
         """Wait until the socket is ready for *events* or the bell rings; return what is ready."""
-        poller = zmq.Poller()
-        poller.register(self.socket, events)
-        poller.register(self._bell, zmq.POLLIN)
-        ready = dict(poller.poll(None if timeout_s is None else max(0, round(timeout_s * 1000))))
+        self._poller.register(self.socket, events)
+        ready = dict(
+            self._poller.poll(None if timeout_s is None else max(0, round(timeout_s * 1000)))
+        )
         if self._bell in ready:
             os.eventfd_read(self._bell)
         return int(ready.get(self.socket, 0))

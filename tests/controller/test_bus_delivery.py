@@ -444,3 +444,34 @@ def test_an_id_of_a_wrong_length_is_refused(address: str, request_id: str) -> No
     with pytest.raises(MessageUnsendable, match="id"):
         caller.post(Done(), id=request_id)
     caller.close()
+
+
+def said_to(address: str, request: str, until: str) -> list[str]:
+    """Return what is said about one request, up to the step *until*."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.set(zmq.RCVTIMEO, int(1000 * PATIENCE_S))
+        socket.connect(address)
+        body = pack_message(WritesHead())
+        socket.send(Envelope(step="request", id=request, body=body).pack())
+        said: list[str] = []
+        while until not in said:
+            said.append(Envelope.unpack(socket.recv()).step)
+        return said
+
+
+def test_who_has_its_answer_at_once_isn_t_told_before_that_it_is_worked_on(address):
+    answerer = Answerer(address, echo)
+    try:
+        assert said_to(address, "quick", "answer") == ["answer"]
+    finally:
+        answerer.close()
+
+
+def test_who_waits_is_told_unasked_that_its_request_is_worked_on(address):
+    answers = []
+    answerer = Answerer(address, lambda _message, answer, _request: answers.append(answer))
+    try:
+        assert said_to(address, "slow", "working") == ["working"]
+        answers[0](Done())
+    finally:
+        answerer.close()

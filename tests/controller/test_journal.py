@@ -1,5 +1,6 @@
 """The journal refuses what isn't as written: a changed byte, a gap, a fork, a second writer."""
 
+import errno
 import json
 import os
 import shutil
@@ -351,3 +352,70 @@ def test_a_directory_in_use_names_the_process(tmp_path):
         locked(tmp_path),
     ):
         pass
+
+
+def noted(path: Path) -> Chain:
+    """Return a chain of one record that was appended and two that were noted."""
+    chain = Chain.open(path, "records")
+    chain.append(0.0, b"{}")
+    chain.note(1.0, b"{}")
+    chain.note(2.0, b"{}")
+    return chain
+
+
+def test_what_is_noted_outlives_the_process_and_is_synced_by_the_next_record(tmp_path):
+    with closing(noted(tmp_path / "c.sqlite")) as chain:
+        with closing(Chain.follow(tmp_path / "c.sqlite", "records")) as follower:
+            assert follower.length == 3
+        assert chain.synced == 1
+
+        chain.append(3.0, b"{}")
+
+        assert chain.synced == chain.length == 4
+
+
+def test_a_machine_that_dies_loses_notes_from_the_end_alone(tmp_path):
+    file, after = tmp_path / "c.sqlite", tmp_path / "after"
+    after.mkdir()
+    with closing(Chain.open(file, "records")) as chain:
+        chain.append(0.0, b"{}")
+        on_disk = file.with_name("c.sqlite-wal").stat().st_size
+        chain.note(1.0, b"{}")
+        for name in ("c.sqlite", "c.sqlite-wal"):
+            shutil.copy(tmp_path / name, after)
+        os.truncate(after / "c.sqlite-wal", on_disk)
+
+    with closing(Chain.open(after / "c.sqlite", "records")) as chain:
+        assert chain.length == 1
+        chain.append(2.0, b"{}")
+
+
+def test_a_sync_syncs_the_log_of_the_chain_once_for_all_notes(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fdatasync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    with closing(noted(tmp_path / "c.sqlite")) as chain:
+        chain.sync()
+        chain.sync()
+
+        assert synced == [tmp_path / "c.sqlite-wal"]
+        assert chain.synced == 3
+
+
+def test_after_a_sync_that_failed_nothing_is_recorded_any_more(tmp_path, monkeypatch):
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with closing(noted(tmp_path / "c.sqlite")) as chain:
+        monkeypatch.setattr(os, "fdatasync", fail)
+        with pytest.raises(JournalUnwritable, match="Input/output error"):
+            chain.sync()
+        monkeypatch.undo()
+
+        for write in (chain.append, chain.note):
+            with pytest.raises(JournalUnwritable):
+                write(3.0, b"{}")
+        with pytest.raises(JournalUnwritable):
+            chain.sync()
+        assert (chain.synced, chain.length) == (1, 3)

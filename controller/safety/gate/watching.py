@@ -15,6 +15,8 @@ REMEMBER_S = 60.0
 """How often what the rules must not forget is recorded (campaign seconds)."""
 DISK_S = 1.0
 """How often the disk is looked at (real seconds)."""
+SYNC_S = 0.2
+"""So long (real seconds) a record may be only noted: outcomes, which nothing waits for."""
 AWAY_S = 1.0
 """With a longer pause between two ticks (real s) it was this process that didn't run: leases are
 counted from then on. The watch over processes and the lease at the IOC don't depend on it."""
@@ -38,7 +40,8 @@ class Watching:
         self._remembered: object = None
         self._remembered_s = core.now().campaign_s
         self._disk_s = float("-inf")
-        self._seen_s = core.now().real_s
+        self._seen_s = self._synced_s = core.now().real_s
+        self._synced = core.audit.synced
         ages = [watched.max_age_s for watched in core.envelope.signals.values()]
         self._patience_s = min((core.leases.lease_s, *ages))
         """A shorter pause makes nothing unknown, and lets no IOC go safe by itself."""
@@ -68,6 +71,7 @@ class Watching:
                 Cause(CauseKind.PROCESS, f"no sign of life of the {holder} for {_lease(core):g} s")
             )
         self._look_at_disk(now_s)
+        self._sync(now_s)
         self.look()
         self._remember_now_and_then()
 
@@ -154,6 +158,17 @@ class Watching:
             except JournalError:
                 return
         core.holds.by_itself(JOURNAL, "")
+
+    def _sync(self, now_s: float) -> None:
+        """Let the disk have what was noted, unless another record has seen to that meanwhile."""
+        audit = self._core.audit
+        if audit.synced == audit.length or audit.synced != self._synced:
+            self._synced, self._synced_s = audit.synced, now_s
+        elif now_s - self._synced_s >= SYNC_S:
+            try:
+                self._core.recorder.now(audit.sync)
+            except JournalError as error:
+                self.journal_failed(error)
 
     def _remember_now_and_then(self) -> None:
         if self._specs and self._core.now().campaign_s - self._remembered_s >= REMEMBER_S:

@@ -6,10 +6,11 @@ counts as false). This module loads nothing but aioca, so that a gate which star
 the bench safe before anything else.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from aioca import FORMAT_CTRL, CANothing, caget, cainfo, caput
+from aioca import FORMAT_CTRL, CANothing, caget, cainfo, caput, connect
 from epicscorelibs.ca import cadef, dbr
 
 from controller.errors import ConnectionLost, EngineError
@@ -151,17 +152,24 @@ async def put_to(pv: str, value: Any, kind: Any, *, wait: bool, still: Still = a
     Nothing is kept for a server that isn't there: it would be written when it came back.
     """
     try:
-        await cainfo(pv, timeout=ANSWER_S)
-    except CANothing as error:
-        raise ConnectionLost(f"{pv}: not connected ({error}); nothing was written") from error
-    still()
+        async with asyncio.timeout(ANSWER_S):  # aioca's own timeouts each make a task
+            await connect(pv, timeout=None)
+    except (CANothing, TimeoutError) as error:
+        why = error if isinstance(error, CANothing) else f"no answer within {ANSWER_S:g} s"
+        raise ConnectionLost(f"{pv}: not connected ({why}); nothing was written") from error
+    still()  # once it is connected, a put leaves without waiting
     try:
         await caput(pv, value, datatype=kind, wait=wait, timeout=None)
         if wait:
-            state = (await cainfo(pv, wait=False, timeout=ANSWER_S)).state
+            state = (await cainfo(pv, wait=False, timeout=None)).state
         else:  # answers come in the order of asking: this one says that the put is there
-            await caget(pv, count=1, timeout=ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                await caget(pv, count=1, timeout=None)
             state = CONNECTED
+    except TimeoutError as error:
+        raise ConnectionLost(
+            f"{pv}: no answer within {ANSWER_S:g} s of the put; nobody knows whether it was done"
+        ) from error
     except CANothing as error:
         if error.errorcode == PUT_FAILED:
             raise EngineError(f"{pv}: its server refused {value!r} ({error})") from error

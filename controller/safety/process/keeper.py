@@ -110,7 +110,7 @@ class Keeper:
                 signals, rules = self._gate.picture()
                 answer(Seen(signals=signals, rules=rules))
             case WritesHead():
-                answer(Head(head=self._audit.head, armed=self._gate.armed))
+                answer(Head(head=self._audit.anchor(), armed=self._gate.armed))
             case _:
                 self._arm_or_end(message, answer)
 

@@ -65,7 +65,11 @@ STANDING_ORDER = "standing order"
 
 
 class Audit:
-    """Appends to a hash-chained table; an intent is on disk before the write leaves."""
+    """Appends to a hash-chained table; an intent is on disk before the write leaves.
+
+    So is all that something is done because of. Outcomes and refusals are noted: they outlive this
+    process at once, the machine from the next record or ``sync`` on.
+    """
 
     def __init__(self, chain: Chain, clock: Clock) -> None:
         self._chain = chain
@@ -76,10 +80,25 @@ class Audit:
         """The hash of the last record (64 zeros when there is none)."""
         return self._chain.head
 
+    def anchor(self) -> str:
+        """Return the head for others to keep: the disk has all up to it. See ``sync``."""
+        head = self.head
+        self.sync()
+        return head
+
     @property
     def length(self) -> int:
         """How many records there are."""
         return self._chain.length
+
+    @property
+    def synced(self) -> int:
+        """How many of them are on disk, whatever becomes of the machine."""
+        return self._chain.synced
+
+    def sync(self) -> None:
+        """Return once all are; raises JournalUnwritable."""
+        self._chain.sync()
 
     def last_written(self) -> float | None:
         """Return when (wall time, seconds since 1970) the last record was made; None for none."""
@@ -129,13 +148,17 @@ class Audit:
         self._append({**record, "trip": trip.record()})
 
     def outcome(self, intent: int, signal: str, error: str = "") -> None:
-        """Record how the write of record *intent* ended."""
-        self._append({"kind": "outcome", "intent": intent, "signal": signal, "error": error})
+        """Note how the write of record *intent* ended.
+
+        It isn't waited for that the disk has it: nothing is done because of it, and a write without
+        an outcome is one of which nobody knows whether it was done.
+        """
+        self._note({"kind": "outcome", "intent": intent, "signal": signal, "error": error})
 
     def refusal(self, signal: str, value: Any, reason: str) -> None:
-        """Record a write that was not allowed."""
+        """Note a write that was not allowed; as for an outcome, the disk isn't waited for."""
         record = {"kind": "refusal", "signal": signal, "value": _plain(value), "reason": reason}
-        self._append(record)
+        self._note(record)
 
     def violations(self, reasons: tuple[str, ...]) -> None:
         """Record that what is outside its limits has changed."""
@@ -188,6 +211,9 @@ class Audit:
 
     def _append(self, record: dict[str, Any]) -> int:
         return self._chain.append(self._clock.now(), canonical(record)).sequence
+
+    def _note(self, record: dict[str, Any]) -> None:
+        self._chain.note(self._clock.now(), canonical(record))
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

@@ -32,6 +32,8 @@ WEIGHTY_INPUTS = frozenset(
 WEIGHTY_KINDS = frozenset({"approved", "approval", "bypass", "signed", "people"})
 """Records after which there is a checkpoint at once: latches, arming, what people have said."""
 KIND = "checkpoint"
+_MARKS = tuple(canonical({"kind": kind})[1:-1] for kind in (*sorted(WEIGHTY_KINDS), "step"))
+"""One of these stands in each of them, in canonical form."""
 
 
 class SignedChain(Chain):
@@ -55,11 +57,13 @@ class SignedChain(Chain):
     def append(self, stamp: float, payload: bytes) -> Link:
         """Write one record as every chain does, and a checkpoint behind it when one is due."""
         link = super().append(stamp, payload)
-        self._last_stamp = stamp
-        if self._unsigned_since is None:
-            self._unsigned_since = self._now()
-        if _is_weighty(payload) or self._is_due():
-            self._sign(stamp)
+        self._sign_behind(link)
+        return link
+
+    def note(self, stamp: float, payload: bytes) -> Link:
+        """Note one record as every chain does, and write a checkpoint behind it when one is due."""
+        link = super().note(stamp, payload)
+        self._sign_behind(link)
         return link
 
     def sign_if_due(self) -> None:
@@ -71,6 +75,14 @@ class SignedChain(Chain):
         """Write a checkpoint unless the last record is one: at the end."""
         if self._unsigned_since is not None:
             self._sign(self._last_stamp)
+
+    def _sign_behind(self, link: Link) -> None:
+        """Write a checkpoint behind *link* when one is due."""
+        self._last_stamp = link.stamp
+        if self._unsigned_since is None:
+            self._unsigned_since = self._now()
+        if self._is_due() or _may_be_weighty(link.payload):
+            self._sign(link.stamp)
 
     def _is_due(self) -> bool:
         old = self._unsigned_since is not None and self._now() - self._unsigned_since >= MOST_S
@@ -191,6 +203,11 @@ def _record(link: Link) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _may_be_weighty(payload: bytes) -> bool:
+    """Whether it is, for a record of our own: most aren't, and show it without being read."""
+    return any(mark in payload for mark in _MARKS) and _is_weighty(payload)
 
 
 def _is_weighty(payload: bytes) -> bool:

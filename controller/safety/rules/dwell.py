@@ -6,6 +6,7 @@ from typing import Any
 from controller.errors import JournalBroken
 from controller.safety.envelope.declared import Quantity
 from controller.safety.envelope.specs import Dwell
+from controller.safety.language.expression import Expression
 from controller.safety.rules.watcher import Broken, Gauge, Scene, Watcher, duration, may_be, spread
 from controller.safety.scene.values import scalar
 
@@ -25,6 +26,11 @@ class DwellWatcher(Watcher):
         self._passed_s = 0.0
         self._looked: float | None = None
         self._was = False
+
+    @property
+    def statements(self) -> tuple[Expression, ...]:
+        """What it counts the time of."""
+        return (self.spec.when,)
 
     def judge(self, signal: str, value: Any, after: Scene) -> str:
         """Refuse to begin what has no time left."""

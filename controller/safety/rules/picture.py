@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.safety.envelope.declared import Quantity
-from controller.safety.envelope.envelope import Envelope
-from controller.safety.language.expression import Expression
-from controller.safety.language.values import Known, Term, Truth, Value
+from controller.safety.envelope.envelope import Envelope, Limit
+from controller.safety.language.values import Known, Term, Value
 from controller.safety.rules.watcher import spread
 from controller.safety.scene.moment import Moment
 from controller.safety.scene.scene import Scene, fits
+from controller.safety.scene.truths import Truths
 from controller.safety.scene.values import scalar
 from controller.safety.scene.written import Scalar, Written
 
@@ -32,6 +32,8 @@ INVALID = 3
 Heard = Callable[[str, Scalar | None, Moment], bool]
 """Takes a value heard; returns whether the same value heard again would tell it nothing."""
 _NEVER = float("-inf")
+MARGIN = 1.0 / 16.0
+"""The margin of a number with limits for which statements are judged, as a share of their range."""
 _EARLY_S = 1e-3
 """So long before it might be stale a signal is looked at closely: sums of floats aren't exact."""
 
@@ -118,10 +120,8 @@ class Picture:
         """What is known of names at the latest moment seen, as far as it was asked for."""
         self.choices: dict[str, tuple[Scalar, ...]] | None = None
         """The signals that may say one of several words then; None where nobody asked."""
-        self.truths: dict[int, tuple[Expression, Truth]] = {}
-        """Which statements are so then, by their identity, as far as it was asked for."""
-        self._statements: dict[int, Expression] = {}
-        self._stating: dict[str, list[int]] = {}
+        self.truths = Truths(_margins(envelope))
+        """Which statements are so then, as far as it was asked for."""
         self._soonest_s = _NEVER
         self._campaign_s = self._real_s = _NEVER
 
@@ -222,8 +222,11 @@ class Picture:
 
     def scene(self, when: Moment, supposing: Mapping[str, Any] | None = None) -> Scene:
         """Return what is known at *when*, or would be once *supposing* is written."""
+        when = self.at(when)
+        if self.truths.doubtful:
+            self.truths.review(Scene(self, when, {}).known)
         supposed = {s: scalar(v) for s, v in supposing.items()} if supposing else {}
-        return Scene(self, self.at(when), supposed)
+        return Scene(self, when, supposed)
 
     def known(self, when: Moment, supposing: Mapping[str, Any] | None = None) -> Known:
         """Return the same as a function of the name of a signal or quantity."""
@@ -261,14 +264,6 @@ class Picture:
         """Return the names of which other things are known when *signal* changes: its own too."""
         return self._above.get(signal, (signal,))
 
-    def judged(self, statement: Expression) -> None:
-        """Keep whether *statement* is so until something else is known of what it names."""
-        if id(statement) in self._statements:
-            return
-        self._statements[id(statement)] = statement
-        for name in statement.names:
-            self._stating.setdefault(name, []).append(id(statement))
-
     def term(self, signal: str) -> Term | None:
         """Return what *signal* says: a number, words, true and false; None if undeclared."""
         state = self._signals.get(signal)
@@ -295,8 +290,7 @@ class Picture:
         memo = self.memo
         for name in self.above(signal):
             memo.pop(name, None)
-            for statement in self._stating.get(name, ()):
-                self.truths.pop(statement, None)
+            self.truths.doubt(name)
         if signal in self._words:
             self.choices = None
         for listener in self._listeners:
@@ -334,6 +328,19 @@ def _dependants(quantities: Mapping[str, Quantity]) -> dict[str, tuple[str, ...]
         for signal in spread([name], quantities):
             found.setdefault(signal, [signal]).append(name)
     return {signal: tuple(names) for signal, names in found.items()}
+
+
+def _margins(envelope: Envelope) -> dict[str, float]:
+    """Return the margins of what has limits: of signals, and of quantities by their setpoints."""
+    found = {
+        name: MARGIN * (limit.high - limit.low)
+        for name, limit in envelope.limits.items()
+        if isinstance(limit, Limit)
+    }
+    for name, quantity in envelope.quantities.items():
+        if quantity.setpoint in found:
+            found[name] = found[quantity.setpoint]
+    return found
 
 
 def _seen(state: _Signal, value: Any, severity: int) -> tuple[Scalar | None, str]:

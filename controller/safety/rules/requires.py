@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.safety.envelope.declared import Quantity
 from controller.safety.envelope.specs import Requires
+from controller.safety.language.expression import Expression
 from controller.safety.rules.watcher import (
     Broken,
     Gauge,
@@ -26,6 +27,12 @@ class RequiresWatcher(Watcher):
     def __init__(self, spec: Requires, quantities: Mapping[str, Quantity]) -> None:
         self._names = spec.requires.names | (spec.when.names if spec.when else frozenset())
         super().__init__(spec, spread(self._names, quantities))
+
+    @property
+    def statements(self) -> tuple[Expression, ...]:
+        """What is required, and its condition."""
+        when = self.spec.when
+        return (self.spec.requires,) if when is None else (self.spec.requires, when)
 
     def judge(self, signal: str, value: Any, after: Scene) -> str:
         """Refuse what would break it, the way there included."""

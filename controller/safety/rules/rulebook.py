@@ -6,7 +6,7 @@ a tick. Times are those of the moments passed in; one that lies before a former 
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from controller.errors import JournalBroken, SafetyError
@@ -51,14 +51,21 @@ class Rulebook:
         self._others: dict[str, Any] = {}
         self._all = tuple(w for w in self._watchers if w.judges_all)
         self._of: dict[str, tuple[Watcher, ...]] = self._index()
+        self._asking, self._ending = self._minding(Watcher.asked), self._minding(Watcher.ended)
         self._naming = {
-            signal: tuple(w for w in self._watchers if signal in w.signals)
+            signal: tuple(w for w in self._watchers if signal in w.signals and not w.statements)
             for signal in self.signals
         }
+        self._keys = {w: frozenset(id(each) for each in w.statements) for w in self._watchers}
+        self._stating: dict[int, list[Watcher]] = {}
+        for watcher, keys in self._keys.items():
+            for key in keys:
+                self._stating.setdefault(key, []).append(watcher)
         self._awake = set(self._watchers)
         """What the next look looks at; the others would find and count nothing."""
         self._looked_s = float("-inf")
         picture.on_change(self._wake_of)
+        picture.truths.on_forgotten(self._wake_for)
         for watcher in self._watchers:
             for signal in watcher.hears:
                 picture.listen(signal, self._hear(watcher))
@@ -88,7 +95,7 @@ class Rulebook:
         if not watchers or envelope.is_safe(signal, value):
             return None
         after = self._picture.scene(when, {signal: value})
-        for watcher in watchers:
+        for watcher in self._concerned(watchers, after):
             reason = watcher.judge(signal, value, after) or self._uncleared(watcher)
             if reason and not self._is_bypassed(watcher.spec.name, after.when):
                 return Refusal(watcher.spec.name, f"rule {watcher.spec.name!r}: {reason}")
@@ -98,7 +105,7 @@ class Rulebook:
         """Note that *value* is about to be written to *signal*: budgets are charged."""
         value = plain(value)
         self._picture.asked(signal, value)
-        watchers = self._of.get(signal)
+        watchers = self._asking.get(signal)
         if not watchers:
             return
         safe = self.envelope.is_safe(signal, value)
@@ -111,7 +118,7 @@ class Rulebook:
         """Note how that ended; not *done* means that nobody knows whether it was."""
         value = plain(value)
         self._picture.ended(signal, value, when, done=done)
-        watchers = self._of.get(signal)
+        watchers = self._ending.get(signal)
         if not watchers:
             return
         scene = self._picture.scene(when)
@@ -131,6 +138,8 @@ class Rulebook:
             broken = self._clearing[name].update(watcher.look(scene), scene)
             self._broken[name] = broken
             if broken is None and watcher.resting():
+                for statement in watcher.statements:
+                    scene.truth(statement)
                 self._awake.discard(watcher)
             if broken is None or self._is_bypassed(name, scene.when):
                 continue
@@ -276,6 +285,14 @@ class Rulebook:
             for signal in self.signals
         }
 
+    def _minding(self, method: Callable[..., None]) -> dict[str, tuple[Watcher, ...]]:
+        """Return those of each signal that do something of their own in *method*."""
+        name = method.__name__
+        return {
+            signal: tuple(w for w in watchers if getattr(type(w), name) is not method)
+            for signal, watchers in self._of.items()
+        }
+
     def _hear(self, watcher: Watcher) -> Any:
         def hook(signal: str, value: Scalar | None, when: Moment) -> bool:
             watcher.heard(signal, value, self._picture.scene(when))
@@ -289,6 +306,17 @@ class Rulebook:
     def _wake_of(self, signal: str) -> None:
         """Look at what names *signal* next time: something else is known of it."""
         self._wake(self._naming.get(signal, ()))
+
+    def _wake_for(self, statement: int) -> None:
+        """Look at what rests on the statement of this identity: it must be judged anew."""
+        self._wake(self._stating.get(statement, ()))
+
+    def _concerned(self, watchers: Iterable[Watcher], after: Scene) -> Iterable[Watcher]:
+        """Return those of *watchers* for which a write may change something."""
+        if not after.changes_nothing_sure:
+            return watchers
+        awake, keys, sure = self._awake, self._keys, self._picture.truths.sure
+        return [w for w in watchers if w in awake or not keys[w] or not sure(keys[w])]
 
     def _wake(self, watchers: Iterable[Watcher]) -> None:
         """Look at *watchers* next time; what rested counts from the last look on."""

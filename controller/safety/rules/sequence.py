@@ -6,6 +6,7 @@ from typing import Any
 from controller.errors import JournalBroken
 from controller.safety.envelope.declared import Quantity
 from controller.safety.envelope.specs import Sequence
+from controller.safety.language.expression import Expression
 from controller.safety.language.values import Truth
 from controller.safety.rules.watcher import (
     Broken,
@@ -38,6 +39,11 @@ class SequenceWatcher(Watcher):
         self._since: float | None = None
         self._blind = False
         """Just restarted: that ``after`` isn't known yet says nothing new."""
+
+    @property
+    def statements(self) -> tuple[Expression, ...]:
+        """What owes, what pays, and what must not be so before it is paid."""
+        return (self.spec.before, self.spec.after, self.spec.needs)
 
     def judge(self, signal: str, value: Any, after: Scene) -> str:
         """Refuse what would be so too soon, and what would begin it anew meanwhile."""

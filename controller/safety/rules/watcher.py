@@ -99,6 +99,14 @@ class Watcher:
         """The signals of which it is told each value that is heard."""
         return frozenset()
 
+    @property
+    def statements(self) -> tuple[Expression, ...]:
+        """While it rests, nothing but whether these are so counts: for looks and for judgements.
+
+        Empty where something else counts too.
+        """
+        return ()
+
     def judge(self, signal: str, value: Any, after: Scene) -> str:
         """Return why *value* may not be written to *signal*, or an empty string.
 

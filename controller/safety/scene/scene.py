@@ -6,7 +6,7 @@ may be possible at once; a statement is then looked at for each.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from controller.safety.envelope.envelope import Envelope
 from controller.safety.language.expression import Expression
 from controller.safety.language.values import Interval, Known, Term, Truth, Value
 from controller.safety.scene.moment import Moment
+from controller.safety.scene.truths import Truths
 from controller.safety.scene.written import Scalar, Written
 
 MOST_CASES = 64
@@ -30,7 +31,7 @@ class Source(Protocol):
     envelope: Envelope
     memo: dict[str, Value | None]
     choices: dict[str, tuple[Scalar, ...]] | None
-    truths: dict[int, tuple[Expression, Truth]]
+    truths: Truths
 
     def read(self, signal: str, real_s: float) -> Scalar | None: ...  # noqa: D102
     def why_unknown(self, signal: str, real_s: float) -> str: ...  # noqa: D102
@@ -38,7 +39,6 @@ class Source(Protocol):
     def written_words(self) -> Iterable[str]: ...  # noqa: D102
     def term(self, signal: str) -> Term | None: ...  # noqa: D102
     def above(self, signal: str) -> Iterable[str]: ...  # noqa: D102
-    def judged(self, statement: Expression) -> None: ...  # noqa: D102
 
 
 class Scene:
@@ -50,10 +50,13 @@ class Scene:
         self._supposed = supposed
         self._quantities = source.envelope.quantities
         self._choices: dict[str, tuple[Scalar, ...]] | None = None
+        self._stays: bool | None = None
         self._memo = source.memo
+        self._above: tuple[str, ...] = ()
         if supposed:
             self._memo = dict(source.memo)
-            for name in (one for signal in supposed for one in source.above(signal)):
+            self._above = tuple(one for signal in supposed for one in source.above(signal))
+            for name in self._above:
                 self._memo.pop(name, None)
 
     def known(self, name: str) -> Value | None:
@@ -79,20 +82,25 @@ class Scene:
 
     def truth(self, statement: Expression) -> Truth:
         """Return whether *statement* is so, whichever of the possible words hold."""
-        if self._supposed:
-            return self._truth(statement)
         truths = self._source.truths
-        found = truths.get(id(statement))  # hashing one by its parts takes longer than this all
-        if found is None:
-            found = truths[id(statement)] = (statement, self._truth(statement))
-            self._source.judged(statement)
-        return found[1]
+        if self._supposed:
+            decided = truths.decided(statement) if self.changes_nothing_sure else None
+            return self._truth(statement) if decided is None else decided
+        choices = self._words()
+        plain = not choices or statement.names.isdisjoint(choices)
+        return truths.of(statement, self.known, plain=plain, judge=lambda: self._truth(statement))
+
+    @property
+    def changes_nothing_sure(self) -> bool:
+        """Whether what is surely so (or not) without what is supposed is so with it, too."""
+        if self._stays is None:
+            truths = self._source.truths
+            self._stays = all(truths.stays(name, self.known(name)) for name in self._above)
+        return self._stays
 
     def _truth(self, statement: Expression) -> Truth:
         choices = self._words()
-        if not choices:
-            return statement.truth(self.known)
-        open_ones = [name for name in choices if name in statement.names]
+        open_ones = [name for name in choices if name in statement.names] if choices else ()
         if not open_ones:
             return statement.truth(self.known)
         found = {statement.truth(known) for known in self._cases(open_ones, choices)}
@@ -177,7 +185,7 @@ class Scene:
         return found
 
     def _cases(
-        self, names: list[str], choices: Mapping[str, tuple[Scalar, ...]]
+        self, names: Collection[str], choices: Mapping[str, tuple[Scalar, ...]]
     ) -> Iterator[Known]:
         cases = 1
         for name in names:

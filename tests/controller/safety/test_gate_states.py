@@ -1,12 +1,15 @@
 """The gate from state to state: what leads where, what is done on the way, and what is told."""
 
 import asyncio
+import errno
+import json
 
 import pytest
 
-from controller.errors import Held, Latched, NotAllowed, NotArmed, WriteRefused
+from controller.errors import Held, JournalUnwritable, Latched, NotAllowed, NotArmed, WriteRefused
 from controller.safety.envelope.declared import StandingRelease
 from controller.safety.envelope.specs import Budget, Reaction, Requires
+from controller.safety.gate.watching import SYNC_S
 from controller.safety.states.causes import Cause, CauseKind
 from tests.support.gated import OFFICER, OPERATOR, OTHER, VIEWER, paper_bench
 from tests.support.rules import said
@@ -19,6 +22,10 @@ SLOW = Requires(name="slow", requires=said("exhaust.flow > 4 L/min"), reaction=R
 def bench(tmp_path):
     with paper_bench(tmp_path, EXHAUST, SLOW) as bench:
         yield bench
+
+
+def failing(_descriptor):
+    raise OSError(errno.EIO, "the disk is broken")
 
 
 def tripped(bench):
@@ -392,3 +399,37 @@ def test_no_standing_order_releases_a_condition_at_the_bench_or_a_stop(tmp_path)
 
         with pytest.raises(Latched, match="deaths of our own processes alone"):
             bench.arm()
+
+
+def test_what_is_written_is_on_disk_before_the_device_has_it_and_its_outcome_soon_after(bench):
+    bench.runs()
+    synced = []
+
+    async def perform() -> None:
+        last = next(iter(bench.chain.links(bench.chain.synced - 1)))
+        synced.append(json.loads(last.payload)["kind"])
+
+    bench.run(bench.gate.write("o2.setpoint", 1.0, perform))
+    assert synced == ["intent"]
+    assert bench.records()[-1]["kind"] == "outcome"
+    assert bench.chain.synced == bench.chain.length - 1
+
+    bench.passes(2.0 * SYNC_S)
+
+    assert bench.chain.synced == bench.chain.length
+
+
+def test_a_disk_that_takes_no_more_holds_the_bench_though_only_an_outcome_was_noted(
+    bench, monkeypatch
+):
+    bench.runs()
+    bench.write("o2.setpoint", 1.0)
+    monkeypatch.setattr("os.fdatasync", failing)
+
+    bench.passes(2.0 * SYNC_S)
+
+    assert bench.state == "hold"
+    with pytest.raises(JournalUnwritable):
+        bench.write("o2.setpoint", 2.0)
+    assert bench.values["o2.setpoint"] == 1.0
+    bench.write("furnace.setpoint", 40.0)

@@ -19,6 +19,8 @@ from controller.safety.envelope.specs import (
     Requires,
     Sequence,
 )
+from controller.safety.language.values import Truth
+from controller.safety.scene.truths import Truths
 from tests.support.rules import MIX, Bench, said
 
 RULES = (
@@ -60,15 +62,15 @@ RULES = (
     Approval(name="hot", when=said("furnace.temperature > 500"), role="officer", persons=1),
 )
 VALUES: dict[str, tuple[Any, ...]] = {
-    "furnace.setpoint": (40.0, 250.0, 600.0),
-    "furnace.readback": (40.0, 41.0, 250.0, 600.0, float("nan")),
-    "h2.setpoint": (0.0, 0.5, 10.0),
-    "h2.readback": (0.0, 0.5, 10.0),
-    "o2.setpoint": (0.0, 0.5, 10.0),
-    "o2.readback": (0.0, 0.5, 10.0, None),
-    "he.setpoint": (20.0, 100.0),
-    "he.readback": (20.0, 100.0),
-    "exhaust.flow": (1.0, 2.2, 5.0),
+    "furnace.setpoint": (40.0, 190.0, 210.0, 250.0, 600.0),
+    "furnace.readback": (40.0, 41.0, 199.0, 201.0, 250.0, 310.0, 600.0, float("nan")),
+    "h2.setpoint": (0.0, 0.05, 0.15, 0.5, 1.1, 10.0),
+    "h2.readback": (0.0, 0.05, 0.15, 0.5, 1.1, 10.0),
+    "o2.setpoint": (0.0, 0.5, 0.9, 1.1, 10.0),
+    "o2.readback": (0.0, 0.5, 0.9, 1.1, 10.0, None),
+    "he.setpoint": (20.0, 49.0, 51.0, 100.0),
+    "he.readback": (20.0, 49.0, 51.0, 100.0),
+    "exhaust.flow": (1.0, 1.9, 2.1, 2.2, 2.6, 5.0),
     "dose.accumulated": (0.0, 20.0, 50.0),
     "shutter.command": ("Open", "Closed"),
     "hutch.searched": (True, False, 1.0),
@@ -90,10 +92,18 @@ class _Forgetful(dict[Any, Any]):
         """Forget it."""
 
 
+class _Exact(Truths):
+    """Judges each statement whenever it is asked for, for just what is known."""
+
+    def of(self, statement: Any, known: Any, *, plain: bool, judge: Callable[[], Truth]) -> Truth:
+        """Judge it."""
+        return judge()
+
+
 def _never_resting() -> Bench:
     bench = Bench(*RULES)
     bench.rules._awake = _Always(bench.rules._watchers)
-    bench.picture.memo, bench.picture.truths = _Forgetful(), _Forgetful()
+    bench.picture.memo, bench.picture.truths = _Forgetful(), _Exact()
     return bench
 
 
