@@ -48,7 +48,7 @@ POLL_S = 0.05
 AFTER_TWIN: frozenset[Role] = frozenset({"gate", "engine", "archive"})
 """Who is started once a twin is up: those who look for its records, and who has time."""
 NICE = -10
-"""How much the gate goes before other processes from its start on, where the system lets it."""
+"""How much the gate, and what forks it, go before other processes, where the system lets them."""
 STATUS_S = 1.0
 """How long the gate is waited for when it is only asked where it stands (real seconds)."""
 AGAIN_S = 0.5
@@ -126,7 +126,8 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every process, the gate first; a twin before those who look for its records."""
-        self._forks.ready(LOADING_S)
+        if self._forks.ready(LOADING_S):
+            _hurry(self._forks.pid)
         roles = self._roles
         if "twin" in roles:
             for role in roles:
@@ -236,8 +237,7 @@ class Supervisor:
         if process is None:
             process = self._executed(role, log, {**os.environ, **environment})
         if role == "gate":
-            with suppress(PermissionError, ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            _hurry(process.pid)
         note_process(self._launch.directory, role, process.pid)
         if not self._forks.works:
             self._fork_from(ForkServer())
@@ -409,6 +409,12 @@ class Supervisor:
         code = None if child is None else child.process.poll()
         if child is not None and code is not None:
             self._died(child.role, code)
+
+
+def _hurry(pid: int) -> None:
+    """Let process *pid* go before others, where the system lets us."""
+    with suppress(PermissionError, ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
 
 
 def _how(code: int) -> str:
