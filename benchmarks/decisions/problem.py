@@ -20,6 +20,8 @@ Kind = Literal["single", "noisy", "constrained", "multi", "pool"]
 
 TUNING = ("hartmann6", "branin_currin", "crossed_barrel", "p3ht")
 """Settings of agents are chosen on these; all others are held out."""
+ROUNDING = 1e-12
+"""Means of replicates differ by so much, relatively, with the order in which they are summed."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Frame:
 
         0 where the initial points solve it already.
         """
-        reached = np.flatnonzero(self.regrets(curve) <= self.tolerance + 1e-12)
+        rounding = ROUNDING * (1 + abs(self.optimum))
+        reached = np.flatnonzero(self.regrets(curve) <= self.tolerance + rounding)
         return max(0, int(reached[0]) + 1 - self.initial) if len(reached) else None
 
 

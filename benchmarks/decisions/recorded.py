@@ -164,7 +164,7 @@ def from_csv(file: Path, outcome: str, goal: str, ignore: Sequence[str] = ()) ->
     if not cells or values is None:
         raise ValueError(f"{file}: column {outcome!r} must hold finite numbers only")
     names = [name for name in header if name not in (outcome, *ignore)]
-    columns = {name: _column([row[name] or "" for row in cells]) for name in names}
+    columns = {name: _column(file, name, [row[name] or "" for row in cells]) for name in names}
     varying = {name: column for name, column in columns.items() if len(set(column)) > 1}
     if not varying:
         raise ValueError(f"{file}: no column but {outcome!r} varies; nothing can be chosen")
@@ -190,8 +190,21 @@ def _numbers(cells: Sequence[str]) -> list[float] | None:
     return numbers if all(map(math.isfinite, numbers)) else None
 
 
-def _column(cells: Sequence[str]) -> Sequence[Value]:
-    return _numbers(cells) or [cell.strip() for cell in cells]
+def _column(file: Path, name: str, cells: Sequence[str]) -> Sequence[Value]:
+    """Return the values of the column *name*; ValueError where they are no settings."""
+    texts = [cell.strip() for cell in cells]
+    if "" in texts:
+        raise ValueError(
+            f"{file}: column {name!r} is empty in {texts.count('')} rows; fill or remove these, "
+            "or leave the column out (--ignore)"
+        )
+    numbers = _numbers(texts)
+    if numbers is None and len(texts) > FEW and len(set(texts)) == len(texts):
+        raise ValueError(
+            f"{file}: column {name!r} holds another text in every row: it names the rows, and is "
+            "no setting; leave it out (--ignore)"
+        )
+    return numbers or texts
 
 
 def _parameter(name: str, column: Sequence[Value]) -> Parameter:

@@ -187,6 +187,12 @@ def test_replicates_in_a_table_are_averaged(tmp_path):
         ("x,out\n1,nan\n2,1\n", "out", "must hold finite numbers"),
         ("x,out\n1,2\n1,3\n", "out", "no column but 'out' varies"),
         ("x,out\n", "out", "must hold finite numbers"),
+        ("x,out\n1,2\n,3\n", "out", "column 'x' is empty in 1 rows"),
+        (
+            "x,id,out\n" + "".join(f"{n},run {n},{n}\n" for n in range(30)),
+            "out",
+            r"column 'id' holds another text in every row.*\(--ignore\)",
+        ),
     ],
 )
 def test_a_table_that_makes_no_problem_says_why(tmp_path, text, outcome, said):
