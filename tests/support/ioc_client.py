@@ -15,7 +15,7 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-CONNECT_S = 20.0
+CONNECT_S = 120.0
 
 
 class Client:
