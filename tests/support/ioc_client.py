@@ -16,6 +16,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 CONNECT_S = 120.0
+LOOK_S = 20.0
+"""How long names are looked for, of which some may not be there."""
 
 
 class Client:
@@ -145,7 +147,7 @@ class Station:
         """Return those of *names* that connect."""
         from aioca import connect
 
-        found = await connect(names, timeout=CONNECT_S, throw=False)
+        found = await connect(names, timeout=LOOK_S, throw=False)
         return [name for name, result in zip(names, found, strict=True) if result.ok]
 
     async def raw(self, name: str, value: Any) -> bool:
