@@ -2,8 +2,8 @@
 
 The dimension-scaled priors of the lengthscales are those of Hvarfner, Hellsten & Nardi ("Vanilla
 Bayesian Optimization Performs Great in High Dimensions", ICML 2024), as BoTorch's SingleTaskGP
-has them. The marginal likelihood and its gradient are written out (Rasmussen & Williams 2006, eqs. 2.30
-and 5.9), several times quicker than by automatic differentiation.
+has them. The marginal likelihood and its gradient are written out (Rasmussen & Williams 2006,
+eqs. 2.30 and 5.9), several times quicker than by automatic differentiation.
 """
 
 import math
