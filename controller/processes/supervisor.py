@@ -22,6 +22,7 @@ from typing import Any
 from agents.protocols import Suggestion
 from controller.bench.halts import LATCHED
 from controller.bus.delivery import Answerer, Caller
+from controller.bus.gate_status import Status
 from controller.bus.messages import (
     AskPerson,
     Disarm,
@@ -34,7 +35,6 @@ from controller.bus.messages import (
     Message,
     Note,
     Restart,
-    Status,
     StopPlan,
     Up,
     Word,
