@@ -226,7 +226,11 @@ def _asked_to_end(launch: Launch) -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
 
-    when_orphaned(partial(loop.call_soon_threadsafe, ended.set), launch.supervisor)
+
+    def end() -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    when_orphaned(end, launch.supervisor)
     return ended
 
 

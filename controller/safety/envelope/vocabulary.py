@@ -132,6 +132,7 @@ class Reader:
         aim, read = terms[setpoint].unit, terms[readback].unit
         if aim is None or read is None or aim == read:
             return
+        way: Way
         if aim in _NONE and setpoint in self.words.limits:
             message = f"has no unit; {readback}, which says where it is, is in {read!r}"
             way, accepted = ("limits", setpoint), f"bounds in {read}"
