@@ -39,6 +39,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("runs/decisions.jsonl"))
     parser.add_argument("--report", action="store_true", help="make no run, only the tables")
     parser.add_argument("--json", type=Path, help="the figures as JSON")
+    parser.add_argument("--markdown", type=Path, help="the figures as a page")
     parser.add_argument("--plots", type=Path, help="folder for regret curves (SVG)")
     return parser
 

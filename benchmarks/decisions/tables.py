@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.decisions.markdown import page
 from benchmarks.decisions.problem import Problem
 from benchmarks.decisions.ratios import FEW, Ratio, best_of, paired_logs, pooled
 from benchmarks.decisions.runs import solved
@@ -112,6 +113,8 @@ def report(
     show(document, problems)
     if asked.json:
         asked.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if asked.markdown:
+        asked.markdown.write_text(page(document, problems), encoding="utf-8")
     if asked.plots:
         from benchmarks.decisions.plots import draw
 

@@ -96,7 +96,9 @@ def test_the_report_says_medians_ratios_and_the_reference(tmp_path, capsys):
         for who, late in (("ours", 3), ("peer", 7))
         for seed in range(4)
     ]
-    asked = argparse.Namespace(json=tmp_path / "figures.json", plots=tmp_path)
+    asked = argparse.Namespace(
+        json=tmp_path / "figures.json", markdown=tmp_path / "figures.md", plots=tmp_path
+    )
 
     report(runs, [problem], ["ours"], asked)
 
@@ -107,6 +109,7 @@ def test_the_report_says_medians_ratios_and_the_reference(tmp_path, capsys):
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert figures["reference"] == "peer"
     assert figures["experiments"]["branin"]["ours"]["median"] == 4
+    assert "| ours | 4 | 4 (4 to 4) | 0 |" in (tmp_path / "figures.md").read_text("utf-8")
     assert (tmp_path / "branin.svg").read_text(encoding="utf-8").startswith("<?xml")
 
 
