@@ -226,7 +226,6 @@ def _asked_to_end(launch: Launch) -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
 
-
     def end() -> None:
         loop.call_soon_threadsafe(ended.set)
 
