@@ -13,7 +13,6 @@ gone. Exit status 1 if one isn't.
 import argparse
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP
@@ -132,5 +131,4 @@ def summary(found: list[Outcome]) -> int:
 
 
 if __name__ == "__main__":
-    began = time.monotonic()
     main()
