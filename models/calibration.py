@@ -88,9 +88,9 @@ class CalibrationOptions:
     prior: float = 5.0
     memory: float = math.inf
     level: float = 0.9
-    slack: float = 1.5
-    excess: float = 1.5
-    false_alarms: float = 0.01
+    slack: float = 1.2
+    excess: float = 1.2
+    false_alarms: float = 0.05
     recovery: int = 10
     settled: int = 8
 
