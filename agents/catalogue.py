@@ -3,20 +3,43 @@
 Importable without torch: an agent's module is loaded when the agent is built.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from agents.errors import AgentOptionError
-from agents.options import BayesianOptions, SobolOptions
+from agents.options import (
+    BayesianOptions,
+    OperatorOptions,
+    PortfolioOptions,
+    PythonOptions,
+    RemoteOptions,
+    SobolOptions,
+)
 from agents.protocols import Agent, Objective
 from agents.space import Space
 
 OPTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"bayesian": BayesianOptions, "sobol": SobolOptions}
+    {
+        "bayesian": BayesianOptions,
+        "sobol": SobolOptions,
+        "portfolio": PortfolioOptions,
+        "operator": OperatorOptions,
+        "python": PythonOptions,
+        "remote": RemoteOptions,
+    }
 )
+OPERATOR = "operator"
+ALONE = ("portfolio", OPERATOR)
+"""Agents that are no members of a portfolio; a person's points come first beside any agent."""
+
+Builder = Callable[[Any, Space, tuple[Objective, ...], int], Agent]
+"""Makes an agent of its options, the space, the objectives and the seed."""
+Outside = Mapping[str, Builder]
+"""What makes agents that aren't of this package, by their names in the catalogue."""
+NOTHING_OUTSIDE: Outside = MappingProxyType({})
 
 
 def read_options(name: str, options: Mapping[str, Any]) -> BaseModel:
@@ -24,7 +47,7 @@ def read_options(name: str, options: Mapping[str, Any]) -> BaseModel:
     if name not in OPTIONS:
         raise AgentOptionError(f"agent {name!r} is unknown; known: {', '.join(OPTIONS)}")
     try:
-        return OPTIONS[name].model_validate(dict(options))
+        checked = OPTIONS[name].model_validate(dict(options))
     except ValidationError as error:
         accepted = ", ".join(OPTIONS[name].model_fields) or "none"
         faults = "; ".join(
@@ -32,6 +55,24 @@ def read_options(name: str, options: Mapping[str, Any]) -> BaseModel:
             for fault in error.errors()
         )
         raise AgentOptionError(f"agent {name!r}: {faults}; its options: {accepted}") from error
+    if isinstance(checked, PortfolioOptions):
+        for member in checked.agents:
+            if member.name in ALONE:
+                raise AgentOptionError(
+                    f"agent {name!r}: {member.name!r} can't be one of its agents"
+                )
+            read_options(member.name, member.options)
+    return checked
+
+
+def can_be_recomputed(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether the decisions of the agent *name* can be had again: same history, same decision."""
+    checked = read_options(name, options)
+    if isinstance(checked, PortfolioOptions):
+        return all(can_be_recomputed(member.name, member.options) for member in checked.agents)
+    if isinstance(checked, PythonOptions):
+        return checked.deterministic
+    return not isinstance(checked, RemoteOptions)
 
 
 def build_agent(
@@ -40,18 +81,57 @@ def build_agent(
     space: Space,
     objectives: tuple[Objective, ...],
     seed: int,
+    outside: Outside = NOTHING_OUTSIDE,
 ) -> Agent:
     """Return the agent *name* for *space*, to pursue the first of *objectives*.
 
-    Raises AgentOptionError for an unknown agent or option, or where no objective is given.
+    *outside* makes those that this package can't. Raises AgentOptionError for an unknown agent or
+    option, or where no objective is given.
     """
     checked = read_options(name, options)
     if not objectives:
         raise AgentOptionError(f"agent {name!r}: needs at least one objective, got none")
-    if isinstance(checked, BayesianOptions):
-        from agents.bayesian import BayesianAgent
+    if isinstance(checked, PortfolioOptions):
+        from agents.portfolio import PortfolioAgent
 
-        return BayesianAgent(space, objectives, seed, checked)
+        members = [
+            build_agent(member.name, member.options, space, objectives, seed, outside)
+            for member in checked.agents
+        ]
+        return PortfolioAgent(space, objectives, seed, checked, members)
+    return _builder(name, outside)(checked, space, objectives, seed)
+
+
+def _builder(name: str, outside: Outside) -> Builder:
+    if name in outside:
+        return outside[name]
+    if name not in _BUILDERS:
+        raise AgentOptionError(f"agent {name!r}: can be had in a campaign only, not by itself")
+    return _BUILDERS[name]
+
+
+def _bayesian(
+    options: BayesianOptions, space: Space, objectives: tuple[Objective, ...], seed: int
+) -> Agent:
+    from agents.bayesian import BayesianAgent
+
+    return BayesianAgent(space, objectives, seed, options)
+
+
+def _sobol(
+    options: SobolOptions, space: Space, objectives: tuple[Objective, ...], seed: int
+) -> Agent:
     from agents.sobol import SobolAgent
 
-    return SobolAgent(space, objectives, seed)
+    return SobolAgent(space, objectives, seed, options)
+
+
+def _operator(
+    options: OperatorOptions, space: Space, _objectives: tuple[Objective, ...], seed: int
+) -> Agent:
+    from agents.operator import OperatorAgent
+
+    return OperatorAgent(space, seed, options)
+
+
+_BUILDERS: Outside = MappingProxyType({"bayesian": _bayesian, "sobol": _sobol, OPERATOR: _operator})

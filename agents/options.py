@@ -1,11 +1,21 @@
 """What can be set of each agent, with its defaults; read without loading torch."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
 
 from agents.cost_options import CostOptions
+from agents.protocols import Value
 
 
 class SobolOptions(BaseModel):
@@ -56,3 +66,91 @@ class BayesianOptions(BaseModel):
     outcome_constraints: tuple[OutcomeConstraint, ...] = ()
     thresholds: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     costs: CostOptions | None = None
+
+
+class MemberOptions(BaseModel):
+    """One agent of a portfolio: its name and options, as in a campaign file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class PortfolioOptions(BaseModel):
+    """Several agents that take turns.
+
+    ``agents`` are their names, or names with options. ``floor`` is the part of all decisions that
+    is shared out evenly, however the agents stand: 0.2 and two agents leave each a tenth at least.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agents: Annotated[
+        tuple[Annotated[MemberOptions, BeforeValidator(_named)], ...],
+        Field(min_length=2, max_length=16),
+    ]
+    floor: Annotated[float, Field(gt=0, le=1)] = 0.2
+
+
+class OperatorOptions(BaseModel):
+    """People decide. ``points`` are tried first, in their order; then people are waited for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    points: tuple[dict[str, Value], ...] = ()
+
+
+_OBJECT = re.compile(r"[^:]*\.py:[A-Za-z_]\w*|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def _findable(text: str) -> str:
+    if not _OBJECT.fullmatch(text):
+        raise ValueError("write file.py:function (beside the campaign), or package.module:function")
+    return text
+
+
+class PythonOptions(BaseModel):
+    """An agent of the user's own.
+
+    ``object`` names a function, called with space, objectives, seed and the ``arguments``; it
+    returns an agent, an optimizer with ``suggest`` and ``ingest``, or an Ax client.
+    ``deterministic`` promises that the same observations give the same suggestions: then a
+    replay recomputes them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    object: Annotated[str, AfterValidator(_findable)]
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    deterministic: bool = False
+
+
+class RemoteOptions(BaseModel):
+    """An agent that another process serves (`heliostat agent`).
+
+    ``address`` is ``ipc:///path`` or ``tcp://host:port``; over TCP with ``key``, the file of this
+    campaign's secret key, and ``server_key``, that of the server's public one. An answer is
+    waited for ``timeout_s`` seconds. ``arguments`` go to the function that makes the agent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Annotated[str, Field(pattern=r"^(ipc:///|tcp://).+")]
+    key: str | None = None
+    server_key: str | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _keys_belong_to_tcp(self) -> Self:
+        keys = (self.key, self.server_key)
+        if self.address.startswith("tcp://") and None in keys:
+            raise ValueError("over TCP, `key` and `server_key` are needed")
+        if self.address.startswith("ipc://") and keys != (None, None):
+            raise ValueError("`key` and `server_key` are for TCP only")
+        return self

@@ -113,7 +113,8 @@ class Suggestion:
 class Observation:
     """What one experiment taught. A failed one is an observation too: not ``feasible``, no values.
 
-    ``parameters`` are those that were really applied.
+    ``parameters`` are those that were really applied; ``chosen_by`` who chose the point, as the
+    suggestion calls its agent (empty: somebody told of it).
     """
 
     experiment: str
@@ -122,6 +123,7 @@ class Observation:
     quality: Quality = Quality()
     runs: tuple[str, ...] = ()
     feasible: bool = True
+    chosen_by: str = ""
 
     @property
     def usable(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from agents.protocols import Suggestion
-from controller.events import ExperimentFinished, ExperimentResolved
+from controller.events import ExperimentFinished, ExperimentResolved, PointProposed
 from controller.standing import Running
 from controller.state import CampaignState
 from controller.terms import FAILURES_IN_A_ROW, HALTED, LOSSES_IN_A_ROW, UNFIT_IN_A_ROW, Stop
@@ -14,6 +14,19 @@ class Ask:
     """Ask the agent for a suggestion (number *number*, counted from 1)."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUp:
+    """Make a person's point the next suggestion (number *number*)."""
+
+    proposal: PointProposed
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPoint:
+    """Wait until a person says what to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +129,8 @@ class RunFinally:
 
 Action = (
     Ask
+    | TakeUp
+    | AwaitPoint
     | Clear
     | Report
     | Start
@@ -160,7 +175,14 @@ def _next(state: CampaignState) -> Action | None:
         return _before_the_next(state, state.suggestions[state.cleared[0]])
     if state.waiting:
         return Clear(state.suggestions[state.waiting[0]])
-    return Ask(len(state.suggestions) + 1)
+    return _to_decide(state)
+
+
+def _to_decide(state: CampaignState) -> Action:
+    number = len(state.suggestions) + 1
+    if state.proposed:
+        return TakeUp(state.proposed[0], number)
+    return AwaitPoint() if state.awaited else Ask(number)
 
 
 def _before_the_next(state: CampaignState, suggestion: Suggestion) -> Action:

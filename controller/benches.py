@@ -19,6 +19,7 @@ from controller.errors import ConfigurationError, Problem
 from controller.files.beamline import Beamline
 from controller.files.campaign import Campaign
 from controller.outcome.summary import Ranks, experiments_of
+from controller.outside.own import outside_agents
 from controller.reducers import REDUCERS
 from controller.resolving import ResolvedCampaign
 from controller.safety.envelope.envelope import Envelope, envelope_of_space
@@ -87,9 +88,9 @@ def words_of(resolved: ResolvedCampaign) -> Words:
 
 
 def agent_of(campaign: Campaign, words: Words, seed: int) -> Agent:
-    """Return the agent that *campaign* names."""
-    chosen = campaign.agent
-    return build_agent(chosen.name, chosen.options, words.space, words.objectives, seed)
+    """Return the agent that *campaign* names; AgentOptionError where it can't be made."""
+    chosen, outside = campaign.agent, outside_agents()
+    return build_agent(chosen.name, chosen.options, words.space, words.objectives, seed, outside)
 
 
 def ranks_of(words: Words, state: CampaignState) -> Ranks | None:

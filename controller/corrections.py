@@ -1,16 +1,29 @@
 """What people may correct while a campaign runs or when it doesn't, and when that makes sense."""
 
+from agents.operator import suggested_by
+from agents.protocols import Suggestion
 from controller.events import (
     Event,
     ExperimentResolved,
     ObservationAmended,
     ObservationRetracted,
     ObservationTold,
+    PointProposed,
 )
 from controller.state import CampaignState
+from controller.terms import HALTED, Stop
 
 TEACHES_ANEW = (ObservationAmended, ObservationRetracted)
 """What changes observations that the agent was told: it must be built anew, and told them all."""
+
+
+GOES_ON = (*HALTED, Stop.NOBODY, Stop.UNDECIDED)
+"""Ends after which a person's point may still be tried, once they are over."""
+
+
+def suggestion_of(proposal: PointProposed, known: int, seed: int) -> Suggestion:
+    """Return the suggestion that *proposal* becomes when *known* observations have been made."""
+    return suggested_by(proposal.person, proposal.reason, proposal.parameters, known, seed)
 
 
 def reason_against(state: CampaignState, event: Event) -> str:
@@ -22,6 +35,8 @@ def reason_against(state: CampaignState, event: Event) -> str:
             return _against_changing(state, name)
         case ExperimentResolved(experiment_id=name):
             return _against_resolving(state, name)
+        case PointProposed():
+            return _against_proposing(state, event)
     return f"{event.kind}: not something that a person can say"
 
 
@@ -53,6 +68,18 @@ def _against_resolving(state: CampaignState, name: str) -> str:
         return f"experiment {name}: its outcome is known; see `heliostat amend` and `retract`"
     waiting = [one.experiment_id for one in state.in_flight]
     return f"experiment {name}: doesn't wait for anybody's word; those that do: {_some(waiting)}"
+
+
+def _against_proposing(state: CampaignState, proposal: PointProposed) -> str:
+    if state.stop_reason and state.stop_reason not in GOES_ON:
+        return f"the campaign has ended ({state.stop_reason}): no point is taken any more"
+    used = state.reused(suggestion_of(proposal, 0, 0))
+    queued = [
+        f"{name} = {proposal.parameters[name]}: queued already"
+        for name in state.terms.once
+        if any(one.parameters.get(name) == proposal.parameters.get(name) for one in state.proposed)
+    ]
+    return "; ".join((*used, *queued))
 
 
 def _observed(state: CampaignState) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from agents.protocols import Measured, Observation, Suggestion
+from agents.protocols import Measured, Observation, Suggestion, Value
 from controller.verdict import PlanVerdict
 from instruments.effects import Effect
 
@@ -39,6 +39,21 @@ class SuggestionMade(_Event):
     kind: Literal["suggestion_made"] = "suggestion_made"
     suggestion: Suggestion
     digest: str
+
+
+class PointProposed(_Event):
+    """A person wants *parameters* tried: they come next, before what the agent would suggest."""
+
+    kind: Literal["point_proposed"] = "point_proposed"
+    parameters: dict[str, Value]
+    person: str
+    reason: str
+
+
+class PointAwaited(_Event):
+    """People decide, and no point of theirs is left: the campaign waits for one."""
+
+    kind: Literal["point_awaited"] = "point_awaited"
 
 
 class SuggestionCleared(_Event):
@@ -258,6 +273,8 @@ class CampaignStopped(_Event):
 Event = Annotated[
     CampaignStarted
     | SuggestionMade
+    | PointProposed
+    | PointAwaited
     | SuggestionCleared
     | ExperimentStarted
     | ExperimentFinished

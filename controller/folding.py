@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
+from agents.operator import is_of_a_person
 from agents.protocols import Observation, Quality
 from controller.events import (
     BenchHeld,
@@ -27,6 +28,8 @@ from controller.events import (
     ObservationMade,
     ObservationRetracted,
     ObservationTold,
+    PointAwaited,
+    PointProposed,
     SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
@@ -61,11 +64,25 @@ def _(event: CampaignStarted, state: CampaignState, stamp: float) -> CampaignSta
 @_apply.register
 def _(event: SuggestionMade, state: CampaignState, _stamp: float) -> CampaignState:
     suggestion = event.suggestion
+    taken_up = 1 if is_of_a_person(suggestion) else 0
     return replace(
         state,
+        proposed=state.proposed[taken_up:],
         suggestions={**state.suggestions, suggestion.id: suggestion},
         waiting=(*state.waiting, suggestion.id),
     )
+
+
+@_apply.register
+def _(event: PointProposed, state: CampaignState, _stamp: float) -> CampaignState:
+    reason = "" if state.stop_reason == Stop.NOBODY else state.stop_reason
+    proposed = (*state.proposed, event)
+    return replace(state, proposed=proposed, awaited=False, stop_reason=reason)
+
+
+@_apply.register
+def _(_event: PointAwaited, state: CampaignState, _stamp: float) -> CampaignState:
+    return replace(state, awaited=True)
 
 
 @_apply.register
@@ -266,6 +283,7 @@ def _(event: CampaignRevised, state: CampaignState, _stamp: float) -> CampaignSt
         limits=event.limits,
         waiting=(*state.cleared, *state.waiting),
         cleared=(),
+        awaited=False,
         abandoned=again,
         upkept={name: replace(one, failures=0) for name, one in state.upkept.items()},
         stop_reason=state.stop_reason if undecided else "",

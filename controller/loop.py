@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from agents.errors import AgentError
-from agents.protocols import Calibrating, Measured, Observation, Quality, Suggestion, Verdict
+from agents.protocols import Calibrating, Measured, Observation, Suggestion
+from agents.soundness import require_sound
 from controller.actions import (
     Abandon,
     Action,
     Ask,
     AwaitBench,
     AwaitConditions,
+    AwaitPoint,
     Clear,
     Discard,
     DoUpkeep,
@@ -21,10 +21,11 @@ from controller.actions import (
     Report,
     RunFinally,
     Start,
+    TakeUp,
     next_action,
     reason_to_stop,
 )
-from controller.corrections import TEACHES_ANEW, reason_against
+from controller.corrections import TEACHES_ANEW, reason_against, suggestion_of
 from controller.errors import BenchStands, EngineError, JournalError, JournalRefused
 from controller.events import (
     BenchHeld,
@@ -42,10 +43,12 @@ from controller.events import (
     FinalPlanRan,
     ObservationMade,
     ObservationTold,
+    PointAwaited,
     SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
 )
+from controller.failing import Tried, failed, refused
 from controller.folding import apply
 from controller.interrupts import held_back
 from controller.journal import Record
@@ -144,12 +147,12 @@ class Loop:
 
     def _carry_out(self, action: Action) -> None:
         match action:
-            case Ask(number):
-                self._ask(number)
+            case Ask() | TakeUp() | AwaitPoint():
+                self._decide(action)
             case Clear(suggestion):
                 self._clear(suggestion)
             case Report(suggestion, reasons):
-                self._observe(_refused(suggestion, reasons))
+                self._observe(refused(suggestion, reasons))
             case Finish(reason):
                 self._go_no_further(reason)
             case Abandon(experiment_id, reason):
@@ -162,6 +165,16 @@ class Loop:
                 self._conclude(action)
             case _:
                 self._measure(action)
+
+    def _decide(self, action: Ask | TakeUp | AwaitPoint) -> None:
+        match action:
+            case Ask(number):
+                self._ask(number)
+            case TakeUp(proposal, number):
+                known, seed = len(self.state.observations), self.state.seed
+                self._suggest(suggestion_of(proposal, known, seed), number)
+            case AwaitPoint():
+                self._await_point()
 
     def _conclude(self, action: Reduce | Discard) -> None:
         match action:
@@ -192,16 +205,33 @@ class Loop:
     def _ask(self, number: int) -> None:
         pending = [self.state.suggestions[name] for name in self.state.pending]
         suggestions = self._agent.ask(1, pending)
-        if not suggestions:
+        if suggestions:
+            require_sound(suggestions)
+            self._suggest(suggestions[0], number)
+        elif self.state.terms.people_decide:
+            self.record(PointAwaited())
+        else:
             self.record(CampaignStopped(reason=Stop.POOL))
-            return
-        _require_sound(suggestions)
+
+    def _suggest(self, suggestion: Suggestion, number: int) -> None:
+        """Journal *suggestion* under its id, with what was pending."""
         named = replace(
-            suggestions[0],
+            suggestion,
             id=derived_id(self.state.campaign_id, "suggestion", number),
-            pending=suggestions[0].pending or self.state.pending,
+            pending=suggestion.pending or self.state.pending,
         )
         self.record(SuggestionMade(suggestion=named, digest=named.digest(self.state.limits)))
+
+    def _await_point(self) -> None:
+        """Wait for a person's point: as long as the campaign may last, and one can be sent."""
+        while next_action(self.state) == AwaitPoint():
+            limit, elapsed = self.state.terms.duration_s, self._parts.clock.now()
+            if limit is not None and elapsed - self.state.started >= limit:
+                self._go_no_further(Stop.DURATION)
+            elif self._parts.await_people(PATIENCE_S):
+                self.receive()
+            else:
+                self._go_no_further(Stop.NOBODY)
 
     def _in_time(self, suggestion: Suggestion, after: str = "") -> bool:
         """Whether it would end in time; *after* upkeep that takes as long as it last did."""
@@ -265,7 +295,8 @@ class Loop:
     def _foresee(self) -> None:
         """Let who decides begin to, where another experiment will be wanted."""
         state = self.state
-        if state.cleared or state.waiting or reason_to_stop(state) is not None:
+        decided = state.cleared or state.waiting or state.proposed
+        if decided or reason_to_stop(state) is not None:
             return
         self._parts.foresee([state.suggestions[name] for name in state.pending])
 
@@ -403,7 +434,8 @@ class Loop:
         applied = self._parts.bench.applied(suggestion)
         if not finished.succeeded or not finished.runs:
             reason = finished.reason or "the plan made no run"
-            return _failed(finished.experiment_id, applied, finished.runs, (reason,))
+            point = Tried(finished.experiment_id, applied, suggestion.agent)
+            return failed(point, finished.runs, (reason,))
         reducer = self._parts.reducer
         if self.state.calibration and isinstance(reducer, Calibrating):
             reducer = reducer.under(self.state.calibration)
@@ -414,12 +446,15 @@ class Loop:
             values=reduced.values,
             quality=reduced.quality,
             runs=finished.runs,
+            chosen_by=suggestion.agent,
         )
 
     def _discarded(self, discard: Discard) -> Observation:
-        applied = self._parts.bench.applied(discard.suggestion)
-        failed = _failed(discard.experiment_id, applied, discard.runs, (discard.reason,))
-        return replace(failed, feasible=discard.feasible)
+        suggestion = discard.suggestion
+        point = Tried(
+            discard.experiment_id, self._parts.bench.applied(suggestion), suggestion.agent
+        )
+        return replace(failed(point, discard.runs, (discard.reason,)), feasible=discard.feasible)
 
     def _observe(self, observation: Observation) -> None:
         self.record(ObservationMade(observation=observation))
@@ -448,23 +483,6 @@ class Loop:
             raise KeyboardInterrupt
 
 
-def _require_sound(suggestions: list[Suggestion]) -> None:
-    """Raise AgentError for what no journal can take, and for more than was asked for."""
-    first = suggestions[0]
-    if len(suggestions) > 1:
-        raise AgentError(
-            f"agent {first.agent!r}: {len(suggestions)} suggestions, and one was asked for; "
-            "nothing was run of them"
-        )
-    try:
-        first.digest()
-    except (ValueError, TypeError) as error:
-        raise AgentError(
-            f"agent {first.agent!r}: suggested {dict(first.parameters)}, which can't be written "
-            f"down ({error}); accepted: finite numbers and words of the space; nothing was run"
-        ) from error
-
-
 def _wanted(then: Action) -> tuple[Suggestion | None, str]:
     """Return what ``Bench.ready`` is told of what comes next."""
     match then:
@@ -473,16 +491,3 @@ def _wanted(then: Action) -> tuple[Suggestion | None, str]:
         case Start(suggestion) | Recover(suggestion) | AwaitConditions(suggestion):
             return suggestion, ""
     return None, ""
-
-
-def _refused(suggestion: Suggestion, reasons: tuple[str, ...]) -> Observation:
-    return _failed(suggestion.id, suggestion.parameters, (), reasons)
-
-
-def _failed(
-    experiment: str, parameters: Mapping[str, Any], runs: tuple[str, ...], reasons: tuple[str, ...]
-) -> Observation:
-    quality = Quality(verdict=Verdict.REJECTED, reasons=reasons)
-    return Observation(
-        experiment=experiment, parameters=parameters, quality=quality, runs=runs, feasible=False
-    )

@@ -167,6 +167,11 @@ def nothing_sent() -> Sequence[Sent]:
     return ()
 
 
+def nobody_comes(_patience_s: float) -> bool:
+    """Return at once that nobody can send anything."""
+    return False
+
+
 def nothing_foreseen(_pending: Sequence[Suggestion]) -> None:
     """Foresee nothing: who decides is asked when it is time to."""
 
@@ -194,5 +199,8 @@ class Parts:
     block."""
     inbox: Callable[[], Sequence[Sent]] = nothing_sent
     """Returns what was sent since it was last asked; must not block."""
+    await_people: Callable[[float], bool] = nobody_comes
+    """Waits until something was sent, at most so long (s); False where nobody can send. An
+    interrupt ends the wait with KeyboardInterrupt."""
     consumes: Callable[[Suggestion, int], Mapping[str, float]] = nothing_consumed
     """Returns what an attempt (counted from 1) at a suggestion uses up of the campaign's stock."""

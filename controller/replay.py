@@ -7,14 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from agents.catalogue import read_options
+from agents.catalogue import can_be_recomputed, read_options
 from agents.digest import plain
 from agents.errors import AgentOptionError
+from agents.fallback import MODEL as FALLBACK
+from agents.fallback import space_filling
+from agents.operator import is_of_a_person
 from agents.protocols import Measured, Observation, Suggestion
+from agents.sobol import NAME as SPACE_FILLING
 from agents.space import Space
 from controller.benches import agent_of, words_of
+from controller.corrections import suggestion_of
 from controller.errors import ConfigurationError
-from controller.events import CampaignRevised, CampaignStopped, ExperimentStarted, SuggestionMade
+from controller.events import (
+    CampaignRevised,
+    CampaignStopped,
+    Event,
+    ExperimentStarted,
+    PointAwaited,
+    SuggestionMade,
+)
 from controller.files.campaign import Autonomy, Chosen
 from controller.files.reading import read_yaml
 from controller.files.validation import validated
@@ -22,12 +34,10 @@ from controller.folding import apply
 from controller.journal import Record
 from controller.loop import Listener
 from controller.recorded.recording import Recording, recording
-from controller.remote.fallback import MODEL as FALLBACK
-from controller.remote.fallback import space_filling
-from controller.resolving import ResolvedCampaign
+from controller.resolving import ResolvedCampaign, own_files, with_absolute_files
 from controller.state import CampaignState
 from controller.terms import Stop, terms_of
-from controller.versions import changed, versions
+from controller.versions import changed, file_digests, versions
 from controller.wiring import open_session
 
 ABSENT = "absent"
@@ -53,12 +63,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How many decisions were compared, the first difference, and what runs in other versions."""
+    """How many decisions were compared, the first difference, and what runs in other versions.
+
+    ``once`` is how many more there are that can be had only once: their agent is another
+    process's, or promises nothing. They are what the journal says, and were not recomputed.
+    """
 
     campaign: str
     decisions: int
     difference: Difference | None
     drift: tuple[str, ...]
+    once: int = 0
 
 
 def compare(
@@ -71,20 +86,39 @@ def compare(
     the number of decisions that agree so far.
     """
     again = Again(recorded)
-    decisions, difference = 0, None
+    decisions, once, difference = 0, 0, None
     for record in recorded.records:
         event = record.event
-        if isinstance(event, SuggestionMade):
-            difference = again.difference(event, decisions + 1)
-        elif isinstance(event, CampaignStopped) and event.reason == Stop.POOL:
-            difference = again.more_to_offer(decisions + 1)
+        if isinstance(event, SuggestionMade) and again.can_be_had_once(event.suggestion):
+            once += 1
+        elif isinstance(event, SuggestionMade):
+            difference = again.difference(event, decisions + once + 1)
+            decisions += difference is None
+        elif _had_no_more(event) and again.recomputable:
+            difference = again.more_to_offer(decisions + once + 1)
         if difference is not None:
             break
-        decisions += isinstance(event, SuggestionMade)
-        watch(decisions)
+        watch(decisions + once)
         again.follow(record)
     drift = changed(recorded.started.versions, versions())
-    return Comparison(recorded.resolved.campaign.name, decisions, difference, drift)
+    drift += _changed_files(recorded)
+    return Comparison(recorded.resolved.campaign.name, decisions, difference, drift, once)
+
+
+def _had_no_more(event: Event) -> bool:
+    """Whether *event* says that the agent had nothing to suggest."""
+    return isinstance(event, PointAwaited) or (
+        isinstance(event, CampaignStopped) and event.reason == Stop.POOL
+    )
+
+
+def _changed_files(recorded: Recording) -> tuple[str, ...]:
+    """Return which files of the user's own agent aren't as they were when it began."""
+    before = recorded.started.digests
+    files = own_files(recorded.began.campaign.agent)
+    now = file_digests(files)
+    other = [path for path in files if path in before and before[path] != now.get(path)]
+    return tuple(f"{p}: {before[p][:12]} then, {now.get(p, 'gone')[:12]} now" for p in other)
 
 
 class Again:
@@ -122,7 +156,10 @@ class Again:
         """Return where decision *number* comes out differently, None where it doesn't."""
         suggestion, state = event.suggestion, self.state
         known, pending = self.then(suggestion)
-        again = self.ask(known, pending, suggestion)
+        if is_of_a_person(suggestion):
+            again = self._taken_up()
+        else:
+            again = self.ask(known, pending, suggestion)
         if again is None:
             return Difference(number, suggestion.id, "suggestion", suggestion.parameters, "none")
         named = replace(again, id=suggestion.id, pending=pending)
@@ -130,6 +167,23 @@ class Again:
         if found is None and named.digest(state.limits) != event.digest:
             found = "digest", event.digest, named.digest(state.limits)
         return None if found is None else Difference(number, suggestion.id, *found)
+
+    def _taken_up(self) -> Suggestion | None:
+        """Return the suggestion that the first of people's points is, None where none waits."""
+        if not self.state.proposed:
+            return None
+        return suggestion_of(self.state.proposed[0], len(self.state.observations), self._seed)
+
+    @property
+    def recomputable(self) -> bool:
+        """Whether the agent decides the same again when it knows the same."""
+        agent = self._resolved.campaign.agent if self._chosen is None else self._chosen
+        return can_be_recomputed(agent.name, agent.options)
+
+    def can_be_had_once(self, suggestion: Suggestion) -> bool:
+        """Whether *suggestion* was made by who may decide otherwise when asked again."""
+        ours = is_of_a_person(suggestion) or _is_fallback(suggestion)
+        return not ours and not self.recomputable
 
     def more_to_offer(self, number: int) -> Difference | None:
         """Return what is suggested where nothing was, None where nothing is."""
@@ -144,7 +198,7 @@ class Again:
         """Return what is decided with the first *known* observations; None where nothing is."""
         told = self.state.observations[:known]
         waiting = [self.state.suggestions[name] for name in pending]
-        if instead_of is not None and instead_of.model == FALLBACK:
+        if instead_of is not None and _is_fallback(instead_of):
             space, seed = self._words.space, self._seed
             found = space_filling(space, seed, told, waiting, "nobody decided")
             return replace(found[0], note=instead_of.note) if found else None
@@ -172,6 +226,11 @@ class Again:
         campaign = self._resolved.campaign.model_copy(update=changes)
         self._agent = agent_of(campaign, self._words, self._seed)
         self._told = ()
+
+
+def _is_fallback(suggestion: Suggestion) -> bool:
+    """Whether nobody decided, and *suggestion* fills space instead."""
+    return suggestion.model == FALLBACK and suggestion.agent == SPACE_FILLING
 
 
 def first_difference(recorded: Any, recomputed: Any, way: str = "") -> tuple[str, Any, Any] | None:
@@ -211,6 +270,7 @@ def read_agent(file: Path) -> Chosen:
     chosen, problems = validated(Chosen, source, ("agent",) if of_campaign else ())
     if chosen is None:
         raise ConfigurationError(problems=problems)
+    chosen = with_absolute_files(chosen, file.resolve().parent)
     try:
         read_options(chosen.name, chosen.options)
     except AgentOptionError as error:

@@ -48,7 +48,8 @@ def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> R
     """Return both with every path absolute; *file* is the campaign's, without an envelope yet."""
     folder = file.resolve().parent
     beamline_file = absolute(campaign.beamline, folder)
-    changed: dict[str, Any] = {"beamline": beamline_file}
+    agent = with_absolute_files(campaign.agent, folder)
+    changed: dict[str, Any] = {"beamline": beamline_file, "agent": agent}
     if campaign.safety is not None:
         changed["safety"] = absolute(campaign.safety, folder)
     if campaign.reducer is not None and isinstance(campaign.reducer.options.get("references"), str):
@@ -65,6 +66,45 @@ def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> R
     return ResolvedCampaign(
         file=str(file.resolve()), campaign=campaign.model_copy(update=changed), beamline=beamline
     )
+
+
+def with_absolute_files(agent: Chosen, folder: Path) -> Chosen:
+    """Return *agent* with the files that its options name as seen from *folder*, absolute."""
+    options: dict[str, Any] = dict(agent.options)
+    if agent.name == "portfolio" and isinstance(options.get("agents"), list):
+        options["agents"] = [_member(member, folder) for member in options["agents"]]
+    if agent.name == "python":
+        file, _, name = str(options.get("object", "")).rpartition(":")
+        options |= {"object": f"{absolute(file, folder)}:{name}"} if file.endswith(".py") else {}
+    if agent.name == "remote":
+        keys = [key for key in ("key", "server_key") if isinstance(options.get(key), str)]
+        options |= {key: absolute(options[key], folder) for key in keys}
+    return agent.model_copy(update={"options": options})
+
+
+def _member(member: Any, folder: Path) -> Any:
+    """Return one agent of a portfolio; what has no options as it is."""
+    chosen = _chosen(member)
+    if chosen is None:
+        return member
+    return {**member, "options": with_absolute_files(chosen, folder).options}
+
+
+def _chosen(member: Any) -> Chosen | None:
+    """Return one agent of a portfolio, None where it has no options to look at."""
+    if not isinstance(member, dict) or not isinstance(member.get("options"), dict):
+        return None
+    return Chosen(name=str(member.get("name") or "?"), options=member["options"])
+
+
+def own_files(agent: Chosen) -> list[str]:
+    """Return the files of the user's own code that *agent* is made by, from the root."""
+    if agent.name == "portfolio":
+        members = agent.options.get("agents")
+        chosen = map(_chosen, members if isinstance(members, list) else ())
+        return [file for one in chosen if one is not None for file in own_files(one)]
+    place = str(agent.options.get("object", "")).rpartition(":")[0]
+    return [place] if agent.name == "python" and place.endswith(".py") else []
 
 
 def recorded_campaign(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.protocols import Measured, Observation, Suggestion
+from controller.events import PointProposed
 from controller.standing import Halt, Running, Upkept, due
 from controller.terms import Terms, UpkeepTerms
 
@@ -20,6 +21,10 @@ class CampaignState:
     started: float = 0.0
     latest: float = 0.0
     suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
+    proposed: tuple[PointProposed, ...] = ()
+    """Points that people want tried and that are no suggestions yet, oldest first."""
+    awaited: bool = False
+    """Whether a person's point is waited for."""
     waiting: tuple[str, ...] = ()
     """Suggestions made and not yet cleared."""
     cleared: tuple[str, ...] = ()

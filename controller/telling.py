@@ -85,6 +85,25 @@ def pair_of(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def point_of(at: Sequence[str], space: Space) -> dict[str, Value]:
+    """Return the point that ``name=value`` pairs say, typed; ConfigurationError with every fault.
+
+    Every parameter of *space* must be there, within what is allowed.
+    """
+    given: dict[str, str] = {}
+    for name, text in map(pair_of, at):
+        if name in given:
+            raise ConfigurationError(f"--at {name}: stands there more than once")
+        given[name] = text
+    point, faults = _typed(given, space)
+    problems = [Problem("--at", why, None, name, "", accepted) for name, why, accepted in faults]
+    if not problems:
+        problems = [Problem("--at", reason) for reason in space.check(point)]
+    if problems:
+        raise ConfigurationError(problems=problems)
+    return {name: point[name] for name in space.names}
+
+
 def experiment_of(state: CampaignState, text: str) -> str:
     """Return the id of the experiment that *text* begins; ConfigurationError for none or several.
 

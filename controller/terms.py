@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import NormalDist
 
+from agents.catalogue import OPERATOR
 from agents.protocols import Objective, Observation
 from controller.files.campaign import Autonomy, Campaign
 from controller.files.days import Upkeep
@@ -32,6 +33,10 @@ class Stop(StrEnum):
     FAILURES = f"{FAILURES_IN_A_ROW} experiments failed one after the other"
     ADVISED = "advise: suggestions were made, nothing is run"
     DECLINED = "declined by a person"
+    NOBODY = (
+        "no person's point is left: say what to try with `heliostat suggest`, then "
+        "`heliostat resume`"
+    )
     STOCK = "stock: not enough is left for the next experiment"
     LOST = (
         f"an experiment was lost {LOSSES_IN_A_ROW} times, one after the other: see to the bench, "
@@ -101,6 +106,8 @@ class Terms:
     duration_s: float | None = None
     target: Target | None = None
     advise: bool = False
+    people_decide: bool = False
+    """Whether a person's points are all there is to try."""
     final_plan: str | None = None
     upkeep: tuple[UpkeepTerms, ...] = ()
     stock: Mapping[str, float] = field(default_factory=dict)
@@ -121,6 +128,7 @@ def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
         duration_s=campaign.budget.duration_s,
         target=target,
         advise=campaign.autonomy is Autonomy.ADVISE,
+        people_decide=campaign.agent.name == OPERATOR,
         final_plan=None if campaign.finally_ is None else campaign.finally_.name,
         upkeep=tuple(map(_upkeep_terms, campaign.upkeep)),
         stock=dict(campaign.stock or {}),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents.protocols import Measured, Observation, Reduced, Suggestion
+from controller.bus.consulting import Consult
 from controller.bus.gate_status import Status
 from controller.events import Event
 from controller.verdict import PlanVerdict
@@ -459,6 +460,7 @@ Message = Annotated[
     | Tell
     | Ask
     | Suggested
+    | Consult
     | Reduce
     | ReducedRun
     | Calibrate

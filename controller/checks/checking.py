@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.checks import checks
+from controller.checks.agents import check_agent
 from controller.checks.cases import Case, Installed
 from controller.checks.days import check_days
 from controller.checks.devices import check_devices
@@ -140,7 +141,7 @@ def _meaning(case: Case) -> list[Problem]:
     if not any(problem.key.startswith(("constraints", "forbidden")) for problem in problems):
         space, more = checks.feasible_space(case)
         problems += more
-    return problems + list(check_plans(case, space))
+    return [*problems, *check_plans(case, space), *check_agent(case, space)]
 
 
 _TOPICS: tuple[Callable[[Case], Any], ...] = (

@@ -1,4 +1,4 @@
-"""People's words on results: tell, amend, retract, and resolve what nobody else can decide.
+"""People's words: points to try, and results they tell, amend, retract or must decide about.
 
 Taken by the process that runs the campaign, if one does; else written into the journal here.
 """
@@ -22,6 +22,7 @@ from controller.events import (
     ExperimentResolved,
     ObservationAmended,
     ObservationRetracted,
+    PointProposed,
 )
 from controller.journal import Journal, locked, read, require_campaign
 from controller.processes.launch import FILE, FOLDER, Launch
@@ -36,6 +37,7 @@ from controller.telling import (
     experiment_of,
     measured_of,
     pair_of,
+    point_of,
     rows_of,
 )
 from controller.terms import terms_of
@@ -85,6 +87,13 @@ def tell(directory: Path, results: Results, reason: str, person: str | None = No
         return events_of(told, campaign)
 
     return _say(directory, reason, make)
+
+
+def suggest(directory: Path, at: Sequence[str], reason: str, person: str | None = None) -> int:
+    """Have a person's point tried next, before what the agent would suggest."""
+    point = point_of(at, _space(directory))
+    proposal = PointProposed(parameters=point, person=_person(person), reason=reason)
+    return _say(directory, reason, lambda _state: [proposal])
 
 
 def amend(

@@ -55,6 +55,7 @@ def _as_object(comparison: Comparison, directory: Path) -> dict[str, Any]:
         "campaign": comparison.campaign,
         "directory": str(directory),
         "decisions": comparison.decisions,
+        "not_recomputable": comparison.once,
         "equal": difference is None,
         "first_difference": None if difference is None else asdict(difference),
         "versions_changed": list(comparison.drift),
@@ -68,8 +69,13 @@ def _tell(comparison: Comparison) -> None:
     else:
         typer.echo(f"{comparison.campaign}: {count} decisions equal, then", err=True)
         typer.echo(f"  {comparison.difference}", err=True)
+    if comparison.once:
+        typer.echo(
+            f"{comparison.campaign}: {comparison.once} more can't be recomputed: who made them "
+            "isn't bound to decide the same again; they are what the journal says"
+        )
     for change in comparison.drift:
-        typer.echo(f"  version changed: {change}", err=True)
+        typer.echo(f"  changed: {change}", err=True)
 
 
 def rerun_under(directory: Path, file: Path, *, as_json: bool) -> int:

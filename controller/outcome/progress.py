@@ -32,12 +32,14 @@ from controller.events import (
     ObservationMade,
     ObservationRetracted,
     ObservationTold,
+    PointAwaited,
+    PointProposed,
     SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
 )
 from controller.journal import Record
-from controller.outcome.wording import measured
+from controller.outcome.wording import measured, point
 from controller.state import CampaignState, best_observation
 
 LINES = 20
@@ -221,6 +223,10 @@ def _of_the_campaign(record: Record) -> str:
 
 def _of_people(record: Record) -> str:
     match record.event:
+        case PointProposed(person=person, parameters=parameters, reason=reason):
+            return f"note: {person} wants {point(parameters)} tried: {reason}"
+        case PointAwaited():
+            return "waiting for a person's point: heliostat suggest DIR --at NAME=VALUE --reason …"
         case ObservationTold(observation=told, person=person):
             return f"note: {person} told of experiment {told.experiment[:8]}"
         case ObservationAmended(experiment_id=name, person=person, reason=reason):

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from pydantic import ValidationError
 
+from agents.catalogue import can_be_recomputed
 from agents.errors import AgentError
 from agents.protocols import Agent, Calibrating, Documents, Measured, Observation, Reducer
 from controller.beginning import reducer_of
@@ -46,6 +47,7 @@ from controller.processes.parting import when_orphaned
 from controller.recorded.recording import Recording, recording
 from controller.remote.asking import BEHIND, OVERTAKEN
 from controller.remote.rehearsal import rehearse_agent, rehearse_reducer
+from controller.resolving import own_files
 from controller.threads import one_thread
 from models.errors import ModelError
 
@@ -70,7 +72,9 @@ class Worker:
 
     def preparations(self) -> Iterator[Step]:
         """Yield what makes later answers quick, in steps that can stand between two requests."""
-        yield partial(rehearse_agent, self._campaign.agent(), self._campaign.words)
+        agent = self._campaign.resolved.campaign.agent
+        if can_be_recomputed(agent.name, agent.options) and not own_files(agent):
+            yield partial(rehearse_agent, self._campaign.agent(), self._campaign.words)
         yield self._rehearsal.prepare
         yield partial(rehearse_reducer, self._reducer, self._campaign)
 

@@ -17,7 +17,7 @@ from controller.errors import ConfigurationError
 from controller.events import CampaignRevised, CampaignStarted
 from controller.journal import Record
 from controller.recorded.history import resolved_of, started_of
-from controller.resolving import ResolvedCampaign
+from controller.resolving import ResolvedCampaign, own_files
 from controller.safety.envelope.envelope import Envelope, Limit, Members
 from controller.state import CampaignState
 from controller.versions import code_digest, file_digests, versions
@@ -57,7 +57,8 @@ class Revision:
 def digests_of(resolved: ResolvedCampaign) -> dict[str, str]:
     """Return what `resume` compares: digests of the code and of the campaign's files, by path."""
     campaign = resolved.campaign
-    paths = (resolved.file, campaign.beamline, campaign.safety or "") if resolved.file else ()
+    files = (resolved.file, campaign.beamline, campaign.safety or "") if resolved.file else ()
+    paths = (*files, *own_files(campaign.agent))
     return {CODE: code_digest(), **file_digests(path for path in paths if path)}
 
 
@@ -77,6 +78,9 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     new = envelope_of(now, words_of(now).space)
     old = envelope_of(before, words_of(before).space)
     changes = [*_differences(_plain(before), _plain(now))]
+    for path in own_files(before.campaign.agent):
+        if digests.get(path) and digests[path] != (seen := now_digests.get(path, "gone")):
+            changes.append(f"{path}: {digests[path][:12]} -> {seen[:12]}")
     if digests.get(CODE) and digests[CODE] != now_digests[CODE]:
         changes.append(f"{CODE}: {digests[CODE][:12]} -> {now_digests[CODE][:12]}")
     changes += [f"{VERSION}{line}" for line in _differences(ran_on, versions())] if ran_on else []

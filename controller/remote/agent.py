@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
+from agents.fallback import space_filling
 from agents.protocols import Observation, Suggestion
 from agents.space import Space
 from controller.bus.delivery import Caller
 from controller.bus.errors import BusClosed
 from controller.bus.messages import Ask, Begin, Message, Suggested, Tell
 from controller.remote.asking import Asking
-from controller.remote.fallback import space_filling
 from controller.remote.vetting import Nonsense, still_good, suggestions_in
 
 RENEWED_EVERY_S = 20.0

@@ -21,7 +21,10 @@ COUNTS = 1e6
 
 
 def rehearse_agent(agent: Agent, words: Words) -> None:
-    """Have *agent*, which nobody will ask again, decide once on made-up observations."""
+    """Have *agent*, which nobody will ask again, decide once on made-up observations.
+
+    It must be one of ours: nobody else is told what isn't true.
+    """
     points = words.space.sample(OBSERVATIONS, seed=0)
     agent.tell(
         [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from agents.history import History
 from agents.protocols import Observation, Suggestion
+from agents.soundness import fault_in
 from agents.space import Space
 from controller.bus.messages import Ask, Failed, Message, Suggested
 from controller.errors import ControllerError
@@ -19,26 +20,10 @@ def suggestions_in(answer: Message, ask: Ask, space: Space) -> list[Suggestion]:
         raise Nonsense(f"{answer.error}: {answer.reason}")
     if not isinstance(answer, Suggested):
         raise Nonsense(f"answered {answer.kind!r}, and was asked for suggestions")
-    if len(answer.suggestions) > ask.count:
-        raise Nonsense(f"{len(answer.suggestions)} suggestions, and was asked for {ask.count}")
-    waiting = {space.key(suggestion.parameters) for suggestion in ask.pending}
-    for suggestion in answer.suggestions:
-        _require_sound(suggestion, ask, space)
-        if space.key(suggestion.parameters) in waiting:
-            raise Nonsense(f"suggested {dict(suggestion.parameters)}, which is pending")
+    fault = fault_in(answer.suggestions, space, ask.count, ask.known, ask.pending)
+    if fault:
+        raise Nonsense(fault)
     return list(answer.suggestions)
-
-
-def _require_sound(suggestion: Suggestion, ask: Ask, space: Space) -> None:
-    reasons = space.check(suggestion.parameters)
-    if reasons:
-        raise Nonsense(f"suggested {dict(suggestion.parameters)}: {'; '.join(reasons)}")
-    if suggestion.known != ask.known:
-        raise Nonsense(f"decided knowing {suggestion.known} observations, and knows {ask.known}")
-    try:
-        suggestion.digest()
-    except ValueError as error:  # NaN or infinite: no journal takes it
-        raise Nonsense(f"suggested what can't be written down: {error}") from error
 
 
 def still_good(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import NormalDist
 
+from agents.fallback import MODEL as WITHOUT_WORKER
 from agents.protocols import Goal, Objective, Observation, Prediction
 from agents.space import Categorical, Continuous, Discrete, Integer
 from controller.outcome.idle import idle_of
@@ -17,7 +18,6 @@ from controller.outcome.wording import (
     value_text,
     with_sigma,
 )
-from controller.remote.fallback import MODEL as WITHOUT_WORKER
 from controller.reporting.calibration import checks_of, coverage
 from controller.reporting.story import Story, with_units
 from controller.state import best_observation

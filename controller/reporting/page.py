@@ -8,6 +8,7 @@ from controller.recorded.recording import recording
 from controller.reporting import calibration, convergence, slices, spectra, timeline
 from controller.reporting.account import account_of
 from controller.reporting.rows import rows_of
+from controller.reporting.standings import standings_of
 from controller.reporting.story import Story, tell
 
 TEMPLATE = "report.html.j2"
@@ -49,5 +50,6 @@ def render(story: Story) -> str:
         account=account_of(story, slices.belief_at_best(story)),
         pictures=[picture(story) for picture in PICTURES],
         rows=rows_of(story),
+        standings=standings_of(story),
         objective=story.state.terms.objectives[0].name,
     )

@@ -1,13 +1,17 @@
 """The table of decisions: each suggestion, why it was made, and what came of it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from agents.protocols import Agent, Measured, Prediction
+from agents.operator import is_of_a_person
+from agents.portfolio import chooser_of
+from agents.protocols import Measured, Prediction, Suggestion
 from controller.outcome.wording import duration, measured, number, point, with_sigma
 from controller.reporting.story import Decision, Story, ordered
 from controller.state import best_observation
+
+Explain = Callable[[Suggestion], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,13 @@ class Row:
 
 def rows_of(story: Story) -> list[Row]:
     """Return every decision of *story* in order."""
-    agent = story.recording.agent()
+    explain = story.recording.explain()
     best = best_observation(story.state)
     name = None if best is None else best.experiment
-    return [_row(decision, story, agent, name) for decision in story.decisions]
+    return [_row(decision, story, explain, name) for decision in story.decisions]
 
 
-def _row(decision: Decision, story: Story, agent: Agent, best: str | None) -> Row:
+def _row(decision: Decision, story: Story, explain: Explain, best: str | None) -> Row:
     objective = story.state.terms.objectives[0]
     observation = decision.observation
     value = None if observation is None else observation.values.get(objective.name)
@@ -45,13 +49,13 @@ def _row(decision: Decision, story: Story, agent: Agent, best: str | None) -> Ro
         number=decision.number,
         when=duration(decision.made - story.state.started),
         point=point(ordered(decision.suggestion.parameters, story)),
-        chosen_by=decision.suggestion.model,
+        chosen_by=_chosen_by(decision.suggestion),
         expected=_expected(expected),
         measured="" if value is None else measured(value),
         missed_by=_missed(expected, value),
         outcome=decision.outcome,
         best=bool(decision.experiment) and decision.experiment == best,
-        details=tuple(_details(decision, agent)),
+        details=tuple(_details(decision, explain)),
         alternatives=tuple(
             (
                 point(ordered(other.parameters, story)),
@@ -61,6 +65,14 @@ def _row(decision: Decision, story: Story, agent: Agent, best: str | None) -> Ro
             for other in decision.suggestion.alternatives
         ),
     )
+
+
+def _chosen_by(suggestion: Suggestion) -> str:
+    """Return who chose, in the fewest words: a person, a member of a portfolio, else the model."""
+    if is_of_a_person(suggestion):
+        return suggestion.agent
+    member = chooser_of(suggestion.agent)
+    return f"{member}: {suggestion.model}" if member else suggestion.model
 
 
 def _expected(prediction: Prediction | None) -> str:
@@ -85,9 +97,9 @@ def _judged(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "plan run dry", str(decision.verdict)
 
 
-def _details(decision: Decision, agent: Agent) -> Iterator[tuple[str, str]]:
+def _details(decision: Decision, explain: Explain) -> Iterator[tuple[str, str]]:
     suggestion, observation = decision.suggestion, decision.observation
-    yield "why", agent.explain(suggestion)
+    yield "why", explain(suggestion)
     if suggestion.acquisition is not None:
         yield "acquisition", number(suggestion.acquisition)
     yield from _judged(decision)

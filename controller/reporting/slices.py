@@ -9,6 +9,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from agents.errors import AgentError
 from agents.protocols import Measured, Objective, Parameters, Prediction, Value
 from agents.space import Categorical, Continuous, Space
 from controller.outcome.wording import short_unit
@@ -62,7 +63,11 @@ class Seen:
 
 def picture(story: Story) -> Picture:
     """Return one figure for each parameter; says so where there is no model to look at."""
-    agent, best = story.recording.agent(), best_observation(story.state)
+    best = best_observation(story.state)
+    try:
+        agent = story.recording.agent()
+    except AgentError as error:
+        return Picture(TITLE, "", missing=f"The agent can't be looked at any more: {error}.")
     if not isinstance(agent, Predicts):
         return Picture(TITLE, "", missing=f"The agent {agent.name} has no model to look at.")
     if best is None:
@@ -79,7 +84,11 @@ def picture(story: Story) -> Picture:
 
 def belief_at_best(story: Story) -> Prediction | None:
     """Return what the model expects, after all experiments, where the best was measured."""
-    agent, best = story.recording.agent(), best_observation(story.state)
+    best = best_observation(story.state)
+    try:
+        agent = story.recording.agent()
+    except AgentError:
+        return None
     if best is None or not isinstance(agent, Predicts):
         return None
     agent.tell(story.state.observations)

@@ -1,4 +1,4 @@
-"""The commands by which people have their say on results: tell, amend, retract, resolve."""
+"""The commands by which people have their say: suggest, tell, amend, retract, resolve."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,8 +17,22 @@ Values = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    for command in (tell, amend, retract, resolve):
+    for command in (suggest, tell, amend, retract, resolve):
         app.command()(command)
+
+
+def suggest(
+    directory: Directory,
+    reason: Reason,
+    at: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUE", help="A parameter; give each of them.")
+    ],
+    person: Person = None,
+) -> None:
+    """Have a point tried next, before what the agent would suggest; several wait in their order."""
+    from controller.commands import correcting
+
+    raise typer.Exit(correcting.suggest(directory, at, reason, person))
 
 
 def tell(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)

@@ -11,7 +11,7 @@ import yaml
 from controller.events import ExperimentFinished, ExperimentLost, ExperimentStarted, SuggestionMade
 from controller.processes.launch import FILE, FOLDER, Launch
 from controller.recorded.recording import recording
-from controller.remote.fallback import MODEL as FALLBACK
+from agents.fallback import MODEL as FALLBACK
 from controller.replay import compare
 from tests.support.besieged import campaign_file
 from tests.support.campaigns import ROOT

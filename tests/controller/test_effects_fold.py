@@ -1,6 +1,7 @@
 """Whatever happens, in whatever order: no experiment lost, none counted twice, none repeated."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,9 +20,10 @@ from controller.actions import (
     Report,
     RunFinally,
     Start,
+    TakeUp,
     next_action,
 )
-from controller.corrections import reason_against
+from controller.corrections import reason_against, suggestion_of
 from controller.events import (
     EVENT,
     CampaignResumed,
@@ -39,6 +41,7 @@ from controller.events import (
     ObservationMade,
     ObservationRetracted,
     ObservationTold,
+    PointProposed,
     SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
@@ -82,6 +85,7 @@ class Story:
         )
         self.state = CampaignState(terms)
         self.effect, self.choices = effect, iter(choices)
+        self.wanted = 0
         self.done, self.allowed, self.stamp = Counter(), Counter(), 0.0
         """Attempts per experiment, and those that a person's word allowed."""
         self.tell(CampaignStarted(campaign_id="c", campaign={}, seed=0, limits=""))
@@ -119,18 +123,24 @@ class Story:
             10: ObservationAmended(experiment_id=name, values=values, **PEOPLE),
             11: ObservationRetracted(experiment_id=name, **PEOPLE),
         }[choice]
-        word = ["done", "not_done", "discard", "", "revise"][(self.choose() or 0) % 5]
+        word = ["done", "not_done", "discard", "", "revise", "want"][(self.choose() or 0) % 6]
         if word == "revise":
             self.tell(REVISED)
             return
-        if word and choice == 9:
+        if word == "want":
+            event = PointProposed(parameters={"x": 0.5}, **PEOPLE)
+        elif word and choice == 9:
             event = ExperimentResolved(experiment_id=name, outcome=word, runs=("r",), **PEOPLE)
         if not reason_against(self.state, event):
             self.allowed[name] += isinstance(event, ExperimentResolved)
+            self.wanted += isinstance(event, PointProposed)
             self.tell(event)
 
     def carry_out(self, action, choice):
         match action:
+            case TakeUp(proposal, number):
+                made = replace(suggestion_of(proposal, 0, 0), id=f"s{number}")
+                self.tell(SuggestionMade(suggestion=made, digest=""))
             case Ask(number):
                 made = Suggestion({"x": float(number)}, "a", "m", 0, 0, id=f"s{number}")
                 self.tell(SuggestionMade(suggestion=made, digest=""))
@@ -220,6 +230,8 @@ def check(story):
     assert not set(observed) & set(in_flight)
     assert state.experiments == len(state.begun) <= 4
     assert len(state.pending) == len(set(state.pending))
+    taken_up = sum(one.agent == "operator (P)" for one in state.suggestions.values())
+    assert taken_up + len(state.proposed) == story.wanted, "a person's point was lost, or doubled"
     if story.effect is Effect.IRREVERSIBLE:
         for name, attempts in story.done.items():
             assert attempts <= 1 + story.allowed[name], "repeated without a person's word"

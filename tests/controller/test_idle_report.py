@@ -10,7 +10,7 @@ from controller.journal import Journal, read
 from controller.outcome.idle import Idle
 from controller.outcome.summary import summary_of
 from controller.recorded.recording import recording
-from controller.remote.fallback import MODEL
+from agents.fallback import MODEL
 from controller.reporting import timeline
 from controller.reporting.account import account_of
 from controller.reporting.story import Story, tell

@@ -28,7 +28,7 @@ from controller.bus.messages import (
 )
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.asking import BEHIND
-from controller.remote.fallback import MODEL, space_filling
+from agents.fallback import MODEL, space_filling
 from controller.remote.reducer import RemoteReducer
 
 SPACE = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)))

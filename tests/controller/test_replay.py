@@ -126,6 +126,7 @@ def test_the_command_tells_equality_and_ends_well(sobol, capsys):
         "campaign": "pvlab_crossed_barrel",
         "directory": str(sobol),
         "decisions": 4,
+        "not_recomputable": 0,
         "equal": True,
         "first_difference": None,
         "versions_changed": [],

@@ -25,7 +25,7 @@ from controller.processes.worker import Desk
 from controller.recorded.recording import Recording, recording
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.asking import BEHIND, OVERTAKEN
-from controller.remote.fallback import MODEL
+from agents.fallback import MODEL
 from controller.remote.reducer import RemoteReducer
 from controller.wiring import open_session
 from models.errors import ReductionError

@@ -20,7 +20,7 @@ def space_filling(
 ) -> list[Suggestion]:
     """Return the next points of the sequence of *seed*, *why* in their note; fewer at the end.
 
-    The same for the same history: it can be recomputed without the worker that failed.
+    The same for the same history: it can be recomputed without who failed.
     """
     history = History(space, list(told))
     return [

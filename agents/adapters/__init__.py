@@ -1,0 +1,1 @@
+"""Agents of other libraries, as ours are: asked and told."""
