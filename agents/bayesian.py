@@ -91,7 +91,9 @@ class BayesianAgent:
         limited = [_outcome(constraint) for constraint in self._options.outcome_constraints]
         outcomes = {outcome.name: outcome for outcome in (*limited, *objectives)}
         self._outcomes = (*objectives, *(o for o in outcomes.values() if o not in objectives))
-        self._knowledge = Knowledge(space, self._outcomes, warp=self._options.warp)
+        # Trade-offs count in the objectives' own units: a bent scale would misjudge their corners.
+        even = frozenset(o.name for o in objectives) if len(objectives) > 1 else frozenset()
+        self._knowledge = Knowledge(space, self._outcomes, warp=self._options.warp, even=even)
         self._ground = Ground(space)
 
     @property

@@ -11,12 +11,25 @@ from models.surrogates.training import FitError
 
 
 class Knowledge:
-    """The history of a campaign over *space*, and beliefs about *outcomes* learned from it."""
+    """The history of a campaign over *space*, and beliefs about *outcomes* learned from it.
 
-    def __init__(self, space: Space, outcomes: Iterable[Objective], *, warp: bool) -> None:
+    With *warp* skewed outcomes are straightened, except the *even* ones.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        outcomes: Iterable[Objective],
+        *,
+        warp: bool,
+        even: frozenset[str] = frozenset(),
+    ) -> None:
         self.space = space
         self.history = History(space)
-        self._learners = {outcome.name: Learner(space, outcome, warp=warp) for outcome in outcomes}
+        self._learners = {
+            outcome.name: Learner(space, outcome, warp=warp and outcome.name not in even)
+            for outcome in outcomes
+        }
         self._beliefs: dict[str, Belief] | None = None
 
     def tell(self, observations: Sequence[Observation]) -> None:

@@ -7,9 +7,12 @@ from botorch.models import SingleTaskGP
 from botorch.settings import validate_input_scaling
 from gpytorch.kernels import MaternKernel
 from gpytorch.means import ConstantMean
+from gpytorch.settings import min_fixed_noise
 
 if TYPE_CHECKING:
     from models.surrogates.gaussian import GaussianProcess
+
+LEAST_NOISE = 1e-9
 
 
 def model_of(process: "GaussianProcess") -> SingleTaskGP:
@@ -19,7 +22,8 @@ def model_of(process: "GaussianProcess") -> SingleTaskGP:
     kernel.lengthscale = torch.as_tensor(process.column_lengths)
     mean = ConstantMean().double()
     mean.initialize(constant=torch.tensor(process.mean, dtype=torch.float64))
-    with validate_input_scaling(False):  # a constant outcome can't be standardised, and needn't
+    # A constant outcome can't be standardised, and needn't; noise may be as small as it is.
+    with validate_input_scaling(False), min_fixed_noise(double_value=LEAST_NOISE):
         model = SingleTaskGP(
             torch.as_tensor(training.inputs),
             torch.as_tensor(training.outcomes)[:, None],
