@@ -163,9 +163,9 @@ def _order(names: list[str], scores: tuple[Score, ...], failed: Mapping[str, str
 def _reason(name: str, scores: tuple[Score, ...], count: int) -> str:
     if not scores:
         return f"{name}: not compared, of {count} observations"
-    [own] = [score for score in scores if score.name == name] or [None]
+    own = next((score for score in scores if score.name == name), None)
     if own is None:
-        return f"{name}: no other could be fitted"
+        return f"{name}: what was better on part of the observations failed on all"
     others = ", ".join(f"{s.name} {s.nll:.2f}" for s in scores if s is not own)
     clearly = own.behind < -CLEAR * own.error
     why = "clearly the best" if clearly else "none is clearly better"

@@ -42,7 +42,8 @@ class _State:
         """Return u (batch x n x d) of *points* (batch x n x d)."""
         flat = points.reshape(1, -1, points.shape[-1])
         added = self.network(flat).reshape(points.shape)
-        return points / self.lengths.exp()[self.groups] + added
+        bent: Tensor = points / self.lengths.exp()[self.groups] + added
+        return bent
 
     def kernel(self, left: Tensor, right: Tensor) -> Tensor:
         """Return correlations (batch x m x n)."""
@@ -72,7 +73,7 @@ def fit(training: Training, seed: int) -> Conditioned:
             _descend(state, training)
             with torch.no_grad():
                 factor, weights, mean = _conditioned(state, training)
-        except torch.linalg.LinAlgError as error:
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise FitError(f"covariance of {len(training.outcomes)} points is singular") from error
     network.requires_grad_(False)
     state = _State(network, lengths.detach(), noise.detach(), state.groups)

@@ -88,7 +88,7 @@ def evidence(covariance: Array, outcomes: Array, basis: Array) -> tuple[float, A
     from scipy.linalg import cho_solve
 
     try:
-        factor = np.linalg.cholesky(covariance)
+        factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
         return -math.inf, np.zeros_like(covariance)
     means = means_of(factor, outcomes, basis)
@@ -119,10 +119,12 @@ def best(loss: Callable[[Array], tuple[float, Array]], starts: list[Array], boun
     """
     from scipy.optimize import minimize
 
+    limits = [(float(low), float(high)) for low, high in bounds]
     found, least = None, math.inf
     for start in starts:
-        options = {"maxiter": 150}
-        result = minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+        result = minimize(
+            loss, start, (), "L-BFGS-B", jac=True, bounds=limits, options={"maxiter": 150}
+        )
         if math.isfinite(result.fun) and result.fun < least:
             found, least = result.x, float(result.fun)
     if found is None:

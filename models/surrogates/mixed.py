@@ -131,7 +131,7 @@ def fit(training: Training) -> Conditioned:
     kernel, inputs = mixed.torch_kernel(parameters), tensor(training.inputs)
     noise = math.exp(parameters[-1])
     covariance = kernel(inputs, inputs).numpy() + np.diag(training.known + noise)
-    factor = np.linalg.cholesky(covariance)
+    factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     basis = np.ones((len(inputs), 1))
     mean = float(means_of(factor, training.outcomes, basis)[0])
     weights = cho_solve((factor, True), training.outcomes - mean)

@@ -99,7 +99,8 @@ class Campaigns:
         inputs, groups = self.training.inputs, self.training.groups
         pull = moved.sum(0) @ np.square(inputs)
         pull = pull - np.einsum("nd,nd->d", inputs, moved @ inputs)
-        return np.bincount(groups, pull / lengths[groups] ** 2, self.training.scales)
+        by_length = np.bincount(groups, pull / lengths[groups] ** 2, self.training.scales)
+        return np.asarray(by_length, dtype=np.float64)
 
     def _by_task(self, part: Array, likeness: Array) -> tuple[Array, Array]:
         """Return the slopes by artanh v and log s, with *part* = 2 d/dK times B k (n x n)."""
@@ -149,7 +150,8 @@ def fit(training: Training, earlier: Sequence[Training]) -> Transferred:
     parameters = best(campaigns.loss, [middle - 0.5 * width, short, apart], np.array(rows))
     lengths, likeness, amplitude, noise = campaigns.parts(parameters)
     between, kernel, _ = campaigns.covariance(parameters)
-    factor = np.linalg.cholesky(between * kernel + np.diag(whole.known + noise[task]))
+    covariance = between * kernel + np.diag(whole.known + noise[task])
+    factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     means = means_of(factor, whole.outcomes, campaigns.basis)
     weights = cho_solve((factor, True), whole.outcomes - campaigns.basis @ means)
     scale, inputs = tensor(lengths[whole.groups]), tensor(whole.inputs)

@@ -65,7 +65,8 @@ class Network(torch.nn.Module):
             x = torch.nn.functional.silu(x @ self.weights[layer] + self.biases[layer])
             if masks is not None:
                 x = x * masks[layer]
-        return x @ self.weights[2] + self.biases[2]
+        outputs: Tensor = x @ self.weights[2] + self.biases[2]
+        return outputs
 
     def size(self) -> Tensor:
         """Return the sum of squares of the weights, each over its variance at the beginning."""

@@ -46,7 +46,8 @@ def fit(training: Training, seed: int, descent: Descent = DESCENT) -> MemberSurr
         def misfit(points: Tensor, outcomes: Tensor, known: Tensor) -> Tensor:
             away = outcomes[:, None] - quantiles(points)
             pinball = torch.maximum(levels * away, (levels - 1) * away).sum(-1)
-            return pinball / (1 + known)
+            weighed: Tensor = pinball / (1 + known)
+            return weighed
 
         descend(network, training, misfit, descent)
 

@@ -141,7 +141,7 @@ def test_an_earlier_campaign_of_the_same_kind_saves_experiments() -> None:
 
     alone = gaussian.fit(few).predict(rest.inputs).mean
     error = np.square(transferred.predict(rest.inputs).mean - rest.outcomes).mean()
-    assert error < 0.3 * np.square(alone - rest.outcomes).mean()
+    assert error < 0.5 * np.square(alone - rest.outcomes).mean()
     assert transferred.likeness[0] > 0.8
 
 
