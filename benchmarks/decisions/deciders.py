@@ -22,6 +22,10 @@ Foreseen = tuple[float, float, float]
 """Mean and sigma that were expected of the first outcome, and what came."""
 
 
+class Unsupported(Exception):
+    """This decider can't do problems of this kind: no failure, a run is not to be had."""
+
+
 class Decider(Protocol):
     """Chooses points one after the other; the same seed and outcomes give the same points."""
 

@@ -10,7 +10,7 @@ from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.decisions.deciders import Named, decider_for
+from benchmarks.decisions.deciders import Named, Unsupported, decider_for
 from benchmarks.decisions.problem import Problem
 from benchmarks.decisions.recorded import folders, from_csv, from_folder
 from benchmarks.decisions.synthetic import SYNTHETIC
@@ -83,7 +83,8 @@ def make(tasks: Iterable[Task], file: Path, jobs: int) -> list[str]:
             said = f"{who}: {result.curve[-1]} ({cost:.2f} CPU s a decision)"
         else:
             said = f"{who}: {type(result).__name__}: {result}"
-            failures.append(said)
+            if not isinstance(result, Unsupported):
+                failures.append(said)
         print(said, file=sys.stderr, flush=True)
     return failures
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from agents.parameters import Categorical
 from agents.protocols import Parameters
+from benchmarks.decisions.deciders import Unsupported
 from benchmarks.decisions.problem import Outcome, Problem
 
 ROOT = Path(__file__).parents[3]
@@ -30,11 +32,12 @@ class Connection:
                 f"benchmarks.decisions.peers --prefix PREFIX {peer}, then --venvs PREFIX"
             )
         self._peer = peer
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.decisions.peers.serve", peer],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},
             text=True,
         )
@@ -47,19 +50,27 @@ class Connection:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise PeerFailed(f"{self._peer}: its process has ended") from error
+            raise PeerFailed(self._ended()) from error
         line = self._process.stdout.readline()
         if not line:
-            code = self._process.wait()
-            raise PeerFailed(f"{self._peer}: its process ended with code {code}")
+            raise PeerFailed(self._ended())
         answer: dict[str, Any] = json.loads(line)
+        if answer.get("unsupported"):
+            raise Unsupported(f"{self._peer}: {answer['error']}")
         if "error" in answer:
             raise PeerFailed(f"{self._peer}: {answer['error']}")
         return answer
 
+    def _ended(self) -> str:
+        """Return how the process ended, with the last line that it wrote to stderr."""
+        code = self._process.wait()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return f"{self._peer}: its process ended with code {code}: {lines[-1] if lines else ''}"
+
     def close(self) -> None:
         """End the process."""
-        with self._process:
+        with self._process, self._said:
             pass
 
 

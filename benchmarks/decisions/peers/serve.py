@@ -4,7 +4,8 @@ python -m benchmarks.decisions.peers.serve optuna_gp
 
 {"do": "start", "question": ...} sets it up, {"do": "tell", "points": ..., "outcomes": ...} and
 {"do": "ask", "count": 1} are answered with {"points": ..., "seconds": CPU seconds since start},
-or with {"error": ...}. It ends with its input.
+or with {"error": ...}, which is "unsupported" where the library has no such thing. It ends with
+its input.
 """
 
 import importlib
@@ -60,6 +61,8 @@ def main() -> None:
     for line in sys.stdin:
         try:
             reply = server.answer(json.loads(line))
+        except NotImplementedError as error:
+            reply = {"error": str(error), "unsupported": True}
         except Exception as error:  # the outermost loop: the other side decides
             reply = {"error": f"{type(error).__name__}: {error}"}
         replies.write(json.dumps(reply) + "\n")

@@ -17,7 +17,7 @@ _OPTUNA = Venv("optuna", ("optuna==5.0.0", "botorch==0.18.1", TORCH))
 _BOTORCH = Venv("botorch", ("botorch==0.18.1", TORCH))
 _AX = Venv("ax", ("ax-platform==1.3.1", TORCH))
 _BAYBE = Venv("baybe", ("baybe==0.15.0", TORCH))
-_GPCAM = Venv("gpcam", ("gpcam==8.6.1",))
+_GPCAM = Venv("gpcam", ("gpcam==8.6.1", "fvgp==4.9.3"))
 _BLOP = Venv("blop", ("blop==1.2.0", "ax-platform==1.3.1", TORCH))
 
 VENVS = {
