@@ -41,7 +41,8 @@ def fit(training: Training, seed: int, descent: Descent = DESCENT) -> MemberSurr
             )
             steps = [-near_low - far_low, -near_low, 0 * median, near_high, near_high + far_high]
             middle = median + PRIOR * prior(points[None])[..., 0]
-            return middle[..., None] + torch.stack(steps, dim=-1)
+            found: Tensor = middle[..., None] + torch.stack(steps, dim=-1)
+            return found
 
         def misfit(points: Tensor, outcomes: Tensor, known: Tensor) -> Tensor:
             away = outcomes[:, None] - quantiles(points)
