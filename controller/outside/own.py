@@ -3,9 +3,11 @@
 ``agents`` itself opens no file and no socket; a campaign gives it what does (``outside_agents``).
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from agents.adapters.adapting import adapted
 from agents.catalogue import Outside
@@ -31,23 +33,52 @@ def made_by(
     Raises AgentOptionError where there is no such function, where it raises, and for what can't
     be an agent.
     """
-    place, _, name = text.rpartition(":")
-    file = Path(place).resolve() if place.endswith(FILE) else None
-    if file is not None and file.stem in SOURCES:
-        raise AgentOptionError(f"{file}: is called like a part of heliostat; rename the file")
-    folder = Path("/") if file is None else file.parent
-    shown = f"{place if file is None else file.name}:{name}"
+    place = _Place.of(text)
     try:
-        with code_of(folder):
-            function = function_of(f"{place if file is None else file.stem}:{name}", folder)
-            made = function(space, objectives, seed, **arguments)
-    except StartupFailed as error:
-        raise AgentOptionError(f"{shown}: {error}") from error
+        with code_of(place.folder):
+            made = place.function()(space, objectives, seed, **arguments)
     except AgentOptionError:
         raise
     except Exception as error:  # the user's code; told as it is
-        raise AgentOptionError(f"{shown}: raised {type(error).__name__}: {error}") from error
-    return adapted(made, f"python ({shown})", space, objectives, seed)
+        raise AgentOptionError(f"{place.shown}: raised {type(error).__name__}: {error}") from error
+    return adapted(made, f"python ({place.shown})", space, objectives, seed)
+
+
+def require_function(text: str) -> None:
+    """Raise AgentOptionError where there is no function *text*, or its file can't be imported."""
+    place = _Place.of(text)
+    with code_of(place.folder):
+        place.function()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a user's function is: in a file of *folder*, or in an installed module."""
+
+    folder: Path
+    module: str
+    name: str
+    shown: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return where the function *text* is; AgentOptionError for a file called like ours."""
+        place, _, name = text.rpartition(":")
+        if not place.endswith(FILE):
+            return cls(Path("/"), place, name, text)
+        file = Path(place).resolve()
+        if not file.is_file():
+            raise AgentOptionError(f"there is no file {file}")
+        if file.stem in SOURCES:
+            raise AgentOptionError(f"{file}: is called like a part of heliostat; rename the file")
+        return cls(file.parent, file.stem, name, f"{file.name}:{name}")
+
+    def function(self) -> Callable[..., Any]:
+        """Return the function; call it within ``code_of`` the folder."""
+        try:
+            return function_of(f"{self.module}:{self.name}", self.folder)
+        except StartupFailed as error:
+            raise AgentOptionError(f"{self.shown}: {error}") from error
 
 
 def outside_agents() -> Outside:

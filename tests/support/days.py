@@ -195,10 +195,10 @@ def days(
 ) -> Any:
     """Yield a campaign in *directory*, begun anew or gone on with; *script* is the bench's.
 
-    *consumes*, *foresee* and *agent* of *script* are parts of the loop.
+    *consumes*, *foresee*, *await_people* and *agent* of *script* are parts of the loop.
     """
     clock, journal, sent = StepClock(), Journal.open(directory), []
-    names = ("consumes", "foresee", "rebuild")
+    names = ("consumes", "foresee", "rebuild", "await_people")
     parts = {name: script.pop(name) for name in names if name in script}
     agent = script.pop("agent", None) or SobolAgent(space, (YIELD,), 3)
     bench = ScriptedBench(clock, **script)
