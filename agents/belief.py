@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.excess import Aim
+from agents.hindsight import UNTRIED, Trust
 from agents.outcomes import OutcomeScale
 from agents.protocols import Goal, Objective, Parameters, Prediction
 from agents.space import Space
@@ -17,23 +18,26 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Belief:
-    """A fitted surrogate of *objective*, and the *scale* on which it was fitted."""
+    """A fitted surrogate of *objective*, the *scale* of its outcomes, and how far to trust it."""
 
     space: Space
     objective: Objective
     scale: OutcomeScale
     surrogate: GaussianProcess
+    trust: Trust = UNTRIED
 
     def predictions(self, points: Sequence[Parameters]) -> list[Prediction]:
         """Return what is expected at *points*, in the objective's unit.
 
         Epistemic: what the surrogate doesn't know of the mean outcome. Aleatoric: the scatter of
-        one experiment around it, learned and (in the median) stated.
+        one experiment around it, learned and (in the median) stated. Both are as wide as past
+        predictions were found to need.
         """
+        width = self.trust.scale
         expected = self.surrogate.predict(self.space.encode(points))
-        columns = (expected.mean.tolist(), expected.epistemic.tolist(), expected.aleatoric.tolist())
+        columns = (expected.mean, width * expected.epistemic, width * expected.aleatoric)
         predictions = []
-        for mean, sigma, scatter in zip(*columns, strict=True):
+        for mean, sigma, scatter in zip(*(column.tolist() for column in columns), strict=True):
             middle, epistemic = self.scale.moments(mean, sigma)
             predictions.append(Prediction(middle, epistemic, self.scale.moments(mean, scatter)[1]))
         return predictions

@@ -3,22 +3,24 @@
 When hyperparameters are fitted is a function of the told history alone: at set numbers of
 observations, and in between where an observation came as a surprise. In between the model grows
 by a row per observation. A fit starts from nothing but the observations up to it, so that a
-campaign told all at once needs one or two fits and ends with the same model, bit for bit.
+campaign told all at once ends with the same model, bit for bit. It needs the models of the time
+that ``agents.hindsight`` looks back on, for each outcome was foretold by the model before it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.belief import Belief
+from agents.hindsight import LEAST, Foretold, Hindsight, counted_from, trust_in
 from agents.history import History
 from agents.outcomes import scale_of
 from agents.protocols import Goal, Measured, Objective, Parameters
 from agents.space import Space
 from models.surrogates.gaussian import GaussianProcess, fit
-from models.surrogates.training import Training
+from models.surrogates.training import FitError, Training
 
 Array = NDArray[np.float64]
 Row = tuple[Parameters, Measured]
@@ -68,6 +70,9 @@ class Learner:
         self._objective = objective
         self._warp = warp and objective.goal is not Goal.TARGET
         self._learned: Learned | None = None
+        self._count = 0
+        self._failure = ""
+        self._hindsight = Hindsight()
 
     def believe(self, history: History) -> Belief | None:
         """Return the belief from *history*; None where the outcome was never measured.
@@ -78,20 +83,34 @@ class Learner:
         rows = history.measured(self._objective.name)
         if not rows:
             return None
-        learned, due = self._learned, last_set(len(rows))
-        if learned is None or learned.count < due:
-            learned = self._fitted(rows[:due])
-        while learned.count < len(rows):
-            learned = self._next(learned, rows)
-        self._learned = learned
-        return learned.belief
+        begin = max(last_set(counted_from(len(rows))), min(LEAST, len(rows)))
+        if self._count < begin:
+            self._learned, self._count = None, begin - 1
+        while self._count < len(rows):
+            self._learned = self._after(rows, self._count + 1)
+            self._count += 1
+        if self._learned is None:
+            raise FitError(self._failure)
+        trust = trust_in(self._hindsight.after(len(rows)))
+        return replace(self._learned.belief, trust=trust)
+
+    def _after(self, rows: Sequence[Row], count: int) -> Learned | None:
+        """Return what is learned after *count* of *rows*; None where no fit succeeds."""
+        learned = self._learned
+        try:
+            return self._fitted(rows[:count]) if learned is None else self._next(learned, rows)
+        except FitError as error:
+            self._failure = str(error)
+            return None
 
     def _next(self, learned: Learned, rows: Sequence[Row]) -> Learned:
         """Return what is *learned* after one more of *rows*."""
         count = learned.count + 1
-        process = learned.belief.surrogate
         grown = self._grown(learned, rows[learned.count])
-        if count - learned.fitted > PAUSE and _surprise(process, grown) > SURPRISE:
+        foretold = _foretold(learned.belief.surrogate, grown)
+        self._hindsight.note(learned.count, foretold)
+        surprising = abs(foretold.outcome - foretold.mean) > SURPRISE * foretold.sigma
+        if count == last_set(count) or (count - learned.fitted > PAUSE and surprising):
             return self._fitted(rows[:count])
         belief = Belief(self._space, self._objective, learned.belief.scale, grown)
         return Learned(belief, count, learned.fitted, learned.limits)
@@ -137,15 +156,14 @@ def _variances(stated: Sequence[float], slopes: Array) -> Array:
     return np.asarray(np.square(np.minimum(sigmas * slopes, WIDEST)))
 
 
-def _surprise(before: GaussianProcess, after: GaussianProcess) -> float:
-    """Return how many sigma the last observation of *after* was from what *before* expected.
+def _foretold(before: GaussianProcess, after: GaussianProcess) -> Foretold:
+    """Return what *before* expected of the last observation of *after*, and what it was.
 
     The last diagonal element of the factor is the standard deviation of the one-step prediction.
     """
     mean, _ = before.moments(after.training.inputs[-1:])
-    return abs(float(after.training.outcomes[-1] - mean[0])) / max(
-        float(after.factor[-1, -1]), 1e-12
-    )
+    sigma = max(float(after.factor[-1, -1]), 1e-12)
+    return Foretold(float(mean[0]), sigma, float(after.training.outcomes[-1]))
 
 
 def believe(history: History, objective: Objective, *, warp: bool) -> Belief | None:

@@ -67,15 +67,28 @@ def test_one_by_one_it_fits_always_at_first_and_seldom_later(monkeypatch):
     assert {last_set(count) for count in range(41, 101)} <= set(sizes)
 
 
-def test_told_at_once_it_fits_once_or_where_surprised(monkeypatch):
+def test_told_at_once_it_fits_only_what_is_looked_back_on(monkeypatch):
     sizes = []
     fit = learning.fit
     monkeypatch.setattr(learning, "fit", lambda t: sizes.append(len(t.outcomes)) or fit(t))
 
-    learned(observations(120), [120])
+    learned(observations(180), [180])
 
-    assert sizes[0] == last_set(120)
-    assert len(sizes) <= 2
+    assert sizes[0] == last_set(100)
+    assert sizes[-1] >= last_set(180)
+    assert len(sizes) < 25
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 5), st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_told_in_any_batches_it_is_trusted_alike(seed, batches):
+    told = observations(sum(batches) + 95, seed, 0.05)
+
+    at_once = learned(told, [len(told)]).trust
+    in_batches = learned(told, [3, 92, *batches]).trust
+
+    assert at_once == in_batches
+    assert 50 <= at_once.coverage.count < 100
 
 
 @given(st.integers(1, 5000))
