@@ -346,7 +346,7 @@ def test_check_says_what_is_wrong_with_an_agents_file(own, tmp_path):
     file = tmp_path / "campaign.yaml"
     table = barrel_campaign().beamline.twin.table
     (tmp_path / "beamline.yaml").write_text(
-        f"name: barrel\ntwin: {{name: recorded, table: {table}}}\n", encoding="utf-8"
+        f"name: barrel\nstation: recorded_table\ntwin: {{name: recorded, table: {table}}}\nmetadata: {{required: []}}\n", encoding="utf-8"
     )
 
     def problems(agent):
@@ -364,7 +364,7 @@ def test_check_says_what_is_wrong_with_an_agents_file(own, tmp_path):
         ("{name: python, options: {object: 'gone.py:make'}}", "object", "there is no file"),
         ("{name: python, options: {object: 'nonsense'}}", "object", "file.py:function"),
         ("{name: portfolio, options: {agents: [sobol, magic]}}", "agents.1", "unknown"),
-        ("{name: operator, options: {points: [{x: 1}]}}", "points", "points.1"),
+        ("{name: operator, options: {points: [{x: 1}]}}", "points", "points.0"),
         (
             "{name: remote, options: {address: 'tcp://h:1', key: k, server_key: s}}",
             "key",
