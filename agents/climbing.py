@@ -7,12 +7,14 @@ constraints each goes by itself (scipy's SLSQP).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Indices = NDArray[np.int64]
 Function = Callable[[Array], tuple[Array, Array]]
 """Values (m) and gradients (m x d) of points (m x d)."""
 
@@ -107,7 +109,7 @@ def _line_search(
     return ends, best, turned
 
 
-def _learn(metric: Array, rows: Array, steps: Array, bends: Array, first: bool) -> None:
+def _learn(metric: Array, rows: Indices, steps: Array, bends: Array, first: bool) -> None:
     """Update the inverse curvatures (m x d x d) of *rows* by BFGS, where the curvature is right.
 
     *bends* are the falls of the slopes over *steps*.
@@ -151,7 +153,7 @@ def _climb_one(function: Function, start: Array, free: Bools, rows: Rows, steps:
             return 1e10, np.zeros(len(part))
         return -float(values[0]), -slopes[0, free]
 
-    limits = []
+    limits: list[Any] = []
     for kind, sign, factors, bounds in (
         ("eq", 1.0, rows.equal, rows.sums),
         ("ineq", -1.0, rows.upper, rows.limits),

@@ -37,7 +37,7 @@ class Cost:
 
     def slopes(self, points: Array) -> tuple[Array, Array]:
         """Return the same with gradients (m x d); steps have none."""
-        cost = np.full(len(points), self.stated.experiment)
+        cost: Array = np.full(len(points), self.stated.experiment)
         by = np.zeros_like(points)
         for name, travel in self.stated.moving.items():
             column = self.space.columns[name].start
@@ -46,11 +46,11 @@ class Cost:
             rate = np.where(way > 0, travel.up, -travel.down) * (np.abs(way) > 0)
             cost += rate * way
             by[:, column] += rate * slope
-        for name, rate in self.stated.measuring.items():
+        for name, price in self.stated.measuring.items():
             column = self.space.columns[name].start
             value, slope = self._numbers(name, points[:, column])
-            cost += rate * value
-            by[:, column] += rate * slope
+            cost += price * value
+            by[:, column] += price * slope
         for name, price in self.stated.changing.items():
             columns = self.space.columns[name]
             away = np.abs(points[:, columns] - self._here[columns]).max(axis=1)

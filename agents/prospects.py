@@ -13,6 +13,7 @@ from agents.outlook import Outlook, drawn, normals_of
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Indices = NDArray[np.int64]
 
 CERTAIN = 0.02
 """Incumbents known to so many standard deviations of the outcomes are taken as known."""
@@ -205,14 +206,16 @@ def promising(beliefs: Sequence[Belief], bounds: Sequence[Bound], places: Array)
 
 
 def _unbeaten(worth: Array, worths: Array) -> bool:
-    return not ((worths >= worth).all(axis=1) & (worths > worth).any(axis=1)).any()
+    beating = (worths >= worth).all(axis=1) & (worths > worth).any(axis=1)
+    return not bool(np.any(beating))
 
 
-def _contenders(worths: Array, sigma: Array) -> Array:
+def _contenders(worths: Array, sigma: Array) -> Indices:
     """Return the rows of *worths* (n x 2) whose place on the front isn't certain."""
     hopeful = worths + sigma
-    beaten = (worths[None, :, :] >= hopeful[:, None, :] + sigma[:, None, :]).all(axis=2)
-    rows = np.flatnonzero(~beaten.any(axis=1))
+    least = hopeful + sigma
+    beaten = np.all(worths[None, :, :] >= least[:, None, :], axis=2)
+    rows = np.flatnonzero(~np.any(beaten, axis=1))
     if not len(rows) or sigma[rows].max() <= CERTAIN:
         return rows[:0]
     order = np.argsort(-hopeful[rows].sum(axis=1), kind="stable")

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from botorch.acquisition.multi_objective.logei import (
     qLogNoisyExpectedHypervolumeImprovement,
 )
 from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
-from botorch.models import ModelListGP
+from botorch.models.gpytorch import GPyTorchModel
+from botorch.models.model_list_gp_regression import ModelListGP
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from linear_operator.utils.errors import NotPSDError
@@ -79,7 +81,7 @@ def hypervolume_by_samples(
     models += [bound.belief.surrogate.botorch() for bound in bounds]
     with jitter_is_fine():
         function = qLogNoisyExpectedHypervolumeImprovement(
-            model=ModelListGP(*models),
+            model=ModelListGP(*(cast(GPyTorchModel, model) for model in models)),
             ref_point=torch.as_tensor(limits),
             X_baseline=torch.as_tensor(inputs[front]),
             sampler=SobolQMCNormalSampler(

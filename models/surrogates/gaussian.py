@@ -175,7 +175,7 @@ class GaussianProcess:
         """Return the same process for BoTorch."""
         from models.surrogates.gaussian_torch import model_of
 
-        return model_of(self)
+        return model_of(self.training, self.column_lengths, self.noise, self.mean)
 
 
 def _sigma(explained: Array) -> Array:
