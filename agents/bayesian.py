@@ -8,11 +8,15 @@ loaded for three objectives and more only.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from agents.acquisition import Acquisition, Total
 from agents.belief import Belief
 from agents.costs import Cost, refuse_senseless
 from agents.errors import AgentOptionError
 from agents.explaining import explained, finite, reason
+from agents.grounding import Case, alarm_of
+from agents.grounds import Grounds
 from agents.history import History, stream_of
 from agents.knowledge import Knowledge
 from agents.listed import Ranked, best_listed, optimism
@@ -39,6 +43,7 @@ SEARCHED = "gp-matern52/log-nei"
 TWO = "gp-matern52/log-ehvi"
 MANY = "gp-matern52/log-nehvi"
 PER_COST = "-per-cost"
+ALARMED = "sobol (alarm)"
 REASONS = {
     LISTED: "Best that can be hoped for",
     SEARCHED: "Greatest expected improvement",
@@ -150,6 +155,8 @@ class BayesianAgent:
             if self._objectives[0].name not in beliefs:
                 note = f"{self._objectives[0].name} has not been measured yet."
                 return self._spread(waiting, "sobol", note)
+            if alarm := alarm_of(beliefs):
+                return self._alarmed(waiting, alarm, beliefs[self._objectives[0].name])
             if self._stagnates(first, len(waiting)):
                 note = f"Nothing was gained in {PATIENCE} experiments: one that fills space."
                 return self._spread(waiting, "sobol", note)
@@ -193,6 +200,15 @@ class BayesianAgent:
         """Return the next space-filling suggestion."""
         points = next_points(self._history, 1, waiting, self._seed)
         return self._suggest(points[0], model, waiting, note) if points else None
+
+    def _alarmed(
+        self, waiting: Sequence[Suggestion], alarm: str, belief: Belief
+    ) -> Suggestion | None:
+        """Return the next space-filling suggestion, for the models aren't to be trusted now."""
+        note = f"The model isn't trusted ({alarm}): one that fills space, until it is again."
+        suggestion = self._spread(waiting, ALARMED, note)
+        grounds = Grounds(calibration=belief.trust.calibration, alarm=alarm)
+        return None if suggestion is None else replace(suggestion, grounds=grounds)
 
     def _situation(self, beliefs: Mapping[str, Belief], waiting: Sequence[Suggestion]) -> Situation:
         """Return what *beliefs* there are about what is pursued and what limits it."""
@@ -281,6 +297,7 @@ class BayesianAgent:
             for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
         )
         pursued = [belief.objective for belief in situation.pursued]
+        grounds = self._case(situation, [entry.point for entry in ranked]).grounds(ranked[0].point)
         note = reason(_why(model), pursued, predicted[0])
         return replace(
             self._suggest(ranked[0].point, model, situation.waiting, note),
@@ -288,6 +305,20 @@ class BayesianAgent:
             acquisition=finite(ranked[0].value),
             alternatives=others,
             fit=self._knowledge.fit(),
+            grounds=grounds,
+        )
+
+    def _case(self, situation: Situation, chosen: Sequence[Parameters]) -> Case:
+        """Return what a decision's grounds are made of; *chosen* points may be the best too."""
+        listed = self._space.listed is not None
+        spread = self._space.encoded_list if listed else self._ground.units
+        return Case(
+            history=self._history,
+            belief=self._knowledge.beliefs()[self._objectives[0].name],
+            bounds=situation.bounds,
+            samples=self._ground.units,
+            candidates=np.vstack([spread, self._space.encode(chosen)]),
+            alone=len(self._objectives) == 1,
         )
 
     def _suggest(

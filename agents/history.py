@@ -25,15 +25,19 @@ class History:
         """Take in *observations*."""
         self.observations.extend(observations)
 
-    def measured(self, objective: str) -> list[tuple[Parameters, Measured]]:
-        """Return where *objective* was measured, and what: usable and finite values only."""
+    def measured_in(self, objective: str) -> list[Observation]:
+        """Return the observations that say something usable and finite of *objective*."""
         return [
-            (observation.parameters, value)
+            observation
             for observation in self.observations
             if observation.usable
             and (value := observation.values.get(objective)) is not None
             and math.isfinite(value.mean)
         ]
+
+    def measured(self, objective: str) -> list[tuple[Parameters, Measured]]:
+        """Return where *objective* was measured, and what: usable and finite values only."""
+        return [(one.parameters, one.values[objective]) for one in self.measured_in(objective)]
 
     def blind(self, objective: str) -> list[Parameters]:
         """Return where an experiment could be made, and taught nothing about *objective*."""
