@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from agents.fallback import MODEL as FALLBACK
 from controller.events import ExperimentFinished, ExperimentLost, ExperimentStarted, SuggestionMade
 from controller.processes.launch import FILE, FOLDER, Launch
 from controller.recorded.recording import recording
-from agents.fallback import MODEL as FALLBACK
 from controller.replay import compare
 from tests.support.besieged import campaign_file
 from tests.support.campaigns import ROOT

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from agents.fallback import MODEL
 from controller.events import SuggestionMade
 from controller.journal import Journal, read
 from controller.outcome.idle import Idle
 from controller.outcome.summary import summary_of
 from controller.recorded.recording import recording
-from agents.fallback import MODEL
 from controller.reporting import timeline
 from controller.reporting.account import account_of
 from controller.reporting.story import Story, tell

@@ -346,7 +346,9 @@ def test_check_says_what_is_wrong_with_an_agents_file(own, tmp_path):
     file = tmp_path / "campaign.yaml"
     table = barrel_campaign().beamline.twin.table
     (tmp_path / "beamline.yaml").write_text(
-        f"name: barrel\nstation: recorded_table\ntwin: {{name: recorded, table: {table}}}\nmetadata: {{required: []}}\n", encoding="utf-8"
+        f"name: barrel\nstation: recorded_table\ntwin: {{name: recorded, table: {table}}}\n"
+        "metadata: {required: []}\n",
+        encoding="utf-8",
     )
 
     def problems(agent):

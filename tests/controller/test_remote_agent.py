@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agents.fallback import MODEL, space_filling
 from agents.protocols import Measured, Observation, Quality, Reduced, Suggestion, Verdict
 from agents.space import Continuous, Integer, Space
 from controller.bus.delivery import Answerer, Caller
@@ -28,7 +29,6 @@ from controller.bus.messages import (
 )
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.asking import BEHIND
-from agents.fallback import MODEL, space_filling
 from controller.remote.reducer import RemoteReducer
 
 SPACE = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agents.fallback import MODEL
 from agents.protocols import Observation, Suggestion
 from controller.bus.messages import (
     Ask,
@@ -25,7 +26,6 @@ from controller.processes.worker import Desk
 from controller.recorded.recording import Recording, recording
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.asking import BEHIND, OVERTAKEN
-from agents.fallback import MODEL
 from controller.remote.reducer import RemoteReducer
 from controller.wiring import open_session
 from models.errors import ReductionError
