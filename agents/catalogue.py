@@ -12,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 from agents.errors import AgentOptionError
 from agents.options import (
     BayesianOptions,
+    MappingOptions,
     OperatorOptions,
     PortfolioOptions,
     PythonOptions,
     RemoteOptions,
+    SafeOptions,
     SobolOptions,
 )
 from agents.protocols import Agent, Objective
@@ -25,6 +27,8 @@ OPTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "bayesian": BayesianOptions,
         "sobol": SobolOptions,
+        "safe": SafeOptions,
+        "mapping": MappingOptions,
         "portfolio": PortfolioOptions,
         "operator": OperatorOptions,
         "python": PythonOptions,
@@ -32,8 +36,11 @@ OPTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     }
 )
 OPERATOR = "operator"
-ALONE = ("portfolio", OPERATOR)
-"""Agents that are no members of a portfolio; a person's points come first beside any agent."""
+ALONE = ("portfolio", OPERATOR, "safe")
+"""Agents that are no members of a portfolio.
+
+A person's points come first beside any agent; what others choose isn't safe.
+"""
 
 Builder = Callable[[Any, Space, tuple[Objective, ...], int], Agent]
 """Makes an agent of its options, the space, the objectives and the seed."""
@@ -134,4 +141,28 @@ def _operator(
     return OperatorAgent(space, seed, options)
 
 
-_BUILDERS: Outside = MappingProxyType({"bayesian": _bayesian, "sobol": _sobol, OPERATOR: _operator})
+def _safe(
+    options: SafeOptions, space: Space, objectives: tuple[Objective, ...], seed: int
+) -> Agent:
+    from agents.safe import SafeAgent
+
+    return SafeAgent(space, objectives, seed, options)
+
+
+def _mapping(
+    options: MappingOptions, space: Space, objectives: tuple[Objective, ...], seed: int
+) -> Agent:
+    from agents.mapping import MappingAgent
+
+    return MappingAgent(space, objectives, seed, options)
+
+
+_BUILDERS: Outside = MappingProxyType(
+    {
+        "bayesian": _bayesian,
+        "sobol": _sobol,
+        OPERATOR: _operator,
+        "safe": _safe,
+        "mapping": _mapping,
+    }
+)

@@ -68,6 +68,65 @@ class BayesianOptions(BaseModel):
     costs: CostOptions | None = None
 
 
+class SafeOptions(BaseModel):
+    """Search that keeps to what is surely safe.
+
+    An experiment may break one of the ``outcome_constraints`` with a probability of ``bound`` at
+    most. ``start`` lists points that are known to keep them; they are measured first. Without it,
+    experiments that were told and kept them are where it starts. ``warp``, ``samples`` and
+    ``restarts`` as for ``bayesian``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome_constraints: Annotated[tuple[OutcomeConstraint, ...], Field(min_length=1)]
+    bound: Annotated[float, Field(ge=1e-4, le=0.2)] = 0.05
+    start: tuple[dict[str, Value], ...] = ()
+    warp: bool = True
+    samples: Annotated[int, Field(ge=16, le=4096)] = 32
+    restarts: Annotated[int, Field(ge=1, le=64)] = 6
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        names = {limit.outcome for limit in self.outcome_constraints}
+        for name in sorted(names):
+            limits = [each for each in self.outcome_constraints if each.outcome == name]
+            most = min([each.at_most for each in limits if each.at_most is not None], default=None)
+            least = max(
+                [each.at_least for each in limits if each.at_least is not None], default=None
+            )
+            if most is not None and least is not None and least >= most:
+                raise ValueError(
+                    f"outcome {name!r}: nothing is at least {least:g} and at most {most:g}; "
+                    "state bounds that leave something between them"
+                )
+        return self
+
+
+class MappingOptions(BaseModel):
+    """Learning a map, or a boundary, of an ``outcome`` (by default the first objective).
+
+    With ``level`` (in its unit) it is learned where the outcome crosses it; with ``phases`` the
+    outcome is the number of a phase, and it is learned where one ends. Otherwise everywhere alike.
+    ``initial``, ``warp`` and ``restarts`` as for ``bayesian``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Annotated[str, Field(min_length=1)] | None = None
+    level: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    phases: bool = False
+    initial: Annotated[int, Field(ge=1, le=1000)] | None = None
+    warp: bool = True
+    restarts: Annotated[int, Field(ge=1, le=64)] = 6
+
+    @model_validator(mode="after")
+    def _one_boundary(self) -> Self:
+        if self.phases and self.level is not None:
+            raise ValueError("state either level or phases: phases have their own boundaries")
+        return self
+
+
 class MemberOptions(BaseModel):
     """One agent of a portfolio: its name and options, as in a campaign file."""
 

@@ -31,6 +31,7 @@ from tests.support import foreign_agents
 from tests.support.served_agents import made, serving
 
 QUICK = {"initial": 3, "samples": 32, "restarts": 2}
+SAFE = {"outcome_constraints": [{"outcome": "cost", "at_most": 50.0}]}
 OWN = Path(foreign_agents.__file__)
 SERVED = Path(tempfile.mkdtemp(prefix="heliostat-agents-")) / "served"
 
@@ -46,6 +47,8 @@ AGENTS = {
     "sobol": ("sobol", {}),
     "portfolio": ("portfolio", {"agents": [{"name": "bayesian", "options": QUICK}, "sobol"]}),
     "operator": ("operator", listed),
+    "safe": ("safe", lambda space, seed: SAFE | {"start": listed(space, seed)["points"]}),
+    "mapping": ("mapping", {"initial": 3, "restarts": 2}),
     "own agent": ("python", {"object": f"{OWN}:steady", "deterministic": True}),
     "own optimizer": ("python", {"object": f"{OWN}:optimizer"}),
     "ax client": ("python", {"object": f"{OWN}:client"}),
