@@ -6,6 +6,12 @@ from agents.protocols import Suggestion
 from controller.events import ExperimentFinished, ExperimentResolved, PointProposed
 from controller.standing import Running
 from controller.state import CampaignState
+from controller.stopping import (
+    expects_too_little,
+    gained_nothing,
+    measured_enough,
+    misses_too_little,
+)
 from controller.terms import FAILURES_IN_A_ROW, HALTED, LOSSES_IN_A_ROW, UNFIT_IN_A_ROW, Stop
 
 
@@ -264,4 +270,19 @@ def reason_to_stop(state: CampaignState) -> Stop | None:
         return Stop.ADVISED
     if any(one.required and one.name in state.upkept_in_vain for one in terms.upkeep):
         return Stop.UPKEEP
+    return _not_worth_it(state)
+
+
+def _not_worth_it(state: CampaignState) -> Stop | None:
+    """Return which of the campaign's own rules says that going on isn't worth it."""
+    rules, objective = state.terms.stop, state.terms.objectives[0]
+    if not measured_enough(rules, objective, state.observations):
+        return None
+    suggestions = list(state.suggestions.values())
+    if misses_too_little(rules, suggestions):
+        return Stop.LITTLE_MISSED
+    if expects_too_little(rules, suggestions):
+        return Stop.LITTLE_TO_GAIN
+    if gained_nothing(rules, objective, state.observations):
+        return Stop.NOTHING_GAINED
     return None

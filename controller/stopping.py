@@ -25,6 +25,9 @@ class StopTerms:
     at_least: int = 0
 
 
+NO_RULES = StopTerms()
+
+
 def expects_too_little(terms: StopTerms, suggestions: Sequence[Suggestion]) -> bool:
     """Whether the last of *suggestions* (in order) promise less than an experiment is worth."""
     return _all_below(terms, suggestions, terms.expected_gain, lambda g: g.expected_gain)
@@ -33,6 +36,13 @@ def expects_too_little(terms: StopTerms, suggestions: Sequence[Suggestion]) -> b
 def misses_too_little(terms: StopTerms, suggestions: Sequence[Suggestion]) -> bool:
     """Whether the last of *suggestions* say that hardly anything better can be left to be found."""
     return _all_below(terms, suggestions, terms.regret, lambda g: g.regret_bound)
+
+
+def measured_enough(
+    terms: StopTerms, objective: Objective, observations: Sequence[Observation]
+) -> bool:
+    """Whether so many of *observations* say something of *objective* that a rule may hold."""
+    return len(_measured(objective, observations)) >= terms.at_least
 
 
 def _all_below(

@@ -7,9 +7,10 @@ from statistics import NormalDist
 
 from agents.catalogue import OPERATOR
 from agents.protocols import Objective, Observation
-from controller.files.campaign import Autonomy, Campaign
+from controller.files.campaign import Autonomy, Campaign, StopRules
 from controller.files.days import Upkeep
 from controller.files.units import seconds
+from controller.stopping import NO_RULES, StopTerms
 
 FAILURES_IN_A_ROW = 3
 """So many failed experiments, one after the other, say that the bench is ill, not the points."""
@@ -30,6 +31,9 @@ class Stop(StrEnum):
     DURATION = "budget: time used up"
     UNTIL = "until: the next experiment could not end in time"
     POOL = "pool exhausted"
+    LITTLE_TO_GAIN = "stop: the next experiments promise less than they are worth"
+    LITTLE_MISSED = "stop: hardly anything better can be left to be found"
+    NOTHING_GAINED = "stop: the last experiments have gained nothing"
     FAILURES = f"{FAILURES_IN_A_ROW} experiments failed one after the other"
     ADVISED = "advise: suggestions were made, nothing is run"
     DECLINED = "declined by a person"
@@ -111,6 +115,7 @@ class Terms:
     final_plan: str | None = None
     upkeep: tuple[UpkeepTerms, ...] = ()
     stock: Mapping[str, float] = field(default_factory=dict)
+    stop: StopTerms = NO_RULES
     once: tuple[str, ...] = ()
     """Parameters none of whose values may be used a second time."""
 
@@ -132,11 +137,24 @@ def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
         final_plan=None if campaign.finally_ is None else campaign.finally_.name,
         upkeep=tuple(map(_upkeep_terms, campaign.upkeep)),
         stock=dict(campaign.stock or {}),
+        stop=_stop_terms(campaign.stop),
         once=tuple(
             name
             for name, range_ in (campaign.space or {}).items()
             if getattr(range_, "once", False)
         ),
+    )
+
+
+def _stop_terms(rules: StopRules | None) -> StopTerms:
+    if rules is None:
+        return NO_RULES
+    return StopTerms(
+        expected_gain=rules.expected_gain_below,
+        regret=rules.regret_below,
+        no_gain_in=rules.no_gain_in,
+        in_a_row=rules.in_a_row,
+        at_least=rules.at_least,
     )
 
 

@@ -420,10 +420,10 @@ class AskPerson(_Message):
 
 
 class Word(_Message):
-    """A person's answer."""
+    """A person's answer; None: there is nobody to ask."""
 
     kind: Literal["word"] = "word"
-    yes: bool
+    yes: bool | None
 
 
 Message = Annotated[

@@ -15,6 +15,7 @@ from controller.checks.envelope_reading import read_envelope
 from controller.checks.metadata import check_metadata
 from controller.checks.people import check_people
 from controller.checks.plans import check_plans
+from controller.checks.stop import check_stop
 from controller.errors import ConfigurationError, Problem
 from controller.files.beamline import Beamline
 from controller.files.campaign import Campaign
@@ -149,6 +150,7 @@ _TOPICS: tuple[Callable[[Case], Any], ...] = (
     checks.check_until,
     checks.check_chosen,
     checks.check_objectives,
+    check_stop,
     checks.check_bench,
     check_devices,
     check_envelope,

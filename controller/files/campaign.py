@@ -219,6 +219,43 @@ class Autonomy(StrEnum):
     AUTONOMOUS = "autonomous"
 
 
+class OnAlarm(StrEnum):
+    """What follows where the agent says that its model isn't to be trusted."""
+
+    ASK = "ask"
+    """Nothing runs without a person's word."""
+    GO_ON = "go_on"
+    """The point that fills space is tried."""
+
+
+class StopRules(FilePart):
+    """When going on isn't worth it; numbers in the first objective's unit."""
+
+    expected_gain_below: Positive | None = Field(
+        default=None, description="ends when the next experiment promises less than this"
+    )
+    regret_below: Positive | None = Field(
+        default=None,
+        description="ends when the best of the space can hardly be better by more than this",
+    )
+    no_gain_in: Count | None = Field(
+        default=None, description="ends when so many experiments have gained nothing"
+    )
+    in_a_row: Count = Field(
+        default=3, description="so many decisions of a model must say so, one after the other"
+    )
+    at_least: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=10,
+        description="so many measured experiments are made in any case: few mislead a model",
+    )
+
+    @model_validator(mode="after")
+    def _a_rule_is_given(self) -> Self:
+        if (self.expected_gain_below, self.regret_below, self.no_gain_in) == (None, None, None):
+            raise ValueError("give `expected_gain_below`, `regret_below`, `no_gain_in` or several")
+        return self
+
+
 def _with_zone(value: Any) -> Any:
     """Return ``2026-07-01 08:00 Europe/Berlin`` as a time; leave every other value alone."""
     if isinstance(value, datetime):
@@ -272,6 +309,12 @@ class Campaign(FilePart):
     budget: Budget = Field(description="what may be used up")
     autonomy: Autonomy = Field(
         default=Autonomy.AUTONOMOUS, description="what may happen without a person's word"
+    )
+    stop: StopRules | None = Field(default=None, description="when going on isn't worth it")
+    on_alarm: OnAlarm | None = Field(
+        default=None,
+        description="what follows where the model isn't to be trusted: `ask` a person, or `go_on` "
+        "with a point that fills space; left out: ask where somebody can be asked",
     )
     until: Annotated[AwareDatetime, BeforeValidator(_with_zone)] | None = Field(
         default=None,

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from agents.protocols import Suggestion
 from controller.events import (
     BenchHeld,
     BenchReleased,
@@ -218,7 +219,13 @@ def _of_the_campaign(record: Record) -> str:
             return f"the final plan {plan} failed: {reason}; make the bench safe by hand"
         case SuggestionMade(suggestion=suggestion) if "fallback" in suggestion.model:
             return f"note: {suggestion.note}"
+        case SuggestionMade(suggestion=suggestion) if _alarmed(suggestion):
+            return f"note: {suggestion.note}"
     return ""
+
+
+def _alarmed(suggestion: Suggestion) -> bool:
+    return suggestion.grounds is not None and bool(suggestion.grounds.alarm)
 
 
 def _of_people(record: Record) -> str:

@@ -60,6 +60,8 @@ from controller.versions import changed, versions
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 POLL_S = 0.1
+BRIEFLY_S = 30.0
+"""How long somebody may hold the campaign's directory to write a word into it (real seconds)."""
 LONGEST_WAIT_S = 1.0
 """Who waits for a person's point looks at the campaign's time so often (real seconds)."""
 
@@ -72,7 +74,7 @@ def main(path: Path) -> int:
     when_orphaned(lambda: os._exit(INTERRUPTED), launch.supervisor)
     with closing(Caller(launch.address("supervisor"), "controller")) as supervisor:
         try:
-            with heeded(), locked(launch.directory), ExitStack() as stack:
+            with heeded(), locked(launch.directory, BRIEFLY_S), ExitStack() as stack:
                 _run(stack, launch, supervisor, told)
         except KeyboardInterrupt:
             return INTERRUPTED
@@ -269,13 +271,13 @@ def _caller(stack: ExitStack, launch: Launch, role: str) -> Caller:
 
 
 def _approver(supervisor: Caller, receive: Callable[[], None]) -> Approver:
-    def ask(suggestion: Suggestion) -> bool:
+    def ask(suggestion: Suggestion) -> bool | None:
         word = supervisor.post(AskPerson(suggestion=suggestion))
         while not word.done():
             with suppress(FutureTimeout):
                 word.exception(POLL_S)
             receive()
         answer = word.result()
-        return isinstance(answer, Word) and answer.yes
+        return answer.yes if isinstance(answer, Word) else False
 
     return ask

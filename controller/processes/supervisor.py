@@ -102,7 +102,7 @@ class Supervisor:
         launch: Launch,
         roles: tuple[Role, ...],
         say: Say,
-        approve: Callable[[Suggestion], bool] | None = None,
+        approve: Callable[[Suggestion], bool | None] | None = None,
         forks: ForkServer | None = None,
     ) -> None:
         self._launch = launch
@@ -381,7 +381,7 @@ class Supervisor:
 
     def _ask(self, suggestion: Suggestion, answer: Answer) -> None:
         try:
-            answer(Word(yes=self._approve is not None and self._approve(suggestion)))
+            answer(Word(yes=None if self._approve is None else self._approve(suggestion)))
         except KeyboardInterrupt:  # the terminal's end of input: nobody is there any more
             self.end()
 

@@ -189,6 +189,9 @@ def _wrong(story: Story) -> Iterator[str]:
     fallbacks = sum("fallback" in model for model in models) - unheard
     if fallbacks:
         found.append(f"{fallbacks} space-filling because no model could be fitted")
+    alarmed = sum(decision.alarmed for decision in story.decisions)
+    if alarmed:
+        found.append(f"{alarmed} space-filling because the model was not to be trusted")
     yield f"{'; '.join(found)}." if found else "Nothing that the journal knows of."
     yield from map(str, story.halts)
     for event in story.resumed:

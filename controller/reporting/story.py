@@ -54,6 +54,12 @@ class Decision:
             return "failed"
         return self.observation.quality.verdict.value
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether the agent's model wasn't to be trusted when it was made."""
+        grounds = self.suggestion.grounds
+        return grounds is not None and bool(grounds.alarm)
+
     def expected(self, objective: str) -> Prediction | None:
         """Return what the agent's model predicted of *objective*, if it did."""
         return self.suggestion.predictions.get(objective)

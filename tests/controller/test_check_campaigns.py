@@ -416,3 +416,38 @@ def test_checking_loads_neither_torch_nor_bluesky_nor_scipy_nor_pint():
     )
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("agent", "rules", "words"),
+    [
+        ("sobol", {"expected_gain_below": 0.1}, "doesn't say what it expects"),
+        ("operator", {"regret_below": 0.1}, "doesn't say what it expects"),
+        ("bayesian", {"no_gain_in": 30}, "used up before"),
+        ("bayesian", {"regret_below": 0.1, "at_least": 40}, "used up before"),
+    ],
+)
+def test_a_rule_that_could_never_end_a_campaign_is_told(tmp_path, agent, rules, words):
+    data = campaign_data() | {"stop": rules, "budget": {"experiments": 30}}
+    data["agent"] = {"name": agent}
+    data["objectives"] = data["objectives"][:1]
+
+    [problem] = check(written(tmp_path, data), INSTALLED)
+
+    assert problem.key.startswith("stop.")
+    assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        {"name": "bayesian"},
+        {"name": "portfolio", "options": {"agents": ["sobol", "bayesian"]}},
+    ],
+)
+def test_a_rule_that_can_end_a_campaign_is_no_problem(tmp_path, agent):
+    rules = {"expected_gain_below": 0.01, "regret_below": 0.02, "no_gain_in": 12, "at_least": 12}
+    data = campaign_data() | {"stop": rules, "budget": {"experiments": 30}, "agent": agent}
+    data["objectives"] = data["objectives"][:1]
+
+    assert check(written(tmp_path, data), INSTALLED) == []
