@@ -7,6 +7,7 @@ refuses a second one.
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from controller.events import EVENT, Event
 
 FILE = "journal.sqlite"
 LOCK = "lock"
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +106,34 @@ def read(directory: Path) -> list[Record]:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the campaign directory for this process alone.
 
-    Raises CampaignInUse when another process holds it, and says which; JournalUnwritable when
-    nothing can be written there.
+    Raises CampaignInUse when another process still holds it after *patience_s* real seconds, and
+    says which; JournalUnwritable when nothing can be written there.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("a+") as file:
-        _acquire(file, directory)
+        _acquire(file, directory, time.monotonic() + patience_s)
         try:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def _acquire(file: IO[str], directory: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        raise CampaignInUse(
-            f"{directory}: in use by process {file.read().strip() or 'unknown'}; "
-            "wait until it ends, or give another directory"
-        ) from error
+def _acquire(file: IO[str], directory: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                file.seek(0)
+                raise CampaignInUse(
+                    f"{directory}: in use by process {file.read().strip() or 'unknown'}; "
+                    "wait until it ends, or give another directory"
+                ) from error
+        time.sleep(POLL_S)
     try:
         os.ftruncate(file.fileno(), 0)
         os.write(file.fileno(), json.dumps(os.getpid()).encode())

@@ -43,6 +43,9 @@ from controller.telling import (
 from controller.terms import terms_of
 
 OK = 0
+BRIEFLY_S = 30.0
+"""How long another person, or what starts a campaign, may hold its directory (real seconds)."""
+POLL_S = 0.1
 TIMEOUT_S = 60.0
 """How long the process that runs a campaign may take to journal what it is sent (real seconds)."""
 
@@ -164,14 +167,40 @@ def _say(directory: Path, reason: str, make: Make) -> int:
     if not reason.strip():
         raise ConfigurationError("--reason: say why, in a few words; it stands in the journal")
     require_campaign(directory)
-    try:
-        with locked(directory):
-            sequences = _write(directory, make)
-    except CampaignInUse:
-        sequences = _send(directory, make)
-    for sequence in sequences:
+    for sequence in _journalled(directory, make):
         typer.echo(f"{directory}: journalled as record {sequence}")
     return OK
+
+
+def _journalled(directory: Path, make: Make) -> list[int]:
+    deadline = time.monotonic() + BRIEFLY_S
+    while True:
+        try:
+            with locked(directory):
+                return _write(directory, make)
+        except CampaignInUse as error:
+            address = _address(directory)
+            if address:
+                return _send(directory, make, address)
+            if time.monotonic() >= deadline:
+                raise ConfigurationError(
+                    f"{error}. Nothing can be sent to it: a campaign that it runs --inline is "
+                    "ended with Ctrl-C; say it then, and go on with `heliostat resume`"
+                ) from error
+        time.sleep(POLL_S)
+
+
+def _address(directory: Path) -> str:
+    """Return where the process that runs the campaign takes words; empty where none does.
+
+    (A directory that was copied names the processes of the one that it was copied from.)
+    """
+    path = directory / FOLDER / FILE
+    if not path.is_file():
+        return ""
+    launch = Launch.read(path)
+    its = launch.directory == directory.resolve() and launch.socket("controller").exists()
+    return launch.address("controller") if its else ""
 
 
 def _write(directory: Path, make: Make) -> list[int]:
@@ -201,21 +230,15 @@ def now_of(resolved: ResolvedCampaign, state: CampaignState) -> float:
     return state.latest if resolved.beamline.twin is not None else max(state.latest, time.time())
 
 
-def _send(directory: Path, make: Make) -> list[int]:
+def _send(directory: Path, make: Make, address: str) -> list[int]:
     """Send the events to the process that runs the campaign in *directory*."""
-    path = directory / FOLDER / FILE
-    if not path.is_file():
-        raise ConfigurationError(
-            f"{directory}: a process runs this campaign that nothing can be sent to (--inline); "
-            "end it with Ctrl-C, say it, and go on with `heliostat resume`"
-        )
     from controller.bus.delivery import Caller
     from controller.bus.messages import Failed, Take, Taken
 
     records = read(directory)
     resolved = resolved_of(records, directory)
     events = make(fold(records, terms_of(resolved.campaign, words_of(resolved).objectives)))
-    caller = Caller(Launch.read(path).address("controller"), "person")
+    caller = Caller(address, "person")
     sequences = []
     try:
         for event in events:

@@ -89,6 +89,7 @@ def supervise(resolved: ResolvedCampaign, data: Path | None, ending: Ending, man
             journal = Journal.open(directory)
             try:
                 require_new(journal, directory)
+                (directory / FOLDER).mkdir(exist_ok=True)  # who resumes knows how it was begun
                 now = time.time()
                 journal.append(now, started(resolved, words.space, now))
             finally:

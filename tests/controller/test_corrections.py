@@ -1,11 +1,15 @@
 """What people say of results, while a campaign runs or when it doesn't."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import pytest
 
 from agents.protocols import Measured, Observation
 from agents.sobol import SobolAgent
 from controller.bus.delivery import Answerer
 from controller.bus.messages import Failed, Taken
+from controller.commands import correcting
 from controller.commands.correcting import Outcome, Results, amend, resolve, retract, tell
 from controller.errors import ConfigurationError
 from controller.events import (
@@ -326,7 +330,28 @@ def test_a_running_campaign_is_sent_what_is_said_and_its_refusal_is_told(running
     assert len(read(campaign)) == before
 
 
-def test_a_campaign_that_runs_in_one_process_can_be_sent_nothing_and_says_so(campaign):
+@pytest.mark.parametrize("of", ["itself", "the one it was copied from"])
+def test_two_people_who_speak_at_once_are_both_heard(running, campaign, tmp_path, of):
+    """Nobody runs the campaign: its directory is held by a person, or processes are of another."""
+    _, taken = running
+    copy = tmp_path / "copy"
+    shutil.copytree(campaign, copy)
+    if of == "itself":
+        Launch(directory=copy, runtime=tmp_path / "gone").write()
+    before = len(read(copy))
+    with ThreadPoolExecutor() as people:
+        with locked(copy):
+            first = observed(copy)[0].experiment
+            said = people.submit(retract, copy, first, "the sample was broken", "P")
+            assert wait([said], timeout=0.5).not_done
+        assert said.result(timeout=60.0) == 0
+
+    assert len(read(copy)) == before + 1
+    assert taken == []
+
+
+def test_a_campaign_that_runs_in_one_process_can_be_sent_nothing_and_says_so(campaign, monkeypatch):
+    monkeypatch.setattr(correcting, "BRIEFLY_S", 0.0)
     with locked(campaign), pytest.raises(ConfigurationError, match="--inline"):
         retract(campaign, observed(campaign)[0].experiment, "the sample was broken")
 

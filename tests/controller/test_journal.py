@@ -7,7 +7,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -352,6 +353,16 @@ def test_a_directory_in_use_names_the_process(tmp_path):
         locked(tmp_path),
     ):
         pass
+
+
+def test_a_directory_in_use_is_waited_for_as_long_as_was_said(tmp_path):
+    with ExitStack() as holder:
+        holder.enter_context(locked(tmp_path))
+        release = threading.Timer(0.2, holder.close)
+        release.start()
+        with locked(tmp_path, patience_s=60.0):
+            pass
+        release.join()
 
 
 def noted(path: Path) -> Chain:
