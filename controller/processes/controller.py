@@ -62,8 +62,6 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 POLL_S = 0.1
 BRIEFLY_S = 30.0
 """How long somebody may hold the campaign's directory to write a word into it (real seconds)."""
-BRIEFLY_S = 30.0
-"""How long somebody may hold the campaign's directory to write a word into it (real seconds)."""
 LONGEST_WAIT_S = 1.0
 """Who waits for a person's point looks at the campaign's time so often (real seconds)."""
 
