@@ -29,7 +29,9 @@ def _wanted(objective: Objective) -> str:
 
 
 def _unit(objective: Objective) -> str:
-    return f" {objective.unit}" if objective.unit else ""
+    """Return the unit after a space, without a remark in brackets; nothing for the unit 1."""
+    short = objective.unit.partition(" (")[0].strip()
+    return f" {short}" if short not in ("", "1") else ""
 
 
 def explained(suggestion: Suggestion, outcomes: Sequence[Objective]) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from agents.grounds import Grounds
 from agents.operator import is_of_a_person
 from agents.portfolio import chooser_of
 from agents.protocols import Measured, Prediction, Suggestion
@@ -97,11 +98,36 @@ def _judged(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "plan run dry", str(decision.verdict)
 
 
+def _grounds(grounds: Grounds) -> Iterator[tuple[str, str]]:
+    if grounds.alarm:
+        yield "alarm", grounds.alarm
+    if grounds.expected_gain is not None:
+        yield "expected gain", number(grounds.expected_gain)
+    if grounds.regret_bound is not None:
+        yield "missed at most", number(grounds.regret_bound)
+    if grounds.margins:
+        yield "margins", ", ".join(f"{name} {m:+.2g} σ" for name, m in grounds.margins.items())
+    if grounds.sensitivity:
+        shares = grounds.sensitivity.items()
+        yield "varies with", ", ".join(f"{name} {share:.0%}" for name, share in shares)
+    if grounds.influences:
+        shares = grounds.influences.items()
+        yield "leans on", ", ".join(f"{name[:8]} ({share:+.0%})" for name, share in shares)
+    if (seen := grounds.calibration) is not None:
+        yield (
+            "came true",
+            f"{seen.coverage:.0%} of {seen.points} outcomes in their 90 % intervals "
+            f"({seen.lowest:.0%} to {seen.highest:.0%}), sigmas × {seen.scale:.2f}",
+        )
+
+
 def _details(decision: Decision, explain: Explain) -> Iterator[tuple[str, str]]:
     suggestion, observation = decision.suggestion, decision.observation
     yield "why", explain(suggestion)
     if suggestion.acquisition is not None:
         yield "acquisition", number(suggestion.acquisition)
+    if suggestion.grounds is not None:
+        yield from _grounds(suggestion.grounds)
     yield from _judged(decision)
     if observation is not None:
         if observation.quality.reasons and not decision.refused:

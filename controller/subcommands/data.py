@@ -1,4 +1,4 @@
-"""The commands about a campaign's data: its catalog, its export."""
+"""The commands about a campaign's data: its catalog, its export, its decisions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command()(catalog)
     app.command()(export)
+    app.command()(explain)
 
 
 def catalog(
@@ -40,3 +41,23 @@ def export(
     from controller.commands import exporting
 
     raise typer.Exit(exporting.export(directory, out, force=force))
+
+
+def explain(
+    directory: Directory,
+    which: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NUMBER|ID]",
+            help="A decision's number, or the id of its suggestion or experiment; default: the "
+            "last one.",
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")
+    ] = False,
+) -> None:
+    """Say why a point was chosen: what was expected, what else was close, how far to trust it."""
+    from controller.commands import explaining
+
+    raise typer.Exit(explaining.explain(directory, which, as_json=json))

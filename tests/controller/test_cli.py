@@ -25,7 +25,7 @@ COMMANDS = (
     *("run", "resume", "replay", "verify", "check", "twin", "report", "fit", "schema"),
     *("catalog", "export", "suggest", "tell", "amend", "retract", "resolve"),
     *("stop", "ack", "reset", "approve", "hold", "bypass", "take", "present", "sample", "spot"),
-    *("go-on", "write", "return", "commission", "agent"),
+    *("go-on", "write", "return", "commission", "agent", "explain"),
 )
 SHORT = ("--agent", "sobol", "--experiments", "3", "--no-report")
 KEYS = [
