@@ -70,7 +70,7 @@ class Belief:
     def hyperparameters(self) -> dict[str, float]:
         """Return what was fitted, under flat names."""
         name = self.objective.name
-        lengths = zip(self.space.names, self.surrogate.lengths.tolist(), strict=True)
+        lengths = zip(self.space.scales, self.surrogate.lengths.tolist(), strict=True)
         return {
             **{f"{name}.lengthscale.{column}": length for column, length in lengths},
             f"{name}.noise": self.surrogate.noise,

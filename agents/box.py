@@ -1,8 +1,8 @@
 """Parameters side by side: their points, and the unit cube for models.
 
 ``encode`` gives one column per numeric parameter (its place between its bounds) and one per
-option of a categorical one (one-hot), in the order of the parameters. Discrete values keep
-their distances: values 1, 2 and 10 lie at 0, 0.11 and 1.
+option of a categorical one (one-hot; with descriptors one per descriptor), in the order of the
+parameters. Discrete values keep their distances: values 1, 2 and 10 lie at 0, 0.11 and 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,9 +60,28 @@ class Box:
         }
 
     @cached_property
+    def scales(self) -> tuple[str, ...]:
+        """What has a lengthscale of its own, in the order of the columns: parameters by name.
+
+        Of a categorical one with descriptors, each of these.
+        """
+        return tuple(
+            name
+            for parameter in self.parameters
+            for name in (
+                parameter.scales if isinstance(parameter, Categorical) else (parameter.name,)
+            )
+        )
+
+    @cached_property
     def groups(self) -> NDArray[np.int64]:
-        """The place of each column's parameter (dimension)."""
-        widths = [parameter.width for parameter in self.parameters]
+        """Which of ``scales`` each column has (dimension)."""
+        widths: list[int] = []
+        for parameter in self.parameters:
+            if isinstance(parameter, Categorical) and parameter.descriptors:
+                widths += [1] * parameter.width
+            else:
+                widths.append(parameter.width)
         return np.repeat(np.arange(len(widths)), widths)
 
     def faults(self, point: Parameters) -> tuple[str, ...]:

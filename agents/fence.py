@@ -85,7 +85,8 @@ class Fence:
         shared = correlation(places, targets, lengths)[0] - halves[0].T @ halves[1]
         own = [np.maximum(1.0 - np.square(half).sum(0), 1e-12) for half in halves]
         noisy = own[0] + process.scatter**2
-        return np.minimum(np.square(shared) / (noisy[:, None] * own[1][None, :]), 1.0)
+        share = np.square(shared) / (noisy[:, None] * own[1][None, :])
+        return np.asarray(np.minimum(share, 1.0))
 
 
 def fence_of(bound: Bound, reach: float) -> Fence:

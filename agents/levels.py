@@ -89,11 +89,17 @@ class Discrete:
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of several options without an order; one column per option (one-hot)."""
+    """One of several options without an order; one column per option (one-hot).
+
+    With *descriptors*, as many numbers for each option (in the options' order), an option has a
+    place among the others instead: a column per number, from its least to its greatest, each with
+    a lengthscale of its own. Numbers that all options share are left out.
+    """
 
     name: str
     options: tuple[str, ...]
     unit: str = ""
+    descriptors: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         require_name(self.name)
@@ -104,11 +110,52 @@ class Categorical:
             raise SpaceError(f"parameter {self.name!r}: options are text, got {wrong[0]!r}")
         if len(set(self.options)) != len(self.options):
             raise SpaceError(f"parameter {self.name!r}: options repeat in {self.options}")
+        rows = tuple(
+            tuple(bound_of(self.name, "a descriptor", value) for value in row)
+            for row in self.descriptors
+        )
+        object.__setattr__(self, "descriptors", rows)
+        if rows:
+            self._check_descriptors()
+
+    def _check_descriptors(self) -> None:
+        """Refuse descriptors that don't tell the options apart."""
+        rows = self.descriptors
+        if len(rows) != len(self.options) or len({len(row) for row in rows}) != 1 or not rows[0]:
+            lengths = ", ".join(str(len(row)) for row in rows)
+            raise SpaceError(
+                f"parameter {self.name!r}: descriptors are needed for each of its "
+                f"{len(self.options)} options, equally many; got {lengths}"
+            )
+        for place, row in enumerate(rows):
+            if row in rows[:place]:
+                raise SpaceError(
+                    f"parameter {self.name!r}: {self.options[place]!r} has the same descriptors as "
+                    f"{self.options[rows.index(row)]!r}; add one that tells them apart"
+                )
+
+    @cached_property
+    def places(self) -> Array:
+        """Each option's row of columns (options x width), within the unit cube."""
+        if not self.descriptors:
+            return np.eye(len(self.options))
+        rows = np.array(self.descriptors)
+        low, span = rows.min(axis=0), np.ptp(rows, axis=0)
+        differ = span > 0 if len(rows) > 1 else np.arange(rows.shape[1]) == 0
+        span = np.where(span > 0, span, 1.0)
+        return np.asarray(((rows - low) / span)[:, differ])
 
     @property
     def width(self) -> int:
         """The number of columns."""
-        return len(self.options)
+        return int(self.places.shape[1])
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """What has a lengthscale of its own, by name: the options together, or each descriptor."""
+        if not self.descriptors:
+            return (self.name,)
+        return tuple(f"{self.name}.{place}" for place in range(1, self.width + 1))
 
     @property
     def levels(self) -> Sequence[str]:
@@ -127,16 +174,21 @@ class Categorical:
         return f"parameter {self.name!r}: {value!r} is not accepted: {self.accepts}"
 
     def encode(self, values: list[str]) -> Array:
-        """Return one row (n x options) with a single one per value."""
+        """Return one row (n x width) per value: a single one, or its descriptors' places."""
         if unknown := [fault for value in values if (fault := self.fault(value))]:
             raise PointError(unknown[0])
-        rows = np.zeros((len(values), self.width))
-        rows[np.arange(len(values)), [self.options.index(value) for value in values]] = 1.0
-        return rows
+        return np.asarray(self.places[[self._rows[value] for value in values]])
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {option: row for row, option in enumerate(self.options)}
 
     def decode(self, units: Array) -> list[str]:
-        """Return the option with the largest column in each row of *units* (n x options)."""
-        return [self.options[index] for index in units.argmax(axis=1)]
+        """Return the options at *units* (n x width): of the largest column, or the nearest."""
+        if not self.descriptors:
+            return [self.options[index] for index in units.argmax(axis=1)]
+        apart = np.square(units[:, None, :] - self.places[None, :, :]).sum(axis=2)
+        return [self.options[index] for index in apart.argmin(axis=1)]
 
     def spread(self, units: Array) -> list[str]:
         """Return options for evenly spread *units* (n): every option gets an equal share."""

@@ -58,7 +58,7 @@ class Reduction:
     def _half(self, points: Array) -> Array:
         process = self.process
         cross, _ = correlation(process.training.inputs, points, process.column_lengths)
-        return solved(process.factor, cross)
+        return np.asarray(solved(process.factor, cross))
 
 
 @dataclass(frozen=True)

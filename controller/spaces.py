@@ -179,7 +179,8 @@ def _parameter(
         return Integer(name, range_.low, range_.high, range_.unit)
     if isinstance(range_, DiscreteValues):
         return Discrete(name, range_.values, range_.unit)
-    return Categorical(name, range_.options, range_.unit)
+    rows = tuple(range_.descriptors[option] for option in range_.options if range_.descriptors)
+    return Categorical(name, range_.options, range_.unit, rows)
 
 
 def column_parameter(column: Column) -> Parameter:

@@ -87,6 +87,9 @@ class CategoricalOptions(FilePart):
 
     type: Literal["categorical"]
     options: tuple[Name, ...] = Field(min_length=1, description="the options, as text")
+    descriptors: dict[Name, tuple[Number, ...]] = Field(
+        default_factory=dict, description="numbers for each option: what they have in common"
+    )
     unit: str = Field(default="", description="seldom of use here")
     once: bool = Field(default=False, strict=True, description="no value is used twice: spots")
 
@@ -94,6 +97,23 @@ class CategoricalOptions(FilePart):
     @classmethod
     def _options_differ(cls, options: tuple[str, ...]) -> tuple[str, ...]:
         return _require_different(options)
+
+    @model_validator(mode="after")
+    def _descriptors_tell_options_apart(self) -> Self:
+        if not self.descriptors:
+            return self
+        if set(self.descriptors) != set(self.options):
+            wrong = sorted(set(self.descriptors) ^ set(self.options))
+            raise ValueError(
+                f"descriptors: {', '.join(wrong)}: every option needs them, nothing else has any"
+            )
+        rows = list(self.descriptors.values())
+        if len({len(row) for row in rows}) != 1 or not rows[0]:
+            lengths = ", ".join(f"{name} {len(row)}" for name, row in self.descriptors.items())
+            raise ValueError(f"descriptors: every option needs equally many; got {lengths}")
+        if len(set(rows)) != len(rows):
+            raise ValueError("descriptors: two options have the same; add one that differs")
+        return self
 
 
 def _require_order(low: float, high: float) -> None:
