@@ -344,7 +344,7 @@ class Loop:
             self.receive()
 
     def _went_on(self, still: Halting | None, before: Halting, released: Released) -> None:
-        if still == before:
+        if still is not None and still.goes_on(before):
             return
         if still is not None and (still.latched or not before.latched):
             self._halted(still)

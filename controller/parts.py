@@ -1,6 +1,7 @@
 """What a loop dispatches to, and the manners of each."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from models.values import Documents
 
 Listener = Callable[[Record, CampaignState], None]
 """Hears every event once it is durable and applied: progress bars, consoles, tests."""
+_FIGURE = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Halting:
     reason: str
     latched: bool
     occurrence: int = 0
+
+    def goes_on(self, before: "Halting") -> bool:
+        """Whether it is what was so *before*: figures pass (readings, how long since)."""
+        told, then = (_FIGURE.sub("", halting.reason) for halting in (self, before))
+        return (told, self.latched, self.occurrence) == (then, before.latched, before.occurrence)
 
 
 @dataclass(frozen=True, slots=True)

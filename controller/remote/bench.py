@@ -49,6 +49,9 @@ POLL_S = 0.02
 """How often (real seconds) who waits for the engine looks at interrupts and at what people send."""
 RELEASE_S = 0.5
 """How often (real seconds) the gate is asked whether it was released."""
+TRY_S = 5.0
+"""How soon (real seconds) arming is tried again where nothing but trying shows whether it can be:
+each try is on the gate's record."""
 ORDER_S = 2.0
 """How soon (real seconds) arming is tried again where a standing order may release the gate."""
 STATUS_S = 5.0
@@ -150,12 +153,15 @@ class RemoteBench:
         with held_back() as interrupts:
             begun = time.monotonic()
             deadline = begun + patience_s
+            held = halting.latched
             while time.monotonic() < deadline:
                 if interrupts.count or self._lines.urgent():
                     raise KeyboardInterrupt
-                status = self._status()
-                due = time.monotonic() - begun >= ORDER_S and is_ours(status)
-                if status is not None and (due or self._may_go_on(status, halting)):
+                status, lasted_s = self._status(), time.monotonic() - begun
+                held = held or (status is not None and bool(status.holds))
+                due = lasted_s >= ORDER_S and is_ours(status)
+                seen = (held or lasted_s >= TRY_S) and self._may_go_on(status, halting)
+                if status is not None and (due or seen):
                     return last_release(self._directory) if halting.latched else Released()
                 self._pass(RELEASE_S)
         return None
@@ -256,8 +262,10 @@ class RemoteBench:
         status = None if self._safe else self._status()
         return None if status is None else ended_by(status)
 
-    def _may_go_on(self, status: Status, halting: Halting) -> bool:
+    def _may_go_on(self, status: Status | None, halting: Halting) -> bool:
         """Whether it makes sense to try: what held it is over, or can only be seen by trying."""
+        if status is None:
+            return False
         return is_released(status) and (halting.latched or not status.holds)
 
     def _pass(self, seconds: float) -> None:

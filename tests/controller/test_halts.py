@@ -1,6 +1,7 @@
 """A bench that trips or holds: the campaign waits, says so, repeats what was lost, goes on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,22 @@ def test_a_hold_goes_on_by_itself(tmp_path):
 
         assert campaign.state.stop_reason == Stop.EXPERIMENTS
     assert [e.reason for e in kinds(tmp_path, BenchHeld)] == [HOLD.reason]
+    assert len(kinds(tmp_path, BenchWentOn)) == 1
+
+
+def test_a_hold_is_noted_once_though_the_figures_in_its_reason_pass(tmp_path):
+    reason = (
+        "not armed: trip: h2 ramp: furnace.readback is {} degC (over, but kept for {} s of 60 s)"
+    )
+    passing = [Halting(reason.format(353.6 + n, 18 + n / 10), latched=False) for n in range(5)]
+    other = Halting("not armed: trip: o2 ramp: furnace.readback is 3 degC", latched=False)
+    halting = [*passing, other, replace(other, reason=other.reason.replace("3", "-4.5e-3"))]
+    with days(tmp_path, halting=halting, releases=[Released()] * len(halting)) as campaign:
+        campaign.run()
+
+        assert campaign.state.stop_reason == Stop.EXPERIMENTS
+    told = [event.reason for event in kinds(tmp_path, BenchHeld)]
+    assert told == [passing[0].reason, other.reason]
     assert len(kinds(tmp_path, BenchWentOn)) == 1
 
 

@@ -1,5 +1,7 @@
 """How a plan in the engine's process ended: by itself, by the operator, or by a gate that trips."""
 
+import math
+import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -10,9 +12,11 @@ import pytest
 
 from agents.protocols import Suggestion
 from controller.bus.delivery import Caller
-from controller.bus.gate_status import CauseTold, Status
+from controller.bus.gate_status import CauseTold, HoldTold, Status
 from controller.bus.messages import Arm, GateStatus, Message, PlanEnded, RunExperiment
+from controller.parts import Halting, Released
 from controller.plans.planning import PlannedCall
+from controller.remote import bench as remote_bench
 from controller.remote.bench import Lines, PlansOf, RemoteBench
 
 RULE = CauseTold(kind="rule", rule="exhaust", reason="too low")
@@ -101,6 +105,32 @@ def test_a_plan_that_was_stopped_while_the_gate_stands_as_it_did_was_interrupted
     with pytest.raises(KeyboardInterrupt):
         remote.experiment(POINT, "e", 1)
     assert remote.final(1).interrupted
+
+
+@pytest.mark.parametrize(("try_s", "tried"), [(math.inf, False), (0.0, True)])
+def test_where_only_trying_shows_whether_the_gate_arms_it_is_tried_now_and_then(
+    monkeypatch, try_s, tried
+):
+    monkeypatch.setattr(remote_bench, "TRY_S", try_s)
+    monkeypatch.setattr(remote_bench, "RELEASE_S", 0.02)
+    remote, gate = bench(STOPPED, status("disarmed"))
+
+    released = remote.await_release(Halting("not armed: commissioning", latched=False), 0.3)
+
+    assert (released is not None) == tried
+    assert len(gate.asked) > 1 or tried
+
+
+def test_what_held_the_bench_and_is_over_lets_it_go_on_at_once(monkeypatch):
+    monkeypatch.setattr(remote_bench, "TRY_S", math.inf)
+    monkeypatch.setattr(remote_bench, "RELEASE_S", 0.0)
+    held = status("disarmed").model_copy(update={"holds": (HoldTold(name="beam", reason="0"),)})
+    remote, gate = bench(STOPPED, held)
+    free = threading.Timer(0.1, lambda: setattr(gate, "answer", status("disarmed")))
+    free.start()
+
+    assert remote.await_release(Halting("beam: 0", latched=False), 60.0) == Released()
+    free.join()
 
 
 def test_after_a_plan_that_ended_well_the_gate_is_not_asked():
