@@ -291,11 +291,12 @@ def test_a_pool_is_searched_without_loading_torch():
 def test_where_nothing_is_gained_every_few_experiments_one_fills_space():
     space = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)))
     agent = build_agent("bayesian", {"initial": 4}, space, (Objective("z", Goal.MAXIMIZE),), 0)
-    chosen = []
+    chosen, best = [], None
     for number in range(20):
         (suggestion,) = agent.ask(1)
         chosen.append(suggestion.model)
-        value = 5.0 if number == 0 else 1.0 + suggestion.parameters["x"]
+        best = best or suggestion.parameters
+        value = 5.0 - math.dist(best.values(), suggestion.parameters.values())
         agent.tell([Observation(str(number), suggestion.parameters, {"z": Measured(value, 0.1)})])
 
     fillers = [number for number, model in enumerate(chosen) if model == "sobol" and number >= 4]
