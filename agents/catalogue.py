@@ -36,7 +36,9 @@ OPTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     }
 )
 OPERATOR = "operator"
-ALONE = ("portfolio", OPERATOR, "safe")
+SAFE = "safe"
+"""Whose points nobody else's may replace."""
+ALONE = ("portfolio", OPERATOR, SAFE)
 """Agents that are no members of a portfolio.
 
 A person's points come first beside any agent; what others choose isn't safe.
@@ -162,7 +164,7 @@ _BUILDERS: Outside = MappingProxyType(
         "bayesian": _bayesian,
         "sobol": _sobol,
         OPERATOR: _operator,
-        "safe": _safe,
+        SAFE: _safe,
         "mapping": _mapping,
     }
 )

@@ -70,7 +70,7 @@ class Learning:
     def values(self, points: Array) -> Array:
         """Return the logarithm (m) at *points* (m x d)."""
         total = np.sum([reduction.at(points) for reduction in self.reductions], axis=0)
-        return np.log(np.maximum(total, 1e-300))
+        return np.asarray(np.log(np.maximum(total, 1e-300)))
 
     def slopes(self, points: Array) -> tuple[Array, Array]:
         """Return the same with gradients (m x d), by central differences."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
+from agents.catalogue import SAFE
 from agents.fallback import space_filling
 from agents.protocols import Observation, Suggestion
 from agents.space import Space
@@ -187,6 +188,8 @@ class RemoteAgent:
 
     def _instead(self, count: int, pending: Sequence[Suggestion], why: str) -> list[Suggestion]:
         decider = self._decider
+        if decider.name == SAFE:  # where it would go is known to nobody else
+            return []
         return space_filling(decider.space, decider.seed, self._told, pending, why, count)
 
     def _distrust(self, why: str) -> None:

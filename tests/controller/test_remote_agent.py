@@ -439,3 +439,16 @@ def test_to_ask_from_afar_neither_torch_nor_a_simulator_is_loaded():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_where_points_have_to_be_safe_no_space_filling_point_takes_the_place_of_one(
+    stage, answered
+):
+    decider = Decider("safe", SPACE, SEED)
+    patience = PATIENT if answered else Patience(decision_timeout_s=0.05)
+    agent = RemoteAgent(stage.caller, decider, stage.worker.restarts.append, patience)
+    if answered:
+        stage.worker.script.append(suggested())
+
+    assert agent.ask(1) == []
