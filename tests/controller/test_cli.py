@@ -23,9 +23,9 @@ from tests.support.campaigns import BARREL, REFERENCES, ROOT, copper_campaign
 HEAVY = ("torch", "bluesky", "ophyd_async", "matplotlib", "scipy", "pint", "numpy", "pydantic")
 COMMANDS = (
     *("run", "resume", "replay", "verify", "check", "twin", "report", "fit", "schema"),
-    *("catalog", "export", "suggest", "tell", "amend", "retract", "resolve"),
+    *("catalog", "export", "explain", "suggest", "tell", "amend", "retract", "resolve"),
     *("stop", "ack", "reset", "approve", "hold", "bypass", "take", "present", "sample", "spot"),
-    *("go-on", "write", "return", "commission", "agent", "explain"),
+    *("go-on", "write", "return", "commission", "agent"),
 )
 SHORT = ("--agent", "sobol", "--experiments", "3", "--no-report")
 KEYS = [
