@@ -60,7 +60,7 @@ def charted(folder: Path) -> dict[str, Callable[[], Charted]]:
     """Return what there is to learn; a recorded table from *folder*."""
 
     def recorded() -> Charted:
-        problem = from_folder(folder / "crossed_barrel")
+        problem = from_folder(folder / "pvlab_crossed_barrel")
         return Charted(problem, problem.frame.wanted[0].name)
 
     return {
