@@ -79,8 +79,9 @@ def main(path: Path) -> int:
         except KeyboardInterrupt:
             return INTERRUPTED
         except ControllerError as error:
-            print(error, file=sys.stderr, flush=True)  # noqa: T201  (into the process's log)
             supervisor.call(Note(text=str(error)), timeout_s=5.0)
+            with suppress(OSError):  # the log may be on the disk that is full
+                print(error, file=sys.stderr, flush=True)  # noqa: T201  (into the process's log)
             return FAILED
     return OK
 

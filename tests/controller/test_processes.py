@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 
 from controller.beginning import started
 from controller.benches import words_of
+from controller.bus.delivery import Answerer
+from controller.bus.messages import Done, Message, Note
 from controller.clock import RealClock, ScaledClock
 from controller.events import CampaignStopped
 from controller.journal import Journal
@@ -208,3 +212,31 @@ def test_a_controller_that_was_started_with_interrupts_ignored_ends_when_it_is_t
     )
 
     assert done.stdout.split()[-1] == "ends"
+
+
+def test_a_controller_that_fails_says_why_though_nothing_can_be_written_into_its_log(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    launch = Launch(directory=tmp_path, runtime=tmp_path_factory.mktemp("r"))
+    notes: list[Message] = []
+
+    def handle(message: Message, answer: Callable[[Message], None], _request: str) -> None:
+        notes.append(message)
+        answer(Done())
+
+    with (
+        closing(Answerer(launch.address("supervisor"), handle)),
+        Path("/dev/full").open("wb") as full,
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "controller.processes", "controller", str(launch.write())],
+            stdout=full,
+            stderr=full,
+            check=False,
+            cwd=Path(__file__).parents[2],
+            timeout=120.0,
+        )
+
+    assert done.returncode == 1
+    (note,) = notes
+    assert isinstance(note, Note) and str(tmp_path) in note.text
