@@ -16,6 +16,9 @@ campaign at once needs no models of the time before.
 LEAST = 4
 """With fewer outcomes known before, nothing is foretold that would be worth counting."""
 LEVEL = 0.9
+SETTLED = 10
+"""With fewer outcomes foretold no alarm is heeded: a model that has hardly begun learns by itself,
+and one extreme value among its first would cost as many experiments that fill space."""
 
 
 def counted_from(count: int) -> int:
@@ -91,7 +94,8 @@ class Trust:
 def trust_in(calibrator: Calibrator) -> Trust:
     """Return what *calibrator* says of the model now."""
     scale, reach = max(1.0, calibrator.scale), calibrator.factor(LEVEL)
-    return Trust(scale, reach, calibrator.coverage(LEVEL), calibrator.alarm)
+    seen = calibrator.coverage(LEVEL)
+    return Trust(scale, reach, seen, calibrator.alarm if seen.count >= SETTLED else None)
 
 
 UNTRIED = Trust(1.0, 2.015, Coverage(LEVEL, 0, 0), None)

@@ -196,18 +196,29 @@ def _document(path: Path, number: int, line: bytes, kept: Arrays) -> tuple[str, 
     return str(name), document
 
 
+def runs_of(directory: Path, wanted: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return the files in *directory* of runs, ended or not, whose start says all of *wanted*.
+
+    They come in the order of their scan ids.
+    """
+    return tuple(
+        path
+        for path in sorted((directory / FOLDER).glob("*.jsonl"))
+        if (start := _start_of(path))
+        and wanted.items() <= {key: start.get(key) for key in wanted}.items()
+    )
+
+
 def finished_runs(directory: Path, wanted: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the uids of runs in *directory* that ended well and whose start says all of *wanted*.
 
     They come in the order of their scan ids; none twice. Raises JournalBroken.
     """
     found: dict[str, None] = {}
-    for path in sorted((directory / FOLDER).glob("*.jsonl")):
-        start = _start_of(path)
-        if start and wanted.items() <= {key: start.get(key) for key in wanted}.items():
-            name, stop = read_file(path)[-1]
-            if name == "stop" and stop.get("exit_status") == "success":
-                found[str(start["uid"])] = None
+    for path in runs_of(directory, wanted):
+        name, stop = read_file(path)[-1]
+        if name == "stop" and stop.get("exit_status") == "success":
+            found[str(_start_of(path)["uid"])] = None
     return tuple(found)
 
 

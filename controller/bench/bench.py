@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from agents.protocols import Suggestion
 from agents.space import Space
-from controller.documents import HEAD_KEY, finished_runs, read_run
+from controller.documents import HEAD_KEY, finished_runs, read_run, runs_of
 from controller.engine import BenchHooks, Engine, PlanOutcome, Supervision
 from controller.errors import BenchStands, EngineError
 from controller.parts import Halting, Ran, Released
@@ -198,8 +198,9 @@ class EngineBench:
         look_up = self._call.spec.look_up
         if look_up is None:
             return None
-        name = f"{experiment_id}/{attempt}/looked up/{self._identity.head()}"
         about = {**_about(suggestion, experiment_id, attempt), "looked_up": True}
+        before = runs_of(self._identity.directory, about)
+        name = f"{experiment_id}/{attempt}/looked up/{len(before)}/{self._identity.head()}"
         plan = partial(look_up, self._station, experiment_id)
         outcome = self._do(plan, name, about, Supervision(limit_s=MARGIN_S))
         return self._ran(outcome) if outcome.succeeded and outcome.runs else None

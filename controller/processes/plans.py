@@ -171,7 +171,12 @@ class Plans:
         raise AssertionError(message.kind)
 
     def _after_death(self, message: Message) -> Message:
-        """Say how a plan ended that a former process had begun."""
+        """Say how a plan ended that a former process had begun.
+
+        What was tripped then was that plan: looking it up moves nothing, and begins only now.
+        """
+        self._armed = time.monotonic()
+        self._engine.forget()
         if isinstance(message, RunExperiment):
             ran = self._bench.recover(message.suggestion, message.experiment_id, message.attempt)
             if ran is not None:
