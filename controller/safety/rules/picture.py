@@ -8,7 +8,7 @@ the first, so that a clock that jumps at the server changes nothing. Where the e
 often a value changes at all (the noise of its sensor), one that doesn't for longer is unknown too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,6 +236,11 @@ class Picture:
         """Return the declared signals of which nothing is known at *when*."""
         real_s = self.at(when).real_s
         return tuple(name for name in self.envelope.signals if self._signals[name].stale(real_s))
+
+    def unheard(self, signals: Iterable[str]) -> bool:
+        """Whether one of *signals* that the envelope declares has never said anything yet."""
+        declared = self.envelope.signals
+        return any(s in declared and self._signals[s].heard_s == _NEVER for s in signals)
 
     def value(self, signal: str) -> Any:
         """Return what *signal* said last, as it said it; None before that."""

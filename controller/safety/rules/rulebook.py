@@ -135,7 +135,7 @@ class Rulebook:
             if watcher not in self._awake:
                 continue
             name = watcher.spec.name
-            broken = self._clearing[name].update(watcher.look(scene), scene)
+            broken = self._uncleared_of(watcher, watcher.look(scene), scene)
             self._broken[name] = broken
             if broken is None and watcher.resting():
                 for statement in watcher.statements:
@@ -324,6 +324,15 @@ class Rulebook:
             if watcher not in self._awake:
                 watcher.rested(self._looked_s)
                 self._awake.add(watcher)
+
+    def _uncleared_of(self, watcher: Watcher, broken: Broken | None, scene: Scene) -> Broken | None:
+        """Return *broken*, or what was broken and hasn't cleared.
+
+        What is broken before everything was heard for the first time has nothing to clear from.
+        """
+        if broken is not None and self._picture.unheard(watcher.signals):
+            return broken
+        return self._clearing[watcher.spec.name].update(broken, scene)
 
     def _uncleared(self, watcher: Watcher) -> str:
         """Return what was broken and hasn't been kept for long enough since."""

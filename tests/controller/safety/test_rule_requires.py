@@ -128,6 +128,33 @@ def test_it_counts_as_kept_again_after_its_time_only():
     assert bench.found() == {}
 
 
+def test_what_was_only_not_heard_yet_needs_no_time_to_clear():
+    spec = Requires(name="exhaust", requires=said("exhaust.flow > 2 L/min"), clears_after_s=10.0)
+    bench = Bench(spec, rest=False)
+    assert "never heard" in bench.found()["exhaust"]
+
+    bench.hears(exhaust__flow=3.0)
+
+    assert bench.found() == {}
+
+
+def test_what_was_heard_broken_or_lost_needs_its_time_to_clear_from_the_first_word_on():
+    spec = Requires(name="exhaust", requires=said("exhaust.flow > 2 L/min"), clears_after_s=10.0)
+    for breaks in (
+        lambda bench: bench.hears(exhaust__flow=1.0),
+        lambda bench: bench.picture.lost("exhaust.flow"),
+    ):
+        bench = Bench(spec, rest=False)
+        bench.found()
+        bench.hears(exhaust__flow=3.0)
+        bench.found()
+        breaks(bench)
+        bench.found()
+        bench.hears(exhaust__flow=3.0)
+
+        assert "over, but kept for" in bench.found()["exhaust"]
+
+
 def test_the_time_to_clear_begins_anew_when_it_breaks_again():
     spec = Requires(name="exhaust", requires=said("exhaust.flow > 2 L/min"), clears_after_s=10.0)
     bench = Bench(spec)
