@@ -9,7 +9,7 @@ import bluesky.plan_stubs as bps
 
 from agents.protocols import Suggestion
 from controller.bench.bench import EngineBench
-from controller.bench.halts import ended_by, halting_of, is_released, last_release
+from controller.bench.halts import ended_by, halting_of, is_released, last_release, undisturbed
 from controller.engine import PlanOutcome, Supervision
 from controller.errors import BenchStands, NotArmed
 from controller.parts import Halting, Ran, Released
@@ -50,6 +50,15 @@ class ArmedBench(EngineBench):
                 raise failure from error
             return halting_of(self._gate.status(), str(error))
         return None
+
+    def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
+        """Run the plan for *suggestion*; what the bench was changed under doesn't count."""
+        ran = super().experiment(suggestion, experiment_id, attempt)
+        return undisturbed(ran, self._gate.status())
+
+    def upkeep(self, name: str, number: int) -> Ran:
+        """Run the upkeep plan *name*; what the bench was changed under doesn't count."""
+        return undisturbed(super().upkeep(name, number), self._gate.status())
 
     def _ran(self, outcome: PlanOutcome) -> Ran:
         """Say besides what the gate did while a plan ran that didn't end well."""

@@ -3,13 +3,14 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.bus.gate_status import Status
 from controller.chain import Chain
 from controller.errors import JournalError
-from controller.parts import Halting, Released
+from controller.parts import Halting, Ran, Released
 from controller.safety.states.machine import Input
 
 LATCHED = frozenset({"safing", "latched"})
@@ -35,6 +36,14 @@ def ended_by(status: Status) -> Halting | None:
         by_itself = status.cause is not None and status.cause.kind == OURS
         return None if by_itself else halting_of(status)
     return halting_of(status) if status.state in ("hold", "maintenance") else None
+
+
+def undisturbed(ran: Ran, status: Status | None) -> Ran:
+    """Return *ran* as it counts where the bench was changed under the plan: not as measured."""
+    if not ran.succeeded or status is None or not status.disturbed:
+        return ran
+    why = f"the bench was changed while the plan ran: {status.disturbed}"
+    return replace(ran, succeeded=False, reason=f"unfit: {why}", unfit=why)
 
 
 def is_ours(status: Status | None) -> bool:

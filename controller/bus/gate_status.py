@@ -99,5 +99,7 @@ class Status(_Told):
     approvals: tuple[ApprovalTold, ...] = ()
     taken: dict[str, str] = {}
     """Devices in maintenance, and who has them."""
+    disturbed: str = ""
+    """What has changed the bench since it was armed that no plan asked for; empty if nothing."""
     head: str = ""
     """The hash of the last record."""

@@ -17,6 +17,7 @@ from controller.bench.halts import (
     is_ours,
     is_released,
     last_release,
+    undisturbed,
     what_to_do,
 )
 from controller.bus.delivery import Caller
@@ -237,7 +238,9 @@ class RemoteBench:
             if insistence == 1 and self._cut_short(answer):
                 raise KeyboardInterrupt  # which says nothing about its point
             ran = _ran(answer, interrupted=answer.interrupted or (over and insistence > 1))
-            return ran if ran.succeeded else replace(ran, halt=halt)
+            if not ran.succeeded:
+                return replace(ran, halt=halt)
+            return undisturbed(ran, self._status()) if insistence == 1 else ran
         why = answer.reason if isinstance(answer, Failed) else "the engine did not answer"
         lost = not isinstance(answer, Failed) or answer.lost
         ended = Ran((), False, why, {}, lost=lost, interrupted=over and insistence > 1)

@@ -13,7 +13,7 @@ import pytest
 from agents.protocols import Suggestion
 from controller.bus.delivery import Caller
 from controller.bus.gate_status import CauseTold, HoldTold, Status
-from controller.bus.messages import Arm, GateStatus, Message, PlanEnded, RunExperiment
+from controller.bus.messages import Arm, Done, Message, PlanEnded, RunExperiment
 from controller.parts import Halting, Released
 from controller.plans.planning import PlannedCall
 from controller.remote import bench as remote_bench
@@ -133,8 +133,27 @@ def test_what_held_the_bench_and_is_over_lets_it_go_on_at_once(monkeypatch):
     free.join()
 
 
-def test_after_a_plan_that_ended_well_the_gate_is_not_asked():
-    remote, gate = bench(PlanEnded(runs=("r",)), status("latched", RULE))
+def test_a_plan_that_ended_well_counts_where_nothing_has_changed_the_bench_under_it():
+    remote, _ = bench(PlanEnded(runs=("r",)), status("running"))
 
     assert remote.experiment(POINT, "e", 1).succeeded
-    assert not any(isinstance(message, GateStatus) for message in gate.asked)
+    assert remote.upkeep("u", 1).succeeded
+
+
+def test_what_was_measured_while_somebody_changed_the_bench_does_not_count():
+    changed = status("running").model_copy(update={"disturbed": "Bo set o2.setpoint to 1.0"})
+    remote, _ = bench(PlanEnded(runs=("r",)), changed)
+
+    ran = remote.experiment(POINT, "e", 1)
+
+    assert not ran.succeeded
+    assert "Bo set o2.setpoint to 1.0" in ran.unfit
+    assert ran.runs == ("r",)
+    assert remote.final(1).succeeded
+
+
+def test_a_gate_that_does_not_say_where_it_stands_leaves_a_plan_that_ended_well_as_it_is():
+    remote, gate = bench(PlanEnded(runs=("r",)), status("running"))
+    gate.answer = Done()
+
+    assert remote.experiment(POINT, "e", 1).succeeded

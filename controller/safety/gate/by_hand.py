@@ -39,6 +39,7 @@ class ByHand:
         except BaseException as error:
             self._ended(intent, signal, value, repr(error))
             raise
+        core.disturb(f"{by.name} set {signal} to {value!r} by hand")
         self._ended(intent, signal, value)
 
     def _require(self, by: Principal, signal: str, value: Any) -> None:

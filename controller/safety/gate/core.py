@@ -52,6 +52,8 @@ class Core:
         self.arming: Arming = NOTHING_ASKED
         self.taken: dict[str, str] = {}
         """Devices in maintenance, and who has them."""
+        self.disturbed = ""
+        """What has changed the bench since it was armed that no plan has asked for, if anything."""
         self.findings: tuple[Finding, ...] = ()
         """What was broken when one last looked."""
         self.rules = Rulebook(envelope, picture, self.approvals)
@@ -118,8 +120,13 @@ class Core:
     def take_up(self, arming: Arming) -> None:
         """Let *arming* be what comes next: approvals of anything else are gone."""
         self.arming = arming
+        self.disturbed = ""
         digest = approval_digest(self.digest, arming.plan, arming.effect, arming.suggestion)
         self.approvals.take_up(digest)
+
+    def disturb(self, why: str) -> None:
+        """Note that the bench was changed under whatever plan runs: the first of it is told."""
+        self.disturbed = self.disturbed or why
 
     def is_taken(self, signal: str) -> bool:
         """Whether *signal* is of a device in maintenance."""

@@ -68,6 +68,8 @@ class Custody:
             core.recorder.now(
                 lambda: core.audit.event("given back", by=by.name, changes=list(changes))
             )
+        if changes:
+            core.disturb(f"{by.name} changed it in maintenance: {'; '.join(changes)}")
         for device in mine:
             core.taken.pop(device, None)
         core.rules.adopt(after)

@@ -24,6 +24,12 @@ class Holding:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _present(self, signal: str) -> tuple[object, ...]:
+        """Return what *signal* says, and what was written to it last."""
+        picture = self._core.picture
+        written = picture.written(signal)
+        return picture.value(signal), None if written is None else written.ours
+
     async def _write(self, signal: str, value: float | str) -> None:
         core = self._core
         refused = core.rules.judge(signal, value, core.now())
@@ -33,11 +39,14 @@ class Holding:
                 core.recorder.now(lambda: core.audit.refusal(signal, value, str(against)))
                 return
             intent = core.audit.intent(signal, value)
+            changes = value not in self._present(signal)
             core.rules.asked(signal, value, core.now())
             if core.state is not State.HOLD or core.means.hands.stopped:
                 against = "it doesn't hold any more"
             else:
                 await core.means.hands.put(signal, value)
+                if changes:
+                    core.disturb(f"{signal} was set to {value!r} because the bench held")
         except ControllerError as error:
             against = str(error)
             _log.error("%s = %r, to hold: %s", signal, value, error)

@@ -41,6 +41,7 @@ def status_of(core: Core) -> Status:
         bypasses=_bypasses(core, now.real_s),
         approvals=_approvals(core, now.real_s),
         taken=dict(core.taken),
+        disturbed=core.disturbed,
         head=core.audit.head,
     )
 

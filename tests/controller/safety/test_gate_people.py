@@ -79,6 +79,7 @@ def test_who_takes_a_device_holds_the_campaign_and_shows_what_has_changed(bench)
     assert changes == ("furnace.setpoint reads 120.0, read 40.0",)
     assert bench.state == "hold"
     assert "returned from maintenance" in bench.gate.status().holds[0].reason
+    assert "Olga changed it in maintenance: furnace.setpoint" in bench.gate.status().disturbed
     bench.do(bench.gate.go_on, OPERATOR)
     bench.show()
     assert bench.state == "running"
@@ -227,6 +228,7 @@ def test_who_has_a_device_has_its_offset_written_and_nobody_else_ever(tended):
         tended.write("furnace.offset", 0.5)
     by_hand(tended, OPERATOR, "furnace.offset", 0.5)
     assert tended.pvs["furnace.offset"].puts == [0.5]
+    assert tended.gate.status().disturbed == "Olga set furnace.offset to 0.5 by hand"
     changes = tended.run(tended.gate.give_back(OPERATOR))
 
     assert changes == ("furnace.offset reads 0.5, read 0.0",)

@@ -308,6 +308,21 @@ def test_hold_values_are_written_when_it_holds(tmp_path):
         bench.run(asyncio.sleep(0.0))
 
         assert bench.values["furnace.setpoint"] == 200.0
+        assert "furnace.setpoint was set to 200.0" in bench.gate.status().disturbed
+        bench.show(exhaust__flow=5.0)
+        bench.arm()
+        assert not bench.gate.status().disturbed
+
+
+def test_a_hold_that_changes_nothing_leaves_the_plan_undisturbed(tmp_path):
+    with paper_bench(tmp_path, SLOW, envelope={"hold": {"furnace.setpoint": 200.0}}) as bench:
+        bench.runs()
+        bench.write("furnace.setpoint", 200.0)
+        bench.show(exhaust__flow=3.0)
+        bench.run(asyncio.sleep(0.0))
+
+        assert bench.state == "hold"
+        assert not bench.gate.status().disturbed
 
 
 def test_a_budget_holds_at_its_mark_and_trips_at_its_end(tmp_path):
