@@ -22,7 +22,6 @@ LAB = '''
 
 import asyncio
 import os
-import time
 from math import exp
 from pathlib import Path
 from typing import Annotated as A
@@ -72,8 +71,9 @@ class PressMock(DeviceMock):
             descriptor = os.open(STROKES, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
             os.write(descriptor, f"{x:.6f} {y:.6f}\\n".encode())
             os.close(descriptor)
-            begun = time.monotonic()
-            while time.monotonic() - begun < stroke_s():
+            clock = asyncio.get_running_loop().time  # virtual where the campaign's time is
+            begun = clock()
+            while clock() - begun < stroke_s():
                 await asyncio.sleep(0.02)
             set_mock_value(device.force, exp(-((x - 1.5) ** 2) - (y + 0.5) ** 2))
 
