@@ -163,16 +163,21 @@ class ForkServer:
         return said
 
     def _said(self, timeout_s: float) -> bytes:
-        """Return what it says within *timeout_s*, nothing where it doesn't or was stopped."""
-        assert self._channel is not None
+        """Return what it says within *timeout_s*, nothing where it doesn't or was stopped.
+
+        Another thread may close it meanwhile: whoever is ending everything waits for nobody.
+        """
+        channel = self._channel
+        if channel is None:
+            return b""
         deadline = time.monotonic() + timeout_s
         while True:
             left_s = max(0.0, deadline - time.monotonic())
             try:
-                heard, _, _ = select.select([self._channel], [], [], min(left_s, LOOK_S))
+                heard, _, _ = select.select([channel], [], [], min(left_s, LOOK_S))
                 if heard:
-                    return self._channel.recv(MOST_BYTES)
-            except ConnectionError:
+                    return channel.recv(MOST_BYTES)
+            except (OSError, ValueError):  # closed at either end
                 return b""
             if left_s == 0.0 or _stopped(self.pid):
                 return b""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,3 +172,14 @@ def test_all_that_is_named_to_be_loaded_is_there() -> None:
     from controller.processes.forkserver import LOADED
 
     assert [name for name in LOADED if find_spec(name) is None] == []
+
+
+def test_who_is_closed_while_it_is_asked_forks_nothing(forks, tmp_path):
+    os.kill(forks.pid, signal.SIGSTOP)
+    closing = threading.Timer(0.2, forks.close)
+    closing.start()
+
+    assert forks.fork("mirror", tmp_path / "seen.json", tmp_path / "log", {"PLACE": "x"}) is None
+
+    closing.join()
+    assert not forks.works
