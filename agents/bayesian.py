@@ -14,16 +14,15 @@ from agents.acquisition import Acquisition, Total
 from agents.belief import Belief
 from agents.costs import Cost, refuse_senseless
 from agents.errors import AgentOptionError
-from agents.explaining import explained, finite, reason
+from agents.explaining import explained, reason
 from agents.grounding import Case, alarm_of
 from agents.grounds import Grounds
 from agents.history import History, stream_of
 from agents.knowledge import Knowledge
-from agents.listed import Ranked, best_listed, optimism
+from agents.listed import Ranked, among, best_listed, optimism
 from agents.options import BayesianOptions, OutcomeConstraint
 from agents.prospects import Bound, Question, hypervolume, improvement, promising
 from agents.protocols import (
-    Alternative,
     Goal,
     Objective,
     Observation,
@@ -34,6 +33,7 @@ from agents.protocols import (
 from agents.search import Ground, Target, best_searched
 from agents.sobol import next_points
 from agents.space import Space
+from agents.suggesting import Author, one_by_one
 from models.one_thread import one_thread
 from models.surrogates.training import FitError
 
@@ -116,13 +116,7 @@ class BayesianAgent:
 
     def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
         """Return up to *count* suggestions, none tried or pending where the space allows."""
-        waiting = list(pending)
-        for _ in range(count):
-            suggestion = self._next(waiting)
-            if suggestion is None:
-                break
-            waiting.append(suggestion)
-        return waiting[len(pending) :]
+        return one_by_one(self._next, count, pending)
 
     def predict(self, points: Sequence[Parameters]) -> list[dict[str, Prediction]]:
         """Return what is expected at each of *points*, by outcome; empty without a model.
@@ -292,21 +286,12 @@ class BayesianAgent:
     def _explained(self, ranked: Sequence[Ranked], model: str, situation: Situation) -> Suggestion:
         """Return the first of *ranked* as a suggestion, with all that led to it."""
         predicted = self._knowledge.predictions([entry.point for entry in ranked])
-        others = tuple(
-            Alternative(entry.point, finite(entry.value), expected)
-            for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
-        )
         pursued = [belief.objective for belief in situation.pursued]
         grounds = self._case(situation, [entry.point for entry in ranked]).grounds(ranked[0].point)
         note = reason(_why(model), pursued, predicted[0])
-        return replace(
-            self._suggest(ranked[0].point, model, situation.waiting, note),
-            predictions=predicted[0],
-            acquisition=finite(ranked[0].value),
-            alternatives=others,
-            fit=self._knowledge.fit(),
-            grounds=grounds,
-        )
+        chosen = self._suggest(ranked[0].point, model, situation.waiting, note)
+        found = among(chosen, ranked, predicted)
+        return replace(found, fit=self._knowledge.fit(), grounds=grounds)
 
     def _case(self, situation: Situation, chosen: Sequence[Parameters]) -> Case:
         """Return what a decision's grounds are made of; *chosen* points may be the best too."""
@@ -324,15 +309,7 @@ class BayesianAgent:
     def _suggest(
         self, point: Parameters, model: str, waiting: Sequence[Suggestion], note: str
     ) -> Suggestion:
-        return Suggestion(
-            parameters=point,
-            agent=NAME,
-            model=model,
-            seed=self._seed,
-            known=len(self._history),
-            pending=tuple(suggestion.id for suggestion in waiting if suggestion.id),
-            note=note,
-        )
+        return Author(NAME, self._seed, self._history).suggests(point, model, waiting, note)
 
 
 def _why(model: str) -> str:

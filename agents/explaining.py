@@ -182,6 +182,6 @@ def _shortest(fit: Mapping[str, float], objective: str) -> str:
     return min(lengths, key=lambda name: lengths[name]) if lengths else ""
 
 
-def finite(value: float) -> float | None:
+def finite(value: float | None) -> float | None:
     """Return *value*, or None for what JSON can't carry."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None

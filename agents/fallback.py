@@ -6,6 +6,7 @@ from agents.history import History
 from agents.protocols import Observation, Suggestion
 from agents.sobol import NAME, next_points
 from agents.space import Space
+from agents.suggesting import Author
 
 MODEL = "space-filling (fallback)"
 
@@ -23,15 +24,9 @@ def space_filling(
     The same for the same history: it can be recomputed without who failed.
     """
     history = History(space, list(told))
+    author = Author(NAME, seed, history)
+    note = f"Next point of a space-filling sequence: {why}."
     return [
-        Suggestion(
-            parameters=point,
-            agent=NAME,
-            model=MODEL,
-            seed=seed,
-            known=len(history),
-            pending=tuple(suggestion.id for suggestion in pending if suggestion.id),
-            note=f"Next point of a space-filling sequence: {why}.",
-        )
+        author.suggests(point, MODEL, pending, note)
         for point in next_points(history, count, pending, seed)
     ]

@@ -4,7 +4,6 @@ All of it is said in the objective's unit, with sigmas as wide as past predictio
 an experiment promises is what its true outcome, not its scatter, is expected to gain.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.belief import Belief
+from agents.explaining import finite
 from agents.grounds import Grounds
 from agents.history import History
 from agents.prospects import Bound
@@ -68,9 +68,9 @@ class Case:
             nearest=nearest,
             distance=distance,
             margins=margins(self.bounds, place),
-            best=_finite(self._best),
-            expected_gain=_finite(self._gain(place) if self.alone else None),
-            regret_bound=_finite(self._regret() if self.alone else None),
+            best=finite(self._best),
+            expected_gain=finite(self._gain(place) if self.alone else None),
+            regret_bound=finite(self._regret() if self.alone else None),
             calibration=self.belief.trust.calibration,
         )
 
@@ -142,10 +142,6 @@ class Case:
 def scores(belief: Belief, outcomes: Array) -> Array:
     """Return ``Objective.score`` of *outcomes* (n, in the unit)."""
     return np.array([belief.objective.score(outcome) for outcome in outcomes.tolist()])
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def expected_at(belief: Belief, places: Array) -> Expected:

@@ -6,15 +6,16 @@ points narrow the posterior as if they had come out as expected (GP-BUCB, Desaut
 keeps to what it knows once the rest of a list is plain (see ``benchmarks/crossed_barrel.py``).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.belief import Belief
+from agents.explaining import finite
 from agents.once import Spent
-from agents.protocols import Parameters
+from agents.protocols import Alternative, Parameters, Prediction, Suggestion
 from agents.space import Key, Space
 
 Array = NDArray[np.float64]
@@ -68,3 +69,24 @@ def optimism(belief: Belief, pending: Array, points: Array) -> Array:
     if aim.target is None:
         return aim.worth(mean) + WIDTH * sigma
     return -np.maximum(np.abs(mean - aim.target) - WIDTH * sigma, 0.0) + 1e-6 * sigma
+
+
+def among(
+    suggestion: Suggestion,
+    ranked: Sequence[Ranked],
+    predicted: Sequence[Mapping[str, Prediction]],
+) -> Suggestion:
+    """Return *suggestion*, the first of *ranked*, with what is *predicted* there, and the others.
+
+    *predicted* is in the order of *ranked*.
+    """
+    others = tuple(
+        Alternative(entry.point, finite(entry.value), expected)
+        for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
+    )
+    return replace(
+        suggestion,
+        predictions=predicted[0],
+        acquisition=finite(ranked[0].value),
+        alternatives=others,
+    )

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.belief import Belief
-from agents.explaining import explained, finite
+from agents.explaining import explained
 from agents.history import History, stream_of
 from agents.knowledge import Knowledge
-from agents.listed import Ranked, best_listed
+from agents.listed import Ranked, among, best_listed
 from agents.options import MappingOptions
 from agents.protocols import (
-    Alternative,
     Goal,
     Measured,
     Objective,
@@ -32,6 +31,7 @@ from agents.reduction import Learning, Reduction, near_level
 from agents.search import Ground, Target, best_searched
 from agents.sobol import next_points
 from agents.space import Space
+from agents.suggesting import Author, one_by_one
 from models.one_thread import one_thread
 from models.surrogates.training import FitError
 
@@ -90,13 +90,7 @@ class MappingAgent:
 
     def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
         """Return up to *count* suggestions, none tried or pending where the space allows."""
-        waiting = list(pending)
-        for _ in range(count):
-            suggestion = self._next(waiting)
-            if suggestion is None:
-                break
-            waiting.append(suggestion)
-        return waiting[len(pending) :]
+        return one_by_one(self._next, count, pending)
 
     def predict(self, points: Sequence[Parameters]) -> list[dict[str, Prediction]]:
         """Return what is expected at each of *points*, by outcome, or by phase its probability."""
@@ -202,23 +196,14 @@ class MappingAgent:
     def _explained(self, ranked: Sequence[Ranked], waiting: Sequence[Suggestion]) -> Suggestion:
         """Return the first of *ranked* as a suggestion, with all that led to it."""
         predicted = self.predict([entry.point for entry in ranked])
-        others = tuple(
-            Alternative(entry.point, finite(entry.value), expected)
-            for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
-        )
         level, unit = self._options.level, self._outcome.unit
         model = PHASES if self._options.phases else MAP if level is None else LEVEL
         note = WHY[model].format(
             name=self._outcome.name, level=level, unit=f" {unit}" if unit else ""
         )
         fits = [knowledge.fit() for knowledge in (self._knowledge, *self._phases.values())]
-        return replace(
-            self._suggest(ranked[0].point, model, waiting, note),
-            predictions=predicted[0],
-            acquisition=finite(ranked[0].value),
-            alternatives=others,
-            fit={name: value for fit in fits for name, value in fit.items()},
-        )
+        chosen = among(self._suggest(ranked[0].point, model, waiting, note), ranked, predicted)
+        return replace(chosen, fit={name: value for fit in fits for name, value in fit.items()})
 
     def _spread(self, waiting: Sequence[Suggestion], model: str, note: str) -> Suggestion | None:
         """Return the next space-filling suggestion."""
@@ -228,12 +213,4 @@ class MappingAgent:
     def _suggest(
         self, point: Parameters, model: str, waiting: Sequence[Suggestion], note: str
     ) -> Suggestion:
-        return Suggestion(
-            parameters=dict(point),
-            agent=NAME,
-            model=model,
-            seed=self._seed,
-            known=len(self._history),
-            pending=tuple(suggestion.id for suggestion in waiting if suggestion.id),
-            note=note,
-        )
+        return Author(NAME, self._seed, self._history).suggests(point, model, waiting, note)

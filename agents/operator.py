@@ -7,6 +7,7 @@ from agents.history import History
 from agents.options import OperatorOptions
 from agents.protocols import Observation, Parameters, Suggestion, Value
 from agents.space import Integer, Space
+from agents.suggesting import Author
 
 NAME = "operator/1"
 MODEL = "a person"
@@ -79,15 +80,8 @@ class OperatorAgent:
     def _suggestion(
         self, point: Parameters, place: int, waiting: Sequence[Suggestion]
     ) -> Suggestion:
-        return Suggestion(
-            parameters=dict(point),
-            agent=NAME,
-            model=MODEL,
-            seed=self._seed,
-            known=len(self._history),
-            pending=tuple(suggestion.id for suggestion in waiting if suggestion.id),
-            note=f"Point {place} of {len(self._points)} that the campaign file lists.",
-        )
+        note = f"Point {place} of {len(self._points)} that the campaign file lists."
+        return Author(NAME, self._seed, self._history).suggests(point, MODEL, waiting, note)
 
 
 def _checked(space: Space, point: Mapping[str, Value], place: int) -> dict[str, Value]:

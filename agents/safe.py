@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from agents.acquisition import Acquisition
 from agents.errors import AgentOptionError
 from agents.expansion import best_expansion
-from agents.explaining import explained, finite, reason
+from agents.explaining import explained, reason
 from agents.fence import Fence, Inside, safe
 from agents.grounds import Grounds
 from agents.history import History, stream_of
 from agents.knowledge import Knowledge
-from agents.listed import SHOWN, Ranked, best_listed
+from agents.listed import SHOWN, Ranked, among, best_listed
 from agents.options import SafeOptions
 from agents.prospects import Question, hypervolume, improvement, promising
 from agents.protocols import (
-    Alternative,
     Objective,
     Observation,
     Parameters,
@@ -33,6 +32,7 @@ from agents.protocols import (
 )
 from agents.search import Ground, Target, best_searched, starting_places
 from agents.space import Space
+from agents.suggesting import Author, one_by_one
 from agents.warden import Record, Warden
 from models.one_thread import one_thread
 from models.surrogates.training import FitError
@@ -113,16 +113,11 @@ class SafeAgent:
 
     def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
         """Return up to *count* suggestions that are safe; fewer, or none, where nothing is."""
-        waiting = list(pending)
         self.standstill = ""
-        for _ in range(count):
-            suggestion = self._next(waiting)
-            if suggestion is None:
-                break
-            waiting.append(suggestion)
-        if count and len(waiting) == len(pending):
+        found = one_by_one(self._next, count, pending)
+        if count and not found:
             _log.warning("agent 'safe': nothing is suggested: %s", self.standstill)
-        return waiting[len(pending) :]
+        return found
 
     def predict(self, points: Sequence[Parameters]) -> list[dict[str, Prediction]]:
         """Return what is expected at each of *points*, by outcome; empty without a model."""
@@ -277,20 +272,14 @@ class SafeAgent:
     def _explained(self, ranked: Sequence[Ranked], model: str, now: Situation) -> Suggestion:
         """Return the first of *ranked* as a suggestion, with all that led to it."""
         predicted = self.predict([entry.point for entry in ranked])
-        others = tuple(
-            Alternative(entry.point, finite(entry.value), expected)
-            for entry, expected in zip(ranked[1:], predicted[1:], strict=True)
-        )
         known = [o for o in self._objectives if o.name in predicted[0]]
         why = "Safe, and greatest expected improvement"
         if model == EXPANDING:
             why = "Safe, and tells most of whether more is, where more is promised"
         note = f"{reason(why, known, predicted[0])} {self._promise()}"
+        chosen = self._suggest(ranked[0].point, model, now.waiting, note)
         return replace(
-            self._suggest(ranked[0].point, model, now.waiting, note),
-            predictions=predicted[0],
-            acquisition=finite(ranked[0].value),
-            alternatives=others,
+            among(chosen, ranked, predicted),
             fit={**self._knowledge.fit(), **self._figures(now.fences)},
             grounds=Grounds(margins=self._margins(ranked[0].point, now.fences)),
         )
@@ -321,15 +310,7 @@ class SafeAgent:
     def _suggest(
         self, point: Parameters, model: str, waiting: Sequence[Suggestion], note: str
     ) -> Suggestion:
-        return Suggestion(
-            parameters=dict(point),
-            agent=NAME,
-            model=model,
-            seed=self._seed,
-            known=len(self._history),
-            pending=tuple(suggestion.id for suggestion in waiting if suggestion.id),
-            note=note,
-        )
+        return Author(NAME, self._seed, self._history).suggests(point, model, waiting, note)
 
 
 def _checked(space: Space, point: Parameters, place: int) -> Parameters:

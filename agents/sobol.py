@@ -7,8 +7,10 @@ from agents.once import Spent
 from agents.options import SobolOptions
 from agents.protocols import Objective, Observation, Suggestion, Value
 from agents.space import Space
+from agents.suggesting import Author
 
 NAME = "sobol/1"
+NOTE = "Next point of a space-filling sequence; no model was used."
 
 
 def next_points(
@@ -76,16 +78,9 @@ class SobolAgent:
 
     def ask(self, count: int, pending: Sequence[Suggestion] = ()) -> list[Suggestion]:
         """Return up to *count* new points; fewer when the space has no more."""
+        author = Author(NAME, self._seed, self._history)
         return [
-            Suggestion(
-                parameters=point,
-                agent=NAME,
-                model="sobol",
-                seed=self._seed,
-                known=len(self._history),
-                pending=tuple(suggestion.id for suggestion in pending if suggestion.id),
-                note="Next point of a space-filling sequence; no model was used.",
-            )
+            author.suggests(point, "sobol", pending, NOTE)
             for point in next_points(self._history, count, pending, self._seed)
         ]
 

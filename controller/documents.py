@@ -216,9 +216,10 @@ def finished_runs(directory: Path, wanted: Mapping[str, Any]) -> tuple[str, ...]
     """
     found: dict[str, None] = {}
     for path in runs_of(directory, wanted):
-        name, stop = read_file(path)[-1]
+        documents = read_file(path)
+        (_, start), (name, stop) = documents[0], documents[-1]
         if name == "stop" and stop.get("exit_status") == "success":
-            found[str(_start_of(path)["uid"])] = None
+            found[str(start["uid"])] = None
     return tuple(found)
 
 

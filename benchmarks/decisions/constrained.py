@@ -8,17 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.parameters import Continuous
 from benchmarks.decisions import functions
 from benchmarks.decisions.problem import Frame, Problem, Wanted
-from benchmarks.decisions.synthetic import Synthetic, gramacy
+from benchmarks.decisions.synthetic import Synthetic, box, gramacy
 
 VESSEL_BEST = 5885.332773616458
 """The least cost with continuous thicknesses (Yang et al., arXiv:1311.2526, 2013)."""
-
-
-def _numbers(*ranges: tuple[float, float]) -> tuple[Continuous, ...]:
-    return tuple(Continuous(f"x{at}", low, high) for at, (low, high) in enumerate(ranges))
 
 
 def branin_disk() -> Problem:
@@ -29,7 +24,7 @@ def branin_disk() -> Problem:
     frame = Frame(
         name="branin_disk",
         kind="constrained",
-        parameters=_numbers((-5.0, 10.0), (0.0, 15.0)),
+        parameters=box((-5.0, 10.0), (0.0, 15.0)),
         wanted=(Wanted("y"),),
         initial=3,
         budget=33,
@@ -68,7 +63,7 @@ def pressure_vessel() -> Problem:
     frame = Frame(
         name="pressure_vessel",
         kind="constrained",
-        parameters=_numbers((0.0625, 6.1875), (0.0625, 6.1875), (10.0, 200.0), (10.0, 200.0)),
+        parameters=box((0.0625, 6.1875), (0.0625, 6.1875), (10.0, 200.0), (10.0, 200.0)),
         wanted=(Wanted("y"),),
         initial=5,
         budget=45,
@@ -88,7 +83,7 @@ def hartmann6_ball() -> Problem:
     frame = Frame(
         name="hartmann6_ball",
         kind="constrained",
-        parameters=_numbers(*[(0.0, 1.0)] * 6),
+        parameters=box(*[(0.0, 1.0)] * 6),
         wanted=(Wanted("y"),),
         initial=7,
         budget=57,

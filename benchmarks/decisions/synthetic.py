@@ -54,7 +54,8 @@ class Synthetic(Problem):
         }
 
 
-def _box(*bounds: tuple[float, float]) -> tuple[Continuous, ...]:
+def box(*bounds: tuple[float, float]) -> tuple[Continuous, ...]:
+    """Return numbers x0, x1, ... within *bounds*."""
     return tuple(Continuous(f"x{place}", *bound) for place, bound in enumerate(bounds))
 
 
@@ -62,7 +63,7 @@ def branin() -> Problem:
     frame = Frame(
         name="branin",
         kind="single",
-        parameters=_box((-5.0, 10.0), (0.0, 15.0)),
+        parameters=box((-5.0, 10.0), (0.0, 15.0)),
         wanted=(Wanted("y"),),
         initial=5,
         budget=30,
@@ -77,7 +78,7 @@ def hartmann6() -> Problem:
     frame = Frame(
         name="hartmann6",
         kind="single",
-        parameters=_box(*[UNIT] * 6),
+        parameters=box(*[UNIT] * 6),
         wanted=(Wanted("y"),),
         initial=12,
         budget=60,
@@ -92,7 +93,7 @@ def noisy6() -> Problem:
     frame = Frame(
         name="noisy6",
         kind="noisy",
-        parameters=_box(*[UNIT] * 6),
+        parameters=box(*[UNIT] * 6),
         wanted=(Wanted("y"),),
         initial=12,
         budget=60,
@@ -107,7 +108,7 @@ def gramacy() -> Problem:
     frame = Frame(
         name="gramacy",
         kind="constrained",
-        parameters=_box(UNIT, UNIT),
+        parameters=box(UNIT, UNIT),
         wanted=(Wanted("y"),),
         initial=5,
         budget=30,
@@ -125,7 +126,7 @@ def branin_currin() -> Problem:
     frame = Frame(
         name="branin_currin",
         kind="multi",
-        parameters=_box(UNIT, UNIT),
+        parameters=box(UNIT, UNIT),
         wanted=(Wanted("y0"), Wanted("y1")),
         initial=5,
         budget=40,
