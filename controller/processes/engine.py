@@ -220,7 +220,9 @@ class Life:
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self._interrupts = self._interrupts + 1 if self._plans.busy else 0
         if self._plans.busy:
-            self._engine.stop("interrupted by the operator", now=self._interrupts > 1)
+            at_once = self._interrupts > 1
+            self._engine.stop("interrupted by the operator", now=at_once)
+            _log.info("SIGINT: the plan ends %s", "at once" if at_once else "at its checkpoint")
 
     def _leave(self, number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():

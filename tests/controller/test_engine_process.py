@@ -24,8 +24,8 @@ from tests.support.campaigns import barrel_campaign
 from tests.support.crews import PATIENCE_S, Crew, crew, until
 
 NAME = "experiment/e-1/1"
-SLOW = 0.1
-"""Campaign seconds per real one: a measurement, of one campaign second, takes ten real ones."""
+SLOW = 0.02
+"""Campaign seconds per real one: a measurement, of one campaign second, takes fifty real ones."""
 
 
 @pytest.fixture
@@ -37,6 +37,12 @@ def quick(tmp_path: Path) -> Iterator[Crew]:
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Crew]:
     with crew(tmp_path / "c", barrel_campaign(), SLOW) as made:
+        yield made
+
+
+@pytest.fixture
+def slowish(tmp_path: Path) -> Iterator[Crew]:
+    with crew(tmp_path / "c", barrel_campaign(), 5 * SLOW) as made:
         yield made
 
 
@@ -96,7 +102,8 @@ def test_the_first_interrupt_waits_for_a_checkpoint_and_the_second_does_not(slow
     going = slow.engine.post(slow.experiment(), id=NAME)
     until(lambda: measuring(slow), "the plan to run")
     slow.send("engine", signal.SIGINT)
-    until(lambda: slow.engine.call(StopPlan(reason="x"), PATIENCE_S), "an answer")
+    until(lambda: "the plan ends at its checkpoint" in slow.log("engine"), "it to be heeded")
+    slow.engine.call(StopPlan(reason="x"), PATIENCE_S)
     assert not going.done()
     slow.send("engine", signal.SIGINT)
 
@@ -104,6 +111,7 @@ def test_the_first_interrupt_waits_for_a_checkpoint_and_the_second_does_not(slow
 
     assert stopped.interrupted
     assert "interrupted" in stopped.reason or stopped.reason == "x"
+    assert "the plan ends at once" in slow.log("engine")
     assert slow.processes["engine"].poll() is None
 
 
@@ -160,18 +168,18 @@ def test_an_engine_that_is_asked_to_end_ends_its_plan_and_says_how(slow):
     assert (name, document["exit_status"]) == ("stop", "abort")
 
 
-def test_an_engine_that_stood_still_goes_on(slow):
-    going = slow.engine.post(slow.experiment(), id=NAME)
-    until(lambda: measuring(slow), "the plan to run")
-    slow.send("engine", signal.SIGSTOP)
-    pid = slow.processes["engine"].pid
+def test_an_engine_that_stood_still_goes_on(slowish):
+    going = slowish.engine.post(slowish.experiment(), id=NAME)
+    until(lambda: measuring(slowish), "the plan to run")
+    slowish.send("engine", signal.SIGSTOP)
+    pid = slowish.processes["engine"].pid
     until(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "T", "the engine to stop")
-    slow.send("engine", signal.SIGCONT)
+    slowish.send("engine", signal.SIGCONT)
 
     finished = ended(going.result(PATIENCE_S))
 
     assert not finished.reason or finished.lost
-    assert slow.processes["engine"].poll() is None
+    assert slowish.processes["engine"].poll() is None
 
 
 def test_an_exposure_during_which_the_ioc_dies_is_no_success(slow):
