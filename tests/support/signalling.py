@@ -11,8 +11,8 @@ from controller.safety.states.marker import MARKER_FILE
 from tests.support.sieges import ROLES, Siege
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-APART_S = 0.4
-"""Between two signals to the command (s)."""
+HEEDED = ("stopping", "aborting", "killing what is left")
+"""What the command says of a signal: two that come before it has heeded the first are one."""
 INTERRUPTED = 130
 STARTS = 4
 """A campaign may stop at once for a person's word, and does so when it was cut short."""
@@ -35,14 +35,20 @@ def to_command(siege: Siege, number: signal.Signals, times: int) -> list[str]:
     if not measuring(siege):
         return ["the campaign was over before a signal was sent"]
     for _ in range(times):
+        before = _heeded(siege)
         siege.send("supervisor", number)
-        time.sleep(APART_S)
+        siege.until(lambda: _heeded(siege) > before)  # noqa: B023 (waited for within the loop)
     code = siege.wait()
     found = [] if code == INTERRUPTED else [f"the command ended with {code}:\n{siege.story()}"]
     at_once = number != signal.SIGINT or times > 1
     found += unsafe(siege.directory, at_once=at_once)
     found += [f"{role} was left behind" for role in ROLES if _runs(siege, role)]
     return found
+
+
+def _heeded(siege: Siege) -> int:
+    said = siege.output.read_text(encoding="utf-8")
+    return sum(said.count(word) for word in HEEDED)
 
 
 def to_child(siege: Siege, role: str, number: signal.Signals) -> list[str]:
