@@ -132,6 +132,19 @@ class Core:
         """Whether *signal* is of a device in maintenance."""
         return signal.split(".", 1)[0] in self.taken
 
+    def in_custody(self, signal: str) -> Held | None:
+        """Return what stands against even a safe value for *signal*: a person has its device.
+
+        It moves then by that person's word alone, or when the gate makes the whole bench safe.
+        """
+        device = signal.split(".", 1)[0]
+        if self.state is not State.MAINTENANCE or device not in self.taken:
+            return None
+        return Held(
+            f"{self.taken[device]} has {device} in maintenance: nobody else writes it, not even "
+            "what is safe; `heliostat return` gives it back, `heliostat stop` makes the bench safe"
+        )
+
     def not_now(self, signal: str) -> NotArmed | None:
         """Return what stands against writing anything but a safe value to *signal* now."""
         if self.state is State.RUNNING:

@@ -49,12 +49,14 @@ class Writing:
         """Raise WriteRefused, and record that, when *value* may not be written to *signal* now.
 
         The hard limits come first, then the state (NotArmed, Held, Latched), then the rules. What
-        makes a signal safe passes all but the limits.
+        makes a signal safe passes all but the limits, unless a person has its device.
         """
         core = self._core
         if reason := core.envelope.reason_against(signal, value):
             self._refuse(signal, value, WriteRefused(reason))
         if core.envelope.is_safe(signal, value):
+            if theirs := core.in_custody(signal):
+                self._refuse(signal, value, theirs)
             return
         self._require_journal(signal)
         if not_now := core.not_now(signal):
@@ -86,10 +88,9 @@ class Writing:
 
     def require_still(self, permit: Permit) -> None:
         """Raise when what *permit* allows may not be put any more: right before it would be."""
-        if permit.safe:
-            return
-        not_now = self._core.not_now(permit.signal)
-        if not_now is None and self._core.means.hands.stopped:
+        core, signal = self._core, permit.signal
+        not_now = core.in_custody(signal) if permit.safe else core.not_now(signal)
+        if not_now is None and not permit.safe and core.means.hands.stopped:
             not_now = NotArmed("the bench is being made safe")
         if not_now is not None:
             raise type(not_now)(refusal(permit.signal, permit.value, str(not_now)))

@@ -85,6 +85,29 @@ def test_who_takes_a_device_holds_the_campaign_and_shows_what_has_changed(bench)
     assert bench.state == "running"
 
 
+def test_a_plan_writes_not_even_a_safe_value_to_a_device_that_a_person_has(bench):
+    bench.runs()
+    bench.run(bench.gate.take(OPERATOR, ("furnace",)))
+    with pytest.raises(Held, match=r"Olga has furnace in maintenance: nobody else writes it"):
+        bench.write("furnace.setpoint", 40.0)
+    assert not bench.pvs["furnace.setpoint"].puts
+
+    bench.write("shutter.command", "Closed")
+    assert bench.pvs["shutter.command"].puts == ["Closed"]
+    bench.do(bench.gate.stop, VIEWER)
+    bench.safe()
+    assert bench.pvs["furnace.setpoint"].puts == [40.0]
+
+
+def test_a_safe_write_that_was_allowed_is_not_put_once_a_person_has_the_device(bench):
+    bench.runs()
+    permit = bench.do(bench.gate.admit, "furnace.setpoint", 40.0)
+    bench.run(bench.gate.take(OPERATOR, ("furnace",)))
+
+    with pytest.raises(Held, match="Olga has furnace in maintenance"):
+        bench.do(bench.gate.require_still, permit)
+
+
 RAMP = Rate(name="ramp", of="furnace.readback", per_s=0.5, over_s=60.0, clears_after_s=60.0)
 FOLLOWS = Follows(
     name="follows", setpoint="furnace.setpoint", readback="furnace.readback", tolerance=20.0
