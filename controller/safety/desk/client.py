@@ -29,9 +29,10 @@ GOOD_FOR_S = 20.0
 """How long a command may still be taken after it was sent."""
 ANSWER_S = 10.0
 LONGEST_ANSWER_S = 150.0
-"""How long a release is waited for: it looks whether every device is there."""
+"""How long a release is waited for: it looks whether every device is there. A device is taken when
+the bench holds."""
 LARGEST_ANSWER = 16 * 2**20
-_SLOW = frozenset({"reset", "give_back"})
+_SLOW = frozenset({"reset", "give_back", "take"})
 _AGAIN = 3
 
 

@@ -9,6 +9,7 @@ from controller.safety.envelope.specs import Arrival, Follows, Rate
 from controller.safety.gate.arming import standing_checks
 from controller.safety.gate.core import Core
 from controller.safety.gate.course import Word
+from controller.safety.gate.holding import Holding
 from controller.safety.gate.releasing import require, why_not
 from controller.safety.gate.request import Arming
 from controller.safety.people.people import Principal, Scope
@@ -19,15 +20,17 @@ from controller.safety.states.machine import Input, State
 class Custody:
     """Who has which devices, and what they read when they were taken."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, holding: Holding) -> None:
         self._core = core
+        self._holding = holding
         self._before: dict[str, Any] = {}
         self._noises = _tolerances(core.envelope)
 
     async def take(self, by: Principal, devices: tuple[str, ...]) -> None:
         """Let *by* have *devices* (names of the station); the campaign holds meanwhile.
 
-        Raises NotAllowed.
+        Where one runs, what the envelope declares for a hold is written first, and no more once
+        this returns. Raises NotAllowed.
         """
         core = self._core
         require(by, Scope.MAINTAIN)
@@ -39,14 +42,20 @@ class Custody:
         if core.state is State.MAINTENANCE:
             core.recorder.now(lambda: core.audit.event("taken", by=by.name, devices=list(devices)))
         else:
-            word = Word(by.name, f"takes {', '.join(devices)}")
+            word, ran = Word(by.name, f"takes {', '.join(devices)}"), core.state is State.RUNNING
             taken = core.course.take(Input.TAKE, core.facts(by, Scope.MAINTAIN), word)
             if not taken.taken:
                 raise NotAllowed(why_not(core, Input.TAKE, taken))
             core.means.hands.allow()  # for what is written by hand: all else is held
+            if ran:
+                self._holding.begin()
         self._before.update(before)
         core.taken.update(dict.fromkeys(devices, by.name))
         self._lend()
+        held = await self._holding.written()
+        if core.state is not State.MAINTENANCE:
+            raise NotAllowed(f"nothing is taken any more: {core.not_now('') or core.state.value}")
+        self._before.update({s: value for s, value in held.items() if s in before})
 
     async def give_back(self, by: Principal) -> tuple[str, ...]:
         """Take back all that *by* has; return what reads otherwise than before, in words.

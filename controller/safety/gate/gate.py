@@ -55,7 +55,7 @@ class Gate:
         self._watching = Watching(core, self.trip, self._holding.begin)
         self._writing = Writing(core, self._watching.journal_failed)
         self._releasing = Releasing(core, self._watching.look)
-        self._custody = Custody(core)
+        self._custody = Custody(core, self._holding)
         self._by_hand = ByHand(core, self._watching.journal_failed)
         self._readbacks = Readbacks(core)
         self._people = PeopleWords(core)

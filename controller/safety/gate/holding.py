@@ -3,11 +3,16 @@
 import asyncio
 import logging
 
-from controller.errors import ControllerError
+from controller.errors import ControllerError, JournalError, NotArmed
 from controller.safety.gate.core import Core
 from controller.safety.states.machine import State
 
 _log = logging.getLogger("heliostat.gate")
+_HOLDS = frozenset({State.HOLD, State.MAINTENANCE})
+"""Where nothing moves but what holds it: in maintenance the campaign holds too."""
+
+Written = tuple[str, float | str]
+"""A signal, and the hold value that was written to it."""
 
 
 class Holding:
@@ -15,7 +20,7 @@ class Holding:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Written | None]] = set()
 
     def begin(self) -> None:
         """Begin to write what the envelope declares."""
@@ -24,32 +29,56 @@ class Holding:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    async def written(self) -> dict[str, float | str]:
+        """Wait for what is being written; return what of it is there."""
+        ends = await asyncio.gather(*self._tasks)
+        return dict(end for end in ends if end is not None)
+
     def _present(self, signal: str) -> tuple[object, ...]:
         """Return what *signal* says, and what was written to it last."""
         picture = self._core.picture
         written = picture.written(signal)
         return picture.value(signal), None if written is None else written.ours
 
-    async def _write(self, signal: str, value: float | str) -> None:
+    async def _write(self, signal: str, value: float | str) -> Written | None:
         core = self._core
-        refused = core.rules.judge(signal, value, core.now())
-        against = core.envelope.reason_against(signal, value) or (refused and refused.reason)
         try:
-            if against:
-                core.recorder.now(lambda: core.audit.refusal(signal, value, str(against)))
-                return
-            intent = core.audit.intent(signal, value)
-            changes = value not in self._present(signal)
-            core.rules.asked(signal, value, core.now())
-            if core.state is not State.HOLD or core.means.hands.stopped:
-                against = "it doesn't hold any more"
-            else:
-                await core.means.hands.put(signal, value)
-                if changes:
-                    core.disturb(f"{signal} was set to {value!r} because the bench held")
+            intent = self._intended(signal, value)
         except ControllerError as error:
-            against = str(error)
             _log.error("%s = %r, to hold: %s", signal, value, error)
-        core.rules.ended(signal, value, core.now(), done=not against)
-        core.recorder.later(lambda: core.audit.outcome(intent, signal, str(against or "")))
-        core.recorder.catch_up()
+            return None
+        changes, failed = value not in self._present(signal), ""
+        core.rules.asked(signal, value, core.now())
+        try:
+            self._require_still()
+            await core.means.hands.put(signal, value, self._require_still)
+            if changes:
+                core.disturb(f"{signal} was set to {value!r} because the bench held")
+        except ControllerError as error:
+            failed = str(error)
+            _log.error("%s = %r, to hold: %s", signal, value, error)
+        core.rules.ended(signal, value, core.now(), done=not failed)
+        if intent is not None:
+            core.recorder.later(lambda: core.audit.outcome(intent, signal, failed))
+            core.recorder.catch_up()
+        return None if failed else (signal, value)
+
+    def _intended(self, signal: str, value: float | str) -> int | None:
+        """Return the record that it is intended; None where a safe value can't be recorded.
+
+        Raises NotArmed where limits or rules are against it, JournalError as the record does.
+        """
+        core = self._core
+        if refused := core.rules.judge(signal, value, core.now()):
+            core.recorder.now(lambda: core.audit.refusal(signal, value, refused.reason))
+            raise NotArmed(refused.reason)
+        try:
+            return core.audit.intent(signal, value)
+        except JournalError:
+            if not core.envelope.is_safe(signal, value):
+                raise
+            return None
+
+    def _require_still(self) -> None:
+        if self._core.state not in _HOLDS or self._core.means.hands.stopped:
+            raise NotArmed("it doesn't hold any more")

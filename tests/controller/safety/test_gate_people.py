@@ -108,6 +108,67 @@ def test_a_safe_write_that_was_allowed_is_not_put_once_a_person_has_the_device(b
         bench.do(bench.gate.require_still, permit)
 
 
+@pytest.fixture
+def holding(tmp_path):
+    """A bench that closes its shutter when it holds."""
+    with paper_bench(tmp_path, EXHAUST, envelope={"hold": {"shutter.command": "Closed"}}) as bench:
+        bench.show(shutter__command="Open")
+        yield bench
+
+
+@pytest.mark.parametrize("device", ["furnace", "shutter"])
+def test_when_a_device_is_taken_from_a_campaign_the_hold_values_are_there(holding, device):
+    holding.runs()
+    holding.run(holding.gate.take(OPERATOR, (device,)))
+
+    assert holding.values["shutter.command"] == "Closed"
+    assert holding.gate.status().disturbed.startswith("shutter.command was set to 'Closed'")
+    holding.passes(1.0)
+    assert holding.run(holding.gate.give_back(OPERATOR)) == ()
+    assert holding.pvs["shutter.command"].puts == ["Closed"]
+    (intent,) = holding.records("intent")
+    (outcome,) = holding.records("outcome")
+    assert (intent["signal"], intent["value"], outcome["error"]) == (
+        "shutter.command",
+        "Closed",
+        "",
+    )
+
+
+def test_a_device_taken_where_no_campaign_runs_stays_as_it_is(holding):
+    holding.run(holding.gate.take(OPERATOR, ("furnace",)))
+    assert holding.values["shutter.command"] == "Open"
+    holding.run(holding.gate.give_back(OPERATOR))
+    holding.arm()
+    holding.run(holding.gate.take(OPERATOR, ("furnace",)))
+
+    assert holding.values["shutter.command"] == "Open"
+
+
+def test_a_hold_value_that_cannot_be_written_keeps_nobody_from_taking_a_device(holding):
+    holding.runs()
+    holding.pvs["shutter.command"].away = True
+    holding.run(holding.gate.take(OPERATOR, ("furnace",)))
+
+    assert holding.gate.status().taken == {"furnace": "Olga"}
+    assert "shutter.command: no answer" in holding.records("outcome")[0]["error"]
+
+
+def test_a_stop_while_the_hold_values_are_written_ends_the_taking(holding):
+    holding.runs()
+
+    async def stopped():
+        taking = asyncio.ensure_future(holding.gate.take(OPERATOR, ("furnace",)))
+        while holding.state != "maintenance":
+            await asyncio.sleep(0.0)
+        holding.gate.stop(VIEWER)
+        await taking
+
+    with pytest.raises(NotAllowed, match="nothing is taken any more: the gate has tripped"):
+        holding.run(stopped())
+    assert not holding.gate.status().taken
+
+
 RAMP = Rate(name="ramp", of="furnace.readback", per_s=0.5, over_s=60.0, clears_after_s=60.0)
 FOLLOWS = Follows(
     name="follows", setpoint="furnace.setpoint", readback="furnace.readback", tolerance=20.0
