@@ -1,6 +1,7 @@
 """What the gate tells of itself."""
 
 import math
+from collections.abc import Iterator
 
 from controller.bus.gate_status import (
     ApprovalTold,
@@ -14,6 +15,7 @@ from controller.bus.gate_status import (
 from controller.safety.gate.core import HOW_TO_RELEASE, Core
 from controller.safety.rules.findings import RuleReading
 from controller.safety.states.causes import Cause
+from controller.safety.states.holds import DISK, JOURNAL, Holds
 from controller.safety.states.machine import State
 
 
@@ -52,15 +54,28 @@ def _advice(core: Core) -> str:
             return "release it: `heliostat reset DIR --reason ...`"
         case State.LATCHED:
             return f"look at the bench, then release it: {HOW_TO_RELEASE}"
-        case State.HOLD if core.holds.by_people:
-            return "let it go on: `heliostat go-on DIR`"
         case State.HOLD:
-            return f"it goes on by itself when this is over: {core.holds.in_words()}"
+            return "; ".join(_out_of_hold(core.holds))
         case State.MAINTENANCE:
             return "give the devices back: `heliostat return DIR`"
         case State.ARMED if missing := core.approvals_missing():
             return "; ".join(missing)
     return ""
+
+
+def _out_of_hold(holds: Holds) -> Iterator[str]:
+    """Yield what is to be done about each kind of hold, and what goes on by itself then."""
+    if holds.has(JOURNAL):
+        yield (
+            "make room on the disk of the campaign's directory, or mend its permissions; a "
+            "controller that has ended meanwhile goes on with `heliostat resume DIR`"
+        )
+    elif holds.has(DISK):
+        yield "make room on the disk of the campaign's directory; it goes on by itself then"
+    if holds.by_people:
+        yield "let it go on: `heliostat go-on DIR`"
+    if any(not hold.by and hold.name not in {DISK, JOURNAL} for hold in holds.all):
+        yield "it goes on by itself once the rules are kept again"
 
 
 def _cause(cause: Cause) -> CauseTold:
