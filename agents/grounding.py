@@ -18,7 +18,6 @@ from agents.history import History
 from agents.prospects import Bound
 from agents.protocols import Parameters
 from models.surrogates.factor import solved, solved_back
-from models.surrogates.kernel import correlation
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -174,7 +173,7 @@ def sensitivity(belief: Belief, places: Array) -> dict[str, float]:
         changed = base.copy()
         changed[:, space.columns[parameter.name]] = other[:, space.columns[parameter.name]]
         blocks.append(changed)
-    mean = _means(belief, np.vstack(blocks)).reshape(len(blocks), half)
+    mean = belief.surrogate.means(np.vstack(blocks)).reshape(len(blocks), half)
     effects = np.square(mean[1:] - mean[0]).mean(axis=1) / 2
     total = float(effects.sum())
     if total <= SLIGHT:
@@ -182,26 +181,21 @@ def sensitivity(belief: Belief, places: Array) -> dict[str, float]:
     return dict(zip(space.names, (effects / total).tolist(), strict=True))
 
 
-def _means(belief: Belief, places: Array) -> Array:
-    process = belief.surrogate
-    cross, _ = correlation(process.training.inputs, places, process.column_lengths)
-    return np.asarray(process.mean + process.weights @ cross)
-
-
 def influences(belief: Belief, experiments: Sequence[str], place: Array) -> dict[str, float]:
     """Return which of *experiments* (n, as trained on) the prediction at *place* leans on most.
 
     Each outcome's weight k(x, X) K^-1 in the predicted mean, as a share of the sum of all weights'
-    sizes; of an experiment that stands there more than once, the sum.
+    sizes, those of earlier campaigns included; of an experiment that stands there more than once,
+    the sum.
     """
     process = belief.surrogate
-    cross, _ = correlation(process.training.inputs, place, process.column_lengths)
-    weights = solved_back(process.factor, solved(process.factor, cross))[:, 0]
+    weights = solved_back(process.factor, solved(process.factor, process.cross(place)))[:, 0]
     total = float(np.abs(weights).sum())
     if total <= 0:
         return {}
     shares: dict[str, float] = {}
-    for name, weight in zip(experiments, (weights / total).tolist(), strict=True):
+    own = weights[len(weights) - len(experiments) :]
+    for name, weight in zip(experiments, (own / total).tolist(), strict=True):
         shares[name] = shares.get(name, 0.0) + weight
     order = sorted(shares, key=lambda name: -abs(shares[name]))
     return {name: shares[name] for name in order[:SHOWN]}

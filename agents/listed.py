@@ -2,8 +2,8 @@
 
 The optimistic choice (GP-UCB, Srinivas et al., ICML 2010), two standard deviations wide; pending
 points narrow the posterior as if they had come out as expected (GP-BUCB, Desautels et al., JMLR
-15, 2014). On recorded tables it found the best entry sooner than expected improvement, which
-keeps to what it knows once the rest of a list is plain (see ``benchmarks/crossed_barrel.py``).
+15, 2014). On recorded tables it is level with expected improvement (0.99 of its experiments to the
+best entry: decision 0014); what speaks for it is that it costs one prediction of the list.
 """
 
 from collections.abc import Callable, Mapping, Sequence

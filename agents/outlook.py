@@ -33,7 +33,7 @@ class Outlook:
     def supposing(cls, process: GaussianProcess, places: Array, outcomes: Array) -> "Outlook":
         """Return the scenarios in which *places* (q x d) had *outcomes* (q x s), without noise."""
         longer = process.supposing(places, outcomes[:, 0])
-        told = process.training.outcomes - process.mean
+        told = process.residuals
         right = np.vstack(
             [np.repeat(told[:, None], outcomes.shape[1], axis=1), outcomes - process.mean]
         )

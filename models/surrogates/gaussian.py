@@ -6,7 +6,8 @@ need not be all the scatter. Fitting is in ``models.surrogates.evidence``.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,28 @@ class GaussianProcess:
         return weights_of(self.factor, self.training.outcomes)
 
     @property
+    def inputs(self) -> Array:
+        """What the process was conditioned on (n x d): here the training set's."""
+        return self.training.inputs
+
+    @property
+    def residuals(self) -> Array:
+        """The outcomes there, without their mean (n)."""
+        return self.training.outcomes - self.mean
+
+    def between(self, points: Array) -> tuple[Array, Array]:
+        """Return the covariance of *points* (m x d) with the outcomes (m x n), and its slope."""
+        return correlation(points, self.inputs, self.column_lengths)
+
+    def cross(self, points: Array) -> Array:
+        """Return the covariance of the outcomes with *points* (n x m)."""
+        return correlation(self.inputs, points, self.column_lengths)[0]
+
+    def means(self, points: Array) -> Array:
+        """Return the mean (m) at *points* (m x d) alone, which is quicker."""
+        return np.asarray(self.mean + self.weights @ self.cross(points))
+
+    @property
     def weights(self) -> Array:
         """K^-1 (y - mean) (n)."""
         return self._weighted[0]
@@ -87,6 +110,11 @@ class GaussianProcess:
     def mean(self) -> float:
         """The constant that the process returns to far from data (standardised)."""
         return self._weighted[1]
+
+    @property
+    def likeness(self) -> Mapping[str, float]:
+        """How earlier campaigns that it rests on correlate with this one, by name; here none."""
+        return {}
 
     @property
     def scatter(self) -> float:
@@ -108,14 +136,14 @@ class GaussianProcess:
         means, sigmas = [np.empty((0, weights.shape[1]))], [np.empty(0)]
         for start in range(0, len(points), CHUNK):
             block = points[start : start + CHUNK]
-            cross, _ = correlation(self.training.inputs, block, self.column_lengths)
+            cross = self.cross(block)
             means.append(self.mean + cross.T @ weights)
             sigmas.append(_sigma(np.square(solved(self.factor, cross)).sum(0)))
         return np.concatenate(means), np.concatenate(sigmas)
 
     def joint(self, points: Array) -> tuple[Array, Array]:
         """Return mean (m) and covariance (m x m) of the process at *points* (m x d)."""
-        cross, _ = correlation(self.training.inputs, points, self.column_lengths)
+        cross = self.cross(points)
         own, _ = correlation(points, points, self.column_lengths)
         spread = solved(self.factor, cross)
         return self.mean + self.weights @ cross, own - spread.T @ spread
@@ -125,9 +153,9 @@ class GaussianProcess:
 
         *weights* (n x s) stand for s other sets of outcomes at the same inputs.
         """
-        inputs, lengths = self.training.inputs, self.column_lengths
+        inputs, lengths = self.inputs, self.column_lengths
         many = self.weights[:, None] if weights is None else weights
-        cross, slope = correlation(points, inputs, lengths)
+        cross, slope = self.between(points)
         half = solved(self.factor, cross.T)
         back = solved_back(self.factor, half).T
         sigma = _sigma(np.square(half).sum(0))
@@ -164,10 +192,10 @@ class GaussianProcess:
             np.concatenate([training.known, known]),
             training.groups,
         )
-        cross, _ = correlation(training.inputs, points, self.column_lengths)
+        cross = self.cross(points)
         corner, _ = correlation(points, points, self.column_lengths)
         corner.flat[:: len(points) + 1] += known + noise
-        process = GaussianProcess(longer, self.lengths, self.noise)
+        process = replace(self, training=longer)
         process.__dict__["factor"] = grown(self.factor, cross, corner)
         return process
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from models.surrogates.evidence import NOISE_PRIOR, length_prior
-from models.surrogates.exact import Conditioned, best, evidence, matern, means_of
+from models.surrogates.exact import Conditioned, matern
 from models.surrogates.gaussian import LENGTH_BOUNDS, NOISE_BOUNDS
 from models.surrogates.kernel import correlation
+from models.surrogates.likelihood import best, evidence, means_of
 from models.surrogates.torch_model import tensor
 from models.surrogates.training import Array, Groups, Training
 

@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from models.surrogates.evidence import NOISE_PRIOR, length_prior
-from models.surrogates.exact import Conditioned, best, evidence, matern, means_of
 from models.surrogates.gaussian import LENGTH_BOUNDS, NOISE_BOUNDS
 from models.surrogates.kernel import correlation
-from models.surrogates.posterior import Surrogate
-from models.surrogates.torch_model import tensor
+from models.surrogates.likelihood import best, evidence, means_of
+from models.surrogates.related import Before, RelatedProcess
 from models.surrogates.training import Array, FitError, Groups, Training
 
 MOST = 200
 """So many points of an earlier campaign are used, evenly spaced in order: the cost is cubic."""
 LIKENESS_PRIOR = (0.9, 0.8)
 """Normal prior of artanh v: earlier campaigns are given because they are thought to be alike."""
+NOISE_START = -5.0
+"""Where a search for the log of a noise begins."""
 AMPLITUDE_PRIOR = (0.0, 0.5)
 """Normal prior of log s: outcomes of every campaign are standardised."""
 
@@ -48,14 +48,15 @@ class Campaigns:
         return np.asarray(self.task[:, None] == np.arange(self.count + 1), dtype=np.float64)
 
     def prior(self) -> tuple[Array, Array]:
-        """Return location and scale of the normal priors of all parameters.
+        """Return where a search begins, and the scales of the normal priors of all parameters.
 
-        In this order: log lengths, artanh v and log s of earlier campaigns, log noise of all.
+        In this order: log lengths, artanh v and log s of earlier campaigns, log noise of all; the
+        noise has the gamma prior of ``models.surrogates.evidence`` instead.
         """
         earlier = self.count
         rows = [length_prior(self.training.scales)] * self.training.scales
         rows += [LIKENESS_PRIOR] * earlier + [AMPLITUDE_PRIOR] * earlier
-        rows += [NOISE_PRIOR] * (earlier + 1)
+        rows += [(NOISE_START, np.inf)] * (earlier + 1)
         middle, width = np.array(rows).T
         return middle, width
 
@@ -93,7 +94,11 @@ class Campaigns:
         )
         middle, width = self.prior()
         away = (parameters - middle) / width
-        return -(value - 0.5 * float(away @ away)), -(gradient - away / width)
+        shape, rate = NOISE_PRIOR
+        logs = parameters[-len(noise) :]
+        gradient[-len(noise) :] += shape - 1 - rate * noise
+        prior = float(((shape - 1) * logs - rate * noise).sum()) - 0.5 * float(away @ away)
+        return -(value + prior), -(gradient - away / width)
 
     def _by_length(self, moved: Array, lengths: Array) -> Array:
         inputs, groups = self.training.inputs, self.training.groups
@@ -113,64 +118,48 @@ class Campaigns:
         return by_likeness[1:], by_amplitude[1:]
 
 
-@dataclass(frozen=True)
-class Transferred(Conditioned):
-    """A process that rests on earlier campaigns; *likeness* is v of each."""
-
-    likeness: tuple[float, ...] = ()
-
-
 class Transfer:
     """A learner that rests on *earlier* campaigns, each a training set over the same cube."""
 
-    def __init__(self, earlier: Sequence[Training]) -> None:
-        self._earlier = [_thinned(training) for training in earlier]
+    def __init__(self, earlier: Sequence[Training], most: int = MOST) -> None:
+        """Use *most* points of each, evenly spaced in order."""
+        self._earlier = [_thinned(training, most) for training in earlier]
 
-    def __call__(self, training: Training, seed: int) -> Surrogate:
+    def __call__(self, training: Training, seed: int = 0) -> RelatedProcess:
         """Return ``fit`` of *training* and the earlier campaigns; there is no chance in it."""
         return fit(training, self._earlier)
 
 
-def fit(training: Training, earlier: Sequence[Training]) -> Transferred:
+def fit(training: Training, earlier: Sequence[Training]) -> RelatedProcess:
     """Return the process at the best hyperparameters found; the same for the same arguments.
 
     FitError where *earlier* is empty or of another space, and where no search succeeds.
     """
-    from scipy.linalg import cho_solve
-
     campaigns = _stacked(training, earlier)
     whole, task = campaigns.training, campaigns.task
-    middle, width = campaigns.prior()
+    middle, _ = campaigns.prior()
     short, apart = middle.copy(), middle.copy()
-    short[: training.scales] -= 1.5
+    middle[: training.scales] -= 1.0
+    short[: training.scales] -= 2.0
     apart[training.scales : training.scales + campaigns.count] = 0.2
     lengths, noises = np.log(LENGTH_BOUNDS), np.log(NOISE_BOUNDS)
     rows = [lengths] * training.scales + [(-3.0, 3.0)] * campaigns.count
     rows += [(-2.0, 2.0)] * campaigns.count + [noises] * (campaigns.count + 1)
-    parameters = best(campaigns.loss, [middle - 0.5 * width, short, apart], np.array(rows))
+    parameters = best(campaigns.loss, [middle, short, apart], np.array(rows))
     lengths, likeness, amplitude, noise = campaigns.parts(parameters)
     between, kernel, _ = campaigns.covariance(parameters)
     covariance = between * kernel + np.diag(whole.known + noise[task])
     factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     means = means_of(factor, whole.outcomes, campaigns.basis)
-    weights = cho_solve((factor, True), whole.outcomes - campaigns.basis @ means)
-    scale, inputs = tensor(lengths[whole.groups]), tensor(whole.inputs)
-    row = tensor((likeness * amplitude)[task])
-
-    def prior(left: Tensor, right: Tensor) -> Tensor:
-        return matern(left / scale, right / scale)
-
-    return Transferred(
-        "gp over campaigns",
-        training,
-        prior,
-        lambda points: prior(points, inputs) * row,
-        tensor(factor),
-        tensor(weights),
-        float(means[0]),
-        float(noise[0]),
+    old = task > 0
+    before = Before(
+        whole.inputs[old],
+        (likeness * amplitude)[task[old]],
+        (whole.outcomes - campaigns.basis @ means)[old],
+        np.asarray(np.linalg.cholesky(covariance[np.ix_(old, old)]), dtype=np.float64),
         tuple(likeness[1:].tolist()),
     )
+    return RelatedProcess(training, lengths, float(noise[0]), before)
 
 
 def _stacked(training: Training, earlier: Sequence[Training]) -> Campaigns:
@@ -183,7 +172,7 @@ def _stacked(training: Training, earlier: Sequence[Training]) -> Campaigns:
                 f"{each.groups.tolist()}, the present one {training.groups.tolist()}: encode "
                 "earlier experiments in the present space"
             )
-    sets = [training, *map(_thinned, earlier)]
+    sets = [training, *(_thinned(each, MOST) for each in earlier)]
     whole = Training(
         np.vstack([each.inputs for each in sets]),
         np.concatenate([each.outcomes for each in sets]),
@@ -193,10 +182,10 @@ def _stacked(training: Training, earlier: Sequence[Training]) -> Campaigns:
     return Campaigns(whole, np.repeat(np.arange(len(sets)), [len(each.outcomes) for each in sets]))
 
 
-def _thinned(training: Training) -> Training:
-    """Return at most MOST of the observations, evenly spaced in order."""
+def _thinned(training: Training, most: int) -> Training:
+    """Return at most *most* of the observations, evenly spaced in order."""
     size = len(training.outcomes)
-    rows = np.unique(np.linspace(0, size - 1, min(size, MOST)).round().astype(np.int64))
+    rows = np.unique(np.linspace(0, size - 1, min(size, most)).round().astype(np.int64))
     return Training(
         training.inputs[rows], training.outcomes[rows], training.known[rows], training.groups
     )
