@@ -47,7 +47,14 @@ UNWRITABLE = (
 )
 """What a run raises that the catalog doesn't take; the others are archived all the same."""
 
+Progress = Callable[[int, int], None]
+"""Hears how many of how many runs that the catalog lacked are in it by now."""
+
 _log = logging.getLogger("heliostat.archive")
+
+
+def unseen(_done: int, _due: int) -> None:
+    """Show nobody how far it is."""
 
 
 class Unreachable(ControllerError):
@@ -107,25 +114,34 @@ class Archiver:
         self._records.close()
 
     def bring_up_to_date(
-        self, *, story: bool = True, in_time: Callable[[], bool] = lambda: True
+        self,
+        *,
+        story: bool = True,
+        in_time: Callable[[], bool] = lambda: True,
+        progress: Progress = unseen,
     ) -> Pass:
         """Write what the catalog lacks: finished runs, and the campaign's own run if *story*.
 
-        Nothing is begun once *in_time* says no. Raises Unreachable when the catalog goes away, and
-        JournalError when the campaign's journal can't be read.
+        Nothing is begun once *in_time* says no; *progress* hears of each run that is due. Raises
+        Unreachable when the catalog goes away, and JournalError when the campaign's journal can't
+        be read.
         """
         try:
-            return self._bring_up_to_date(story, in_time)
+            return self._bring_up_to_date(story, in_time, progress)
         except httpx.TransportError as error:
             raise Unreachable(str(error) or type(error).__name__) from error
 
-    def _bring_up_to_date(self, story: bool, in_time: Callable[[], bool]) -> Pass:
+    def _bring_up_to_date(
+        self, story: bool, in_time: Callable[[], bool], progress: Progress
+    ) -> Pass:
         records = self._records.catch_up()
         self._look(records[0])
         done = Pass(failed={})
-        for run, over in self._due(records):
+        due = self._due(records)
+        for number, (run, over) in enumerate(due):
             if not in_time():
                 return replace(done, complete=False)
+            progress(number, len(due))
             done = self._tried(done, run.uid, {"size": run.size, "cut_off": over}, self._read(run))
         if story and self._story_due(records) and in_time():
             mark = {"head": records[-1].hash, "over": is_over(records)}

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller import journal
-from controller.archive.archiver import Archiver, Pass, Unreachable, connected
+from controller.archive.archiver import (
+    Archiver,
+    Pass,
+    Progress,
+    Unreachable,
+    connected,
+    unseen,
+)
 from controller.archive.server import FOLDER, Catalog, served
 from controller.documents import FOLDER as DOCUMENTS
 from controller.errors import ConfigurationError, JournalError
@@ -93,23 +100,29 @@ class Follower:
         end = time.monotonic() + self._pace.last_s
         return self.once(lambda: time.monotonic() < end)
 
-    def once(self, in_time: Callable[[], bool] = lambda: True) -> Pass:
+    def once(self, in_time: Callable[[], bool] = lambda: True, progress: Progress = unseen) -> Pass:
         """Make a pass with the campaign's own run in it; nothing is begun when not *in_time*."""
         self._seen = None
-        return self._one(story=True, in_time=in_time)
+        return self._one(story=True, in_time=in_time, progress=progress)
 
     def _wait(self) -> float:
         if self.away:
             return float(min(2**self.away, self._pace.back_off_s))
         return self._pace.idle_s if self._quiet > 10 else self._pace.look_s
 
-    def _one(self, *, story: bool, in_time: Callable[[], bool] = lambda: True) -> Pass:
+    def _one(
+        self,
+        *,
+        story: bool,
+        in_time: Callable[[], bool] = lambda: True,
+        progress: Progress = unseen,
+    ) -> Pass:
         found = (_state_of(self._directory), story)
         self._quiet = self._quiet + 1 if found == self._seen else 0
         if found == self._seen and not self.away:
             return Pass()
         try:
-            done = self._pass(story, in_time)
+            done = self._pass(story, in_time, progress)
         except (Unreachable, JournalError) as error:
             self.close()
             self.away += 1
@@ -135,8 +148,8 @@ class Follower:
                 self._open = (stack.pop_all(), archiver)
         return self._open[1]
 
-    def _pass(self, story: bool, in_time: Callable[[], bool]) -> Pass:
-        done = self._archiver().bring_up_to_date(story=story, in_time=in_time)
+    def _pass(self, story: bool, in_time: Callable[[], bool], progress: Progress) -> Pass:
+        done = self._archiver().bring_up_to_date(story=story, in_time=in_time, progress=progress)
         if done.written:
             _log.info("%d runs archived", len(done.written))
         return done

@@ -1,6 +1,8 @@
 """Brings a campaign's catalog up to date, and serves it until Ctrl-C."""
 
 import threading
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from controller.journal import read
 from controller.recorded.history import started_of
 
 OK, FAILED = 0, 1
+PATIENCE_S, SHOWN_S = 1.0, 5.0
+"""How far it is is said when it takes longer than the first, and then so often (real seconds)."""
 
 
 def catalog(directory: Path, port: int, *, serve: bool) -> int:
@@ -33,11 +37,25 @@ def catalog(directory: Path, port: int, *, serve: bool) -> int:
             return _served_alone(directory, port, campaign_id) if serve else OK
         follower = Follower(directory, place)
         stack.callback(follower.close)
-        code = _tell(follower.once(), directory)
+        code = _tell(follower.once(progress=Shown(time.monotonic)), directory)
         if serve and not facility_catalog(directory):
             _say_how(place, campaign_id)
             _until_interrupted(follower)
     return code
+
+
+class Shown:
+    """Says on stderr how far the catalog is, now and then, by the clock *now* (s)."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._next = now() + PATIENCE_S
+
+    def __call__(self, done: int, due: int) -> None:
+        """Say it when it is time to."""
+        if self._now() >= self._next:
+            self._next = self._now() + SHOWN_S
+            typer.echo(f"catching up: {done} of {due} runs archived", err=True)
 
 
 def _served_alone(directory: Path, port: int, campaign_id: str) -> int:
