@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
 from controller.recorded.following import Follower
 from controller.recorded.history import fold, resolved_of
+from controller.recorded.revising import code_digests_of
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.terms import terms_of
@@ -58,6 +59,8 @@ class _Case:
     directory: Path
     state: CampaignState
     records: int
+    code: Mapping[str, str]
+    """Digests of the user's own code, by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def _run(
 def _watched(case: _Case, manner: Manner, show: Display, ask: Approver | None) -> int:
     """Run the processes until the controller has ended, and return its exit code."""
     with ExitStack() as stack:
-        runtime = new_runtime()
+        runtime = new_runtime(case.directory)
         stack.callback(shutil.rmtree, runtime, ignore_errors=True)
         launch = _launch(case, runtime, manner)
         terms = terms_of(case.resolved.campaign, case.words.objectives)
@@ -174,7 +177,8 @@ def _case(directory: Path) -> _Case:
     resolved = resolved_of(records, directory)
     words = words_of(resolved)
     state = fold(records, terms_of(resolved.campaign, words.objectives))
-    return _Case(resolved, words, directory, state, len(records))
+    code = code_digests_of(records, directory)
+    return _Case(resolved, words, directory, state, len(records), code)
 
 
 def _launch(case: _Case, runtime: Path, manner: Manner) -> Launch:
@@ -186,6 +190,7 @@ def _launch(case: _Case, runtime: Path, manner: Manner) -> Launch:
         supervisor=os.getpid(),
         engine_user=manner.user,
         writers=(own_name(),) if manner.user else (),
+        code=case.code,
     )
     if twin is None:
         return launch

@@ -11,12 +11,14 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
 from controller.safety.hands.halting import Halt
 from controller.safety.hands.safe_file import read_safe_file
+from controller.safety.hands.safing import Safed
 from controller.safety.hands.stop_socket import STOP_SOCKET
 from controller.safety.hands.stopper import SafePlan, Stopper, Why
 from controller.safety.states.marker import MARKER_FILE
@@ -50,6 +52,10 @@ class First:
     stopper: Stopper
     halt: Halt
     news: News
+    left_armed: bool = False
+    """Whether the gate before had died with the bench armed."""
+    safing: "Future[Safed] | None" = None
+    """What comes of the safe sequence then; None where no file says what makes safe."""
 
 
 def main(path: Path) -> int:
@@ -59,8 +65,7 @@ def main(path: Path) -> int:
     launch = json.loads(path.read_text(encoding="utf-8"))  # validated when the gate goes on
     os.environ.update(launch["epics"])
     first = _first(Path(launch["directory"]), Path(launch["runtime"]))
-    import_module("controller.processes.gatekeeping").keep(path, first)
-    return 0
+    return int(import_module("controller.processes.gatekeeping").keep(path, first))
 
 
 def _first(directory: Path, runtime: Path) -> First:
@@ -70,6 +75,7 @@ def _first(directory: Path, runtime: Path) -> First:
     plan = read_safe_file(directory) if left_armed else SafePlan()
     stopper = Stopper(halt, plan, runtime / STOP_SOCKET, news.tell)
     stopper.start()
+    safing = None
     if plan.stages:
-        stopper.start_safing(plan.stages, "the gate before had died")
-    return First(stopper, halt, news)
+        safing = stopper.start_safing(plan.stages, "the gate before had died")
+    return First(stopper, halt, news, left_armed, safing)

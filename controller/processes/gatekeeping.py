@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,7 @@ from controller.processes.parting import orphaned, when_orphaned
 from controller.processes.patrol import Patrol
 from controller.processes.rounds import Rounds
 from controller.processes.telling import Telling
+from controller.recorded.code_files import changed_files
 from controller.recorded.recording import recording
 from controller.safety.devices.absences import Absences
 from controller.safety.envelope.declared import Stage
@@ -59,20 +60,42 @@ PULSES_S = {"rules": 1.0, "devices": 1.0}
 The record is made in the thread of the rules: a disk that hangs silences that."""
 ASKED_PER_S, ASKED_AT_ONCE = 500.0, 1000
 """How often one client may have writes judged; what comes more often isn't judged at all."""
+OK, FAILED = 0, 1
 LATER_S = 0.02
 """After how long what came during the first stage of a safe sequence is looked at again."""
 _SAFE = frozenset({State.DISARMED, State.LATCHED, State.SAFING})
 _log = logging.getLogger("heliostat.gate")
 
 
-def keep(path: Path, first: First) -> None:
-    """Keep the gate of the launch file *path* until asked to end; *first* works already."""
+def keep(path: Path, first: First) -> int:
+    """Keep the gate of the launch file *path* until asked to end; *first* works already.
+
+    Returns the exit code.
+    """
     launch = Launch.read(path)
+    if changed := changed_files(launch.code):
+        return _unloaded(first, changed)
     known = _known(launch.directory)
     with closing(SignedChain.open(launch.directory / GATE_FILE, AUDIT_TABLE)) as chain:
         sign(chain)
         asyncio.run(_live(launch, first, chain, known))
         chain.sign_now()
+    return OK
+
+
+def _unloaded(first: First, changed: Sequence[str]) -> int:
+    """End with nothing of the station loaded, once what was left armed is safe; the exit code.
+
+    The marker stays: whoever resumes makes safe again, and is latched.
+    """
+    _log.error("%s: changed while the campaign ran; the station isn't loaded", ", ".join(changed))
+    safed = Safed() if first.safing is None else first.safing.result()
+    first.stopper.close()
+    _tell(safed)
+    if first.left_armed and not safed.reached:
+        _log.error("no file says what makes the bench safe: see to it by hand")
+        return FAILED
+    return FAILED if safed.failed else OK
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Launch(BaseModel):
     """Whose processes engine and worker are; empty: as all others."""
     writers: tuple[str, ...] = ()
     """The only Channel Access users whom a twin lets write; nobody named: everybody."""
+    code: Mapping[str, str] = Field(default_factory=dict)
+    """SHA-256 of each file of the user's own code, by path, on which the campaign was begun."""
 
     def clock(self) -> Clock:
         """Return a new clock of the campaign: the computer's own where there is no twin."""

@@ -17,8 +17,17 @@ PREFIX = "heliostat-"
 """How the name of a folder for sockets begins."""
 
 
-def new_runtime() -> Path:
-    """Make a private folder for the sockets of one start, and return it."""
+def new_runtime(directory: Path) -> Path:
+    """Make a private folder for the sockets of one start of *directory*, and return it.
+
+    It is where that of the start before was, so that who follows the documents finds them again;
+    elsewhere where somebody has made something there meanwhile.
+    """
+    before = _runtime_of(directory)
+    if before is not None:
+        with suppress(OSError):
+            before.mkdir(mode=0o700)
+            return before
     return Path(tempfile.mkdtemp(prefix=PREFIX))
 
 
@@ -57,14 +66,24 @@ def await_end(directory: Path, role: str, patience_s: float = PATIENCE_S) -> Non
 
 
 def _remove_runtime(directory: Path) -> None:
-    """Remove the folder for sockets of the earlier start, unless it is another campaign's.
+    """Remove the folder for sockets of the earlier start, unless it is another campaign's."""
+    runtime = _runtime_of(directory)
+    if runtime is not None:
+        with suppress(OSError):
+            shutil.rmtree(runtime)
+
+
+def _runtime_of(directory: Path) -> Path | None:
+    """Return where the earlier start had its sockets, None where there was none of *directory*.
 
     (A directory that was copied names the folder of the one that it was copied from.)
     """
-    with suppress(OSError, ValueError):
+    try:
         launch = Launch.read(directory / FOLDER / FILE)
-        if launch.directory == directory.resolve() and launch.runtime.name.startswith(PREFIX):
-            shutil.rmtree(launch.runtime)
+    except (OSError, ValueError):
+        return None
+    ours = launch.directory == directory.resolve() and launch.runtime.name.startswith(PREFIX)
+    return launch.runtime if ours else None
 
 
 def _alive(directory: Path, role: str = "*") -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -43,6 +43,7 @@ from controller.processes.apart import APART, account_of, open_folders, open_soc
 from controller.processes.forking import LOADING_S, Forked, ForkServer
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import note_process
+from controller.recorded.code_files import changed_files
 
 POLL_S = 0.05
 AFTER_TWIN: frozenset[Role] = frozenset({"gate", "engine", "archive"})
@@ -215,6 +216,8 @@ class Supervisor:
 
     def make_safe(self, reason: str) -> str:
         """Let the gate make the bench safe, and return in words what came of it."""
+        if "gate" not in self._roles:
+            return self._made_safe_by_the_last()
         answer = self._call("gate", MakeSafe(reason=reason), SAFE_S)
         match answer:
             case MadeSafe(failed=failed) if not failed:
@@ -225,6 +228,16 @@ class Supervisor:
             case Failed(reason=why):
                 return f"THE BENCH MAY NOT BE SAFE: the gate says {why}; see to it by hand"
         return "THE BENCH MAY NOT BE SAFE: the gate doesn't answer; see to it by hand"
+
+    def _made_safe_by_the_last(self) -> str:
+        """Return what came of the gate that was started for nothing but making safe."""
+        try:
+            code = self._children["gate"].process.wait(SAFE_S)
+        except subprocess.TimeoutExpired:
+            code = FAILED
+        if code == OK:
+            return "the bench was made safe"
+        return f"THE BENCH MAY NOT BE SAFE; see to it by hand; {self._log_hint('gate')}"
 
     # --- children -------------------------------------------------------------------------------
 
@@ -296,7 +309,9 @@ class Supervisor:
         child = self._children[role]
         child.failures += code > 0
         often = child.too_often(time.monotonic())
-        if not child.stillborn and not often:  # first of all: a gate that starts makes safe
+        changed = () if role == "archive" else changed_files(self._launch.code)
+        again = not child.stillborn and not often
+        if again and (not changed or role == "gate"):  # first of all: a gate makes safe
             if role != "gate" and len(child.deaths) > 1:
                 time.sleep(AGAIN_S)
             self._children[role] = replace(child, process=self._spawn(role), up=False)
@@ -305,9 +320,19 @@ class Supervisor:
             self._give_up(role, f"{role} can't be started")
         elif often:
             self._give_up(role, f"{role} died {DEATHS} times within {WITHIN_S:g} s")
+        elif changed:
+            self._give_up(role, self._other_code(role, changed))
+
+    def _other_code(self, role: Role, changed: Sequence[str]) -> str:
+        how = f'heliostat resume {self._launch.directory} --revise --reason "…"'
+        return (
+            f"{role} isn't started again: {', '.join(changed)} changed while the campaign ran, "
+            f"and is not loaded; undo the change, or go on with it: {how}"
+        )
 
     def _give_up(self, role: Role, reason: str) -> None:
-        self._roles = tuple(r for r in self._roles if r != role)
+        if role != "controller":  # its end is the end: ``watch`` still has to see it
+            self._roles = tuple(r for r in self._roles if r != role)
         if role == "archive":
             self._say("archive: not started again; `heliostat catalog` brings it up to date later")
             return

@@ -16,8 +16,9 @@ from controller.benches import envelope_of, words_of
 from controller.errors import ConfigurationError
 from controller.events import CampaignRevised, CampaignStarted
 from controller.journal import Record
+from controller.recorded.code_files import changed_files, code_files
 from controller.recorded.history import resolved_of, started_of
-from controller.resolving import ResolvedCampaign, own_files
+from controller.resolving import ResolvedCampaign
 from controller.safety.envelope.envelope import Envelope, Limit, Members
 from controller.state import CampaignState
 from controller.versions import code_digest, file_digests, versions
@@ -56,10 +57,21 @@ class Revision:
 
 def digests_of(resolved: ResolvedCampaign) -> dict[str, str]:
     """Return what `resume` compares: digests of the code and of the campaign's files, by path."""
-    campaign = resolved.campaign
-    files = (resolved.file, campaign.beamline, campaign.safety or "") if resolved.file else ()
-    paths = (*files, *own_files(campaign.agent))
+    paths = (*_described_in(resolved), *code_files(resolved))
     return {CODE: code_digest(), **file_digests(path for path in paths if path)}
+
+
+def code_digests_of(records: list[Record], directory: Path) -> dict[str, str]:
+    """Return the digests, by path, of the user's own code in the campaign that is in force."""
+    digests = _last(records, directory).digests
+    described = {CODE, *_described_in(resolved_of(records, directory))}
+    return {path: digest for path, digest in digests.items() if path not in described}
+
+
+def _described_in(resolved: ResolvedCampaign) -> tuple[str, ...]:
+    """Return the files that describe the campaign; it is in the journal what they say."""
+    campaign = resolved.campaign
+    return (resolved.file, campaign.beamline, campaign.safety or "") if resolved.file else ()
 
 
 def revision_of(records: list[Record], directory: Path, load: Load) -> Revision | None:
@@ -78,9 +90,10 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     new = envelope_of(now, words_of(now).space)
     old = envelope_of(before, words_of(before).space)
     changes = [*_differences(_plain(before), _plain(now))]
-    for path in own_files(before.campaign.agent):
-        if digests.get(path) and digests[path] != (seen := now_digests.get(path, "gone")):
-            changes.append(f"{path}: {digests[path][:12]} -> {seen[:12]}")
+    own = code_digests_of(records, directory)
+    now_own = file_digests(own)
+    for path in changed_files(own):
+        changes.append(f"{path}: {own[path][:12]} -> {now_own.get(path, 'gone')[:12]}")
     if digests.get(CODE) and digests[CODE] != now_digests[CODE]:
         changes.append(f"{CODE}: {digests[CODE][:12]} -> {now_digests[CODE][:12]}")
     changes += [f"{VERSION}{line}" for line in _differences(ran_on, versions())] if ran_on else []
