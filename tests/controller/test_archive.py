@@ -24,8 +24,7 @@ from controller.documents import read_file
 from controller.processes.launch import Launch
 from tests.support.campaigns import ROOT, barrel_campaign, copper_campaign, modelled
 from tests.support.catalogs import archived, run_in, sent_to
-
-PATIENCE_S = 60.0
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")

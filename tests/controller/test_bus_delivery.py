@@ -22,8 +22,7 @@ from controller.bus.delivery import Answerer, Caller
 from controller.bus.errors import AddressRefused, BusClosed, BusTimeout, MessageUnsendable
 from controller.bus.messages import Done, Failed, Head, Message, Up, Write, WritesHead
 from controller.bus.wire import MAX_FRAME_BYTES, Envelope, pack_message
-
-PATIENCE_S = 60.0
+from tests.support.waiting import PATIENCE_S
 
 CHILD = """
 import os, sys, time

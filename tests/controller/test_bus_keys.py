@@ -14,8 +14,8 @@ from controller.bus.keys import ClientKeys, ServerKeys, make_keys
 from controller.bus.live import Item, Publisher, Subscriber
 from controller.bus.messages import Done, Message, WritesHead
 from controller.bus.wire import Envelope, pack_message
+from tests.support.waiting import PATIENCE_S
 
-PATIENCE_S = 60.0
 LISTEN = "tcp://127.0.0.1:*"
 
 

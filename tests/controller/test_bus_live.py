@@ -24,8 +24,7 @@ from controller.bus.errors import AddressRefused, BusClosed, MessageUnsendable
 from controller.bus.keys import ServerKeys, make_keys
 from controller.bus.live import Item, Publisher, Subscriber
 from controller.bus.wire import pack, unpack_document
-
-PATIENCE_S = 60.0
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_it_is_brought_up_to_date_served_with_the_lines_to_open_it_and_ended_by_
             assert len(client) == 3
             assert len(decisions) == 2
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()

@@ -77,7 +77,7 @@ def write(folder, **changed):
 def look(file, environment, *how):
     command = [sys.executable, "-m", "tests.support.looking", str(file), *how]
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
 
 
@@ -105,10 +105,10 @@ def test_classic_and_async_signals_are_read_side_by_side_with_their_rules(told):
 
 
 def value_of(pv, environment):
-    asked = f"print(read({pv!r}, timeout=30, repeater=False).data[0])"
+    asked = f"print(read({pv!r}, timeout=120, repeater=False).data[0])"
     command = [sys.executable, "-c", f"from caproto.sync.client import read; {asked}"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=True
+        command, env=environment, capture_output=True, text=True, timeout=400, check=True
     )
     return float(done.stdout)
 
@@ -170,7 +170,7 @@ def test_startup_code_that_writes_is_refused_while_the_beamline_is_looked_at(cli
         "from ophyd import EpicsSignal\n"
         "def make():\n"
         "    gain = EpicsSignal('LIVE:GAIN', name='gain')\n"
-        "    gain.wait_for_connection(timeout=10)\n"
+        "    gain.wait_for_connection(timeout=60)\n"
         "    gain.put(9.0)\n"
         "    return [gain]\n"
     )

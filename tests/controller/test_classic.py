@@ -21,9 +21,10 @@ from tests.support.benches import means_of
 from tests.support.campaigns import copper_campaign
 from tests.support.classic_devices import Rig
 from tests.support.classic_engine import LIMITS, beamline
-from tests.support.gates import PATIENCE_S, ROOT, bench_ioc, gate_process, speaking
+from tests.support.gates import ROOT, bench_ioc, gate_process, speaking
+from tests.support.waiting import PATIENCE_S
 
-SCENES_S = 150.0
+SCENES_S = 600.0
 
 
 def classic_campaign():

@@ -24,7 +24,8 @@ from controller.safety.desk.commands import (
 from controller.safety.desk.desk import Desk, Visitor
 from controller.safety.people.file import People
 from controller.safety.states.causes import Cause, CauseKind
-from tests.support.desks import desked, sealed, until, user
+from tests.support.desks import desked, sealed, user
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,9 @@ from controller.safety.desk.commands import (
     TakeDevices,
 )
 from controller.safety.gate.request import Arming
-from tests.support.desks import PATIENCE_S, desked, raw_here, raw_key, sealed, until, user
+from tests.support.desks import desked, raw_here, raw_key, sealed, user
 from tests.support.flipping import flipping
+from tests.support.waiting import PATIENCE_S, until
 
 
 @pytest.fixture

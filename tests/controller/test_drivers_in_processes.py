@@ -9,8 +9,9 @@ from controller.benches import installed
 from controller.bus.messages import PlanEnded, Write
 from controller.checks.checking import check, load
 from controller.documents import read_run
-from tests.support.crews import PATIENCE_S, crew, until
+from tests.support.crews import crew
 from tests.support.serial_pump import pump_at_a_port
+from tests.support.waiting import PATIENCE_S, until
 
 BEAMLINE = {
     "name": "pumps",

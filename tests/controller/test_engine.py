@@ -25,7 +25,7 @@ from controller.watching import Watch, waiting
 from tests.support.benches import Bench, copper_bench
 from tests.support.campaigns import ENVELOPE
 
-ENOUGH_S = 30.0
+ENOUGH_S = 300.0
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from controller.bus.messages import (
 from controller.documents import FOLDER, read_file, read_run
 from controller.requests_log import FILE
 from tests.support.campaigns import barrel_campaign
-from tests.support.crews import PATIENCE_S, Crew, crew, until
+from tests.support.crews import Crew, crew
+from tests.support.waiting import PATIENCE_S, until
 
 NAME = "experiment/e-1/1"
 SLOW = 0.02

@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from controller.processes.forking import LOADING_S, Forked, ForkServer
+from controller.processes.forking import Forked, ForkServer
 from tests.support.sieges import ROOT
+from tests.support.waiting import PATIENCE_S, until
 
 ROLE = """
 import json, os, signal, sys, threading, time
@@ -38,29 +39,36 @@ def main(file):
         return 7
     signal.pause()
 """
-PATIENCE_S = 60.0
 
 
-def until(true: Callable[[], object], what: str) -> None:
-    """Wait until it is *true*."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, f"waited for {what}"
-        time.sleep(0.01)
+@contextmanager
+def forking(folder: Path, monkeypatch: pytest.MonkeyPatch, loads: str) -> Iterator[ForkServer]:
+    """Have a server that *loads* something and knows a role ``mirror``, which says what it sees."""
+    roles = folder / "roles"
+    roles.mkdir()
+    (roles / "sitecustomize.py").write_text(
+        f"import controller.processes as ours\nours.__path__.append({str(roles)!r})\n{loads}"
+    )
+    (roles / "mirror.py").write_text(ROLE)
+    monkeypatch.setenv("PYTHONPATH", f"{roles}:{ROOT}")
+    monkeypatch.setattr("controller.processes.forking.ANSWER_S", PATIENCE_S)
+    with ForkServer() as server:
+        assert server.ready(PATIENCE_S)
+        yield server
 
 
 @pytest.fixture
 def forks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
-    """Have a server that knows a role ``mirror``, which says what it sees."""
-    roles = tmp_path / "roles"
-    roles.mkdir()
-    (roles / "sitecustomize.py").write_text(
-        f"import controller.processes\ncontroller.processes.__path__.append({str(roles)!r})\n"
-    )
-    (roles / "mirror.py").write_text(ROLE)
-    monkeypatch.setenv("PYTHONPATH", f"{roles}:{ROOT}")
-    with ForkServer() as server:
-        assert server.ready(LOADING_S)
+    """Have a server that has loaded next to nothing, which is quick."""
+    loads = "import controller.processes.forkserver as server\nserver.LOADED = ('json',)\n"
+    with forking(tmp_path, monkeypatch, loads) as server:
+        yield server
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
+    """Have a server that has loaded all that the processes of a campaign need."""
+    with forking(tmp_path, monkeypatch, "") as server:
         yield server
 
 
@@ -80,8 +88,8 @@ def seen(folder: Path) -> dict[str, object]:
     return found
 
 
-def test_a_forked_process_is_as_one_that_was_started(forks: ForkServer, tmp_path: Path) -> None:
-    forked = mirror(forks, tmp_path)
+def test_a_forked_process_is_as_one_that_was_started(full: ForkServer, tmp_path: Path) -> None:
+    forked = mirror(full, tmp_path)
 
     found = seen(tmp_path)
 

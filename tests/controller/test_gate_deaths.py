@@ -12,16 +12,9 @@ from controller.bus.messages import Arm, Done, Failed, Judge, Write
 from controller.files.beamline import Beamline
 from controller.safety.envelope.file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
-from tests.support.gates import (
-    PATIENCE_S,
-    bench_ioc,
-    gate_process,
-    released,
-    speaking,
-    state_of,
-    until,
-)
+from tests.support.gates import bench_ioc, gate_process, released, speaking, state_of
 from tests.support.holding import holding
+from tests.support.waiting import PATIENCE_S, until
 
 HOT = 300.0
 SAFE = {"furnace.setpoint": 40, "shutter.command": "Closed"}

@@ -17,7 +17,8 @@ from controller.safety.gate.gate import Arming
 from tests.support.benches import copper_bench
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
 from tests.support.gated import OFFICER
-from tests.support.gates import PATIENCE_S, bench_ioc, gate_process, speaking, state_of, until
+from tests.support.gates import bench_ioc, gate_process, speaking, state_of
+from tests.support.waiting import PATIENCE_S, until
 
 SAFE = {"furnace.setpoint": 40, "o2.setpoint": 0, "he.setpoint": 100, "shutter.command": "Closed"}
 LIMITS = {

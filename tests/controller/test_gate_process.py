@@ -22,15 +22,8 @@ from controller.files.beamline import Beamline
 from controller.safety.devices.remote import RemoteGate
 from controller.safety.envelope.file import EnvelopeFile
 from tests.support.campaigns import BEAMLINE, ENVELOPE, copper_campaign
-from tests.support.gates import (
-    PATIENCE_S,
-    bench_ioc,
-    gate_process,
-    released,
-    speaking,
-    state_of,
-    until,
-)
+from tests.support.gates import bench_ioc, gate_process, released, speaking, state_of
+from tests.support.waiting import PATIENCE_S, until
 
 SAFE = {"furnace.setpoint": 40, "o2.setpoint": 0, "he.setpoint": 100, "shutter.command": "Closed"}
 LIMITS = {

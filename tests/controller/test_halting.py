@@ -10,8 +10,8 @@ from controller.errors import NotArmed
 from controller.processes.leasing import LoopAnswers
 from controller.processes.patrol import Patrol
 from controller.safety.hands.halting import Halt, Pulses, Tokens
+from tests.support.waiting import PATIENCE_S
 
-PATIENCE_S = 20.0
 FOR_EVER = "import signal; signal.pause()"
 
 

@@ -243,7 +243,7 @@ def test_the_command_serves_a_file_until_it_is_interrupted(own, place):
         asked = remote(f"ipc://{place}/a", timeout_s=60.0, arguments={"start": 1})
         [suggestion] = asked.ask(1)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
     assert suggestion.parameters == steady(SPACE, YIELD, 4).ask(1)[0].parameters
     assert process.returncode == 0

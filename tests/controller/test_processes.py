@@ -27,8 +27,7 @@ from controller.processes.leftovers import end_leftovers, note_process
 from controller.recorded.following import Follower
 from controller.terms import terms_of
 from tests.support.campaigns import barrel_campaign
-
-PATIENCE_S = 30.0
+from tests.support.waiting import PATIENCE_S
 
 
 def test_all_clocks_of_one_launch_agree_about_campaign_time(tmp_path: Path) -> None:
@@ -127,12 +126,12 @@ import os, sys, time
 from controller.processes.parting import when_orphaned
 when_orphaned(lambda: (open(sys.argv[1], "w").close(), os._exit(0)))
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 PARENT = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]], stdout=sys.stdout)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -234,7 +233,7 @@ def test_a_controller_that_fails_says_why_though_nothing_can_be_written_into_its
             stderr=full,
             check=False,
             cwd=Path(__file__).parents[2],
-            timeout=120.0,
+            timeout=400.0,
         )
 
     assert done.returncode == 1

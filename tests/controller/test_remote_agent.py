@@ -34,7 +34,7 @@ from controller.remote.reducer import RemoteReducer
 SPACE = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)))
 SMALL = Space((Integer("n", 1, 2),))
 SEED = 3
-LONG = 60.0
+LONG = 300.0
 AT_ONCE = Patience(least_s=0.0, share=0.0, decision_timeout_s=LONG)
 PATIENT = Patience(least_s=LONG, decision_timeout_s=LONG)
 

@@ -13,7 +13,8 @@ from controller.commands.safety_words import status_words
 from controller.processes.launch import Launch
 from controller.safety.record.signed_chain import SignedChain
 from controller.safety.record.signing import Signer
-from tests.support.desks import desked, until, user
+from tests.support.desks import desked, user
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from controller.cli import main
 from controller.commands.safety_reaching import running_gate, running_gates, the_campaign
 from controller.errors import ConfigurationError
 from controller.processes.launch import Launch
-from tests.support.gates import PATIENCE_S, bench_ioc, gate_process, speaking
+from tests.support.gates import bench_ioc, gate_process, speaking
 from tests.support.live_bench import live_campaign
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_the_gates_that_run_are_found_by_their_processes(gate):
 
 
 def test_where_several_run_a_stop_names_them_and_says_how_all_are_stopped(tmp_path, capsys):
-    asleep = "import time; print(flush=True); time.sleep(60)"
+    asleep = "import time; print(flush=True); time.sleep(600)"
     gates = []
     for name in ("a", "b"):
         file = Launch(directory=tmp_path / name, runtime=tmp_path).write()

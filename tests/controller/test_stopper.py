@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gates import bench_ioc, until
+from tests.support.gates import bench_ioc
 from tests.support.stopping import stopping
+from tests.support.waiting import until
 
 STAGES = [
     (

@@ -32,7 +32,7 @@ from models.errors import ReductionError
 from tests.support.campaigns import barrel_campaign, copper_campaign, modelled
 from tests.support.workers import Supervised, supervised
 
-LONG = 60.0
+LONG = 300.0
 
 
 @pytest.fixture(scope="module")

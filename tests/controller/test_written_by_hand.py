@@ -11,7 +11,8 @@ from controller.bus.messages import Arm, Done, Failed, Write
 from controller.checks.checking import load
 from controller.safety.desk.client import Clerk, LocalLine
 from controller.safety.desk.commands import GiveBack, TakeDevices, WriteValue
-from tests.support.gates import PATIENCE_S, bench_ioc, gate_process, speaking
+from tests.support.gates import bench_ioc, gate_process, speaking
+from tests.support.waiting import PATIENCE_S
 
 BEAMLINE = {
     "name": "hutch",

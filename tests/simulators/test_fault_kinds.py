@@ -1,7 +1,6 @@
 """Twenty kinds of faults and more at each of motor, camera and gas, in effect over the network."""
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from simulators.ioc.faults import Kind
 from tests.support.ioc_client import Client, client
 from tests.support.served import PREFIX, served_twin
+from tests.support.waiting import until
 
 SPEED = 20.0
 DAY_S = 86_400.0
@@ -93,13 +93,6 @@ def served() -> Iterator[Client]:
     with served_twin(speed=SPEED) as epics, client(epics, PREFIX) as one:
         one.ask("connect")
         yield one
-
-
-def until(true: Callable[[], Any], patience_s: float = 20.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def settled(bench: Client, device: Device, value: Any) -> None:

@@ -54,7 +54,7 @@ def holder(epics: Mapping[str, str]) -> "Iterator[subprocess.Popen[str]]":
             process.kill()
 
 
-def eventually(true: Callable[[], Any], patience_s: float = 30.0) -> None:
+def eventually(true: Callable[[], Any], patience_s: float = 300.0) -> None:
     deadline = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < deadline

@@ -65,7 +65,7 @@ from tests.support.ioc_client import plain
 
 async def main():
     device = Everything("ALL:", name="all")
-    await device.connect(timeout=20)
+    await device.connect(timeout=120)
     signals = dict(device.children())
     for name, value in VALUES.items():
         await signals[name].set(value)

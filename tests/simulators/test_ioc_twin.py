@@ -23,18 +23,10 @@ from controller.processes.launch import Launch
 from simulators.ioc.environment import epics_environment, free_port
 from tests.support.campaigns import barrel_campaign, copper_campaign
 from tests.support.ioc_client import client
+from tests.support.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 SPEED = 50.0
-PATIENCE_S = 60.0
-
-
-def until(true, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass

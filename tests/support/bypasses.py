@@ -32,7 +32,7 @@ INSIDE = ("direct set", "kickoff", "stage", "callback", "suspender pre-plan")
 OUTSIDE = ("subprocess", "ctypes", "raw CA put", "serial node")
 """These never meet the guard of any engine: only another user of the system keeps them away."""
 WAYS = INSIDE + OUTSIDE
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 _DBR_DOUBLE, _ECA_NORMAL = 6, 1
 
 

@@ -12,7 +12,7 @@ import sys
 import caproto as ca
 from caproto.sync import client
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def main(user: str, name: str, value: float) -> list[str]:

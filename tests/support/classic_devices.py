@@ -92,7 +92,7 @@ class Rig(StandardReadable):
     async def do(self, verb: str, *, mock: bool) -> None:
         """Do *verb*, as an engine would."""
         if verb == "reconnect":
-            await self.connect(mock=mock, force_reconnect=True, timeout=20)
+            await self.connect(mock=mock, force_reconnect=True, timeout=120)
             verb = "set"
         await (self.go.trigger() if verb == "command" else getattr(self, verb)())
 

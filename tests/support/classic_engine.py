@@ -97,10 +97,10 @@ class Bench:
             for path, device in self.devices.items():
                 if hasattr(device, "wait_for_connection"):
                     guard_classic(self.gate, path, device)
-                    await asyncio.to_thread(device.wait_for_connection, timeout=20)
+                    await asyncio.to_thread(device.wait_for_connection, timeout=120)
                 else:
                     guard(self.gate, path, device)
-                    await device.connect(timeout=20)
+                    await device.connect(timeout=120)
                     ensure_guarded(path, device)
 
     def run(self, plan: Any) -> str:

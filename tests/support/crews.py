@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agents.protocols import Suggestion
 from controller.beginning import started
@@ -37,18 +36,9 @@ from controller.safety.envelope.envelope import Envelope
 from controller.safety.envelope.parts import ReleasePart
 from simulators.ioc.environment import epics_environment, free_port
 from tests.support.commissioning import commission_live
+from tests.support.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
-
-
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Return what *true* returns, once it is true."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass

@@ -35,8 +35,8 @@ from controller.safety.record.signed_chain import SignedChain
 from controller.safety.record.signing import Signer
 from controller.safety.scene.moment import Moment
 from controller.safety.states.marker import Marker
+from tests.support.waiting import PATIENCE_S, until
 
-PATIENCE_S = 30.0
 PEOPLE = """
 people:
   - {name: Olga Operator, roles: [operator], key: keys/olga.key}
@@ -211,15 +211,6 @@ def desked(folder: Path, *, people: bool = True, shared: bool = False) -> Iterat
         yield desk
     finally:
         desk.end()
-
-
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Return what *true* returns, once it is true."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
-        time.sleep(0.02)
-    return found
 
 
 class Raw:

@@ -29,18 +29,9 @@ from controller.safety.desk.commands import Acknowledge, Reset
 from controller.safety.envelope.envelope import Envelope
 from simulators.ioc.environment import epics_environment
 from tests.support.commissioning import commission_live
+from tests.support.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
-
-
-def until(true: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Return what *true* returns, once it is true."""
-    deadline = time.monotonic() + patience_s
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what}"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass

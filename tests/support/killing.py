@@ -15,7 +15,7 @@ from tests.support.sieges import Siege
 
 ROOT = Path(__file__).parents[2]
 FAILPOINTS = ROOT / "tests/support/failpoints"
-TIMEOUT_S = 300.0
+TIMEOUT_S = 600.0
 
 
 def survive(directory: Path, seed: int, longest_s: float, most: int = 100) -> int:

@@ -20,7 +20,8 @@ from controller.bus.errors import BusTimeout
 from controller.bus.keys import ClientKeys, make_keys
 from controller.bus.messages import Arm, GateStatus, Judge, Renew, Write
 from controller.bus.wire import Envelope, pack_message
-from tests.support.gates import PATIENCE_S, GateProcess, until
+from tests.support.gates import GateProcess
+from tests.support.waiting import PATIENCE_S, until
 
 LONGEST_S = 5.0
 """After so long without an answer and without an end of the connection, it hangs."""

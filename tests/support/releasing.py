@@ -16,7 +16,7 @@ def heliostat(*arguments: object) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120.0,
+        timeout=400.0,
         check=False,
     )
 

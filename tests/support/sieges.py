@@ -17,7 +17,7 @@ from tests.support.besieged import strokes
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("controller", "engine", "gate", "worker", "twin", "archive")
-PATIENCE_S = 240.0
+PATIENCE_S = 400.0
 POLL_S = 0.02
 OK = 0
 

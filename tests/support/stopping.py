@@ -22,9 +22,9 @@ from controller.safety.hands.halting import Halt, Pulses
 from controller.safety.hands.puts import PvActuator
 from controller.safety.hands.safing import Safed
 from controller.safety.hands.stopper import SafePlan, Stopper, Watch, Why
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
 Stages = Sequence[tuple[str, float, Mapping[str, tuple[str, Any]]]]
 
 
