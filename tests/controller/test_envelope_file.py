@@ -13,9 +13,13 @@ from benchmarks.envelope_fuzz import one, valid_files, verdict
 from controller.checks.envelope_reading import read_envelope
 from controller.files.reading import parse_yaml, read_yaml
 from controller.safety.envelope import specs
+from controller.safety.envelope.envelope import Envelope, Limit
 from controller.safety.envelope.file import EnvelopeFile
 from controller.safety.envelope.file_values import amount, difference, parse_rate, per_second
-from controller.safety.language.values import Term
+from controller.safety.envelope.supposing import exactly
+from controller.safety.envelope.together import never_together
+from controller.safety.language.binding import bind
+from controller.safety.language.values import Term, Truth
 
 SAFETY = Path(__file__).parents[2] / "config" / "safety"
 OVEN = """
@@ -297,6 +301,116 @@ def test_a_safe_state_that_breaks_a_rule_is_told(rule, told):
 
     assert [key for key, _ in found] == ["rules.0.requires"]
     assert any(part in found[0][1] for part in told.split("|"))
+
+
+def requires(name, statement, **more):
+    return {"kind": "requires", "name": name, "requires": statement, **more}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("exhaust.flow > 2 L/min", "exhaust.flow < 1 L/min"),
+        ("exhaust.flow >= 2 L/min", "exhaust.flow < 2000 mL/min"),
+        ("hutch.door == Closed", "hutch.door == Open or not hutch.door == Closed"),
+        ("exhaust.flow - h2.readback > 2 L/min", "h2.readback >= 0 and exhaust.flow < 1 L/min"),
+        ("exhaust.flow > 9 L/min or beam.ready", "exhaust.flow < 8 L/min and not beam.ready"),
+    ],
+)
+def test_rules_that_can_never_be_kept_together_are_told_at_the_later_one(first, second):
+    content = data()
+    content["rules"] = [
+        requires("one", first),
+        requires("door", "hutch.door == Closed or exhaust.flow < 900 L/min"),
+        {"kind": "permit", "name": "other", "requires": second},
+    ]
+
+    assert problems_of(content) == [
+        (
+            "rules.2.requires",
+            "can never be kept together with rule 'one'; rules that can be kept at once",
+        )
+    ]
+
+
+def test_a_rule_that_contradicts_itself_is_told_whatever_its_signal_may_say():
+    content = data()
+    content["rules"] = [requires("r", "exhaust.flow > 2 L/min and exhaust.flow < 1 L/min")]
+
+    assert [(key, text[:40]) for key, text in problems_of(content)] == [
+        ("rules.0.requires", "'exhaust.flow > 2 L/min and exhaust.flow"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "clears_when",
+    [
+        "oven.setpoint > 900 degC",  # beyond its limits
+        "exhaust.flow > 3 L/min and exhaust.flow < 2 L/min",
+        "exhaust.flow < 1.9 L/min",  # which breaks the rule itself
+    ],
+)
+def test_what_a_rule_needs_to_clear_and_can_never_be_is_told(clears_when):
+    content = data()
+    content["rules"] = [requires("r", "exhaust.flow > 2 L/min", clears_when=clears_when)]
+
+    ((key, text),) = problems_of(content)
+    assert key == "rules.0.clears_when"
+    assert "can never be so while 'exhaust.flow > 2 L/min' is: once broken it never clears" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("exhaust.flow >= 2 L/min", "exhaust.flow <= 2000 mL/min"),  # at one point alone
+        ("exhaust.flow > 2 L/min", "exhaust.flow < 2.0000000001 L/min"),
+        ("exhaust.flow == h2.readback", "exhaust.flow > 3 L/min"),
+        ("exhaust.flow > 2 L/min", "h2.readback < 1 mL/min"),
+    ],
+)
+def test_rules_that_can_just_be_kept_together_pass(first, second):
+    content = data()
+    content["rules"] = [requires("one", first), requires("two", second)]
+    assert problems_of(content) == []
+
+    content["rules"] = [requires("one", first, clears_when=second)]
+    assert problems_of(content) == []
+
+
+def test_rules_of_different_conditions_exclude_nothing():
+    content = data()
+    content["rules"] = [
+        requires("one", "exhaust.flow > 2 L/min", when="hydrogen > 1 mL/min"),
+        requires("two", "exhaust.flow < 1 L/min", when="hydrogen < 0.5 mL/min"),
+    ]
+
+    assert problems_of(content) == []
+
+
+COMPARISONS = st.builds(
+    "{} {} {}".format,
+    st.sampled_from(["x", "y", "x + y", "x - y", "x * y"]),
+    st.sampled_from(["<", "<=", ">", ">=", "=="]),
+    st.integers(-3, 3),
+)
+
+
+@given(st.lists(COMPARISONS, min_size=1, max_size=4), st.booleans())
+def test_nothing_that_some_point_keeps_is_ever_called_impossible(parts, joined):
+    terms = {"x": Term(""), "y": Term("")}
+    statements = [bind(part, terms) for part in parts]
+    if joined:
+        statements = [bind(" and ".join(parts), terms)]
+    envelope = Envelope("e", {name: Limit(-3.0, 3.0) for name in terms})
+
+    never = never_together([s.truth for s in statements], ["x", "y"], envelope)
+
+    grid = [step / 2 for step in range(-6, 7)]
+    points = [{"x": exactly(x), "y": exactly(y)} for x in grid for y in grid]
+    kept = any(all(s.truth(point.get) is Truth.TRUE for s in statements) for point in points)
+    assert not (never and kept)
+    if len(parts) == 1 and parts[0][:2] in ("x ", "y "):
+        assert never is not kept
 
 
 def test_a_stage_on_the_way_that_breaks_a_rule_is_told():

@@ -3,9 +3,14 @@
 Rules are judged on what is known for certain: after a stage its setpoints have their safe values,
 a readback is where its setpoint is or (a furnace takes hours to cool) still anywhere, and what the
 envelope doesn't write may be anything. What is broken then is broken whatever happens.
+
+Rules that look sound one by one can exclude each other, or what they need to clear; that is looked
+for in each and in pairs, and told where it is proven.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import combinations
 
 from controller.safety.envelope.envelope import Envelope, Limit
 from controller.safety.envelope.specs import (
@@ -19,8 +24,10 @@ from controller.safety.envelope.specs import (
     Sequence,
 )
 from controller.safety.envelope.supposing import Supposed, exactly
+from controller.safety.envelope.together import Statement, never_together, signals_of
 from controller.safety.envelope.vocabulary import Fault
-from controller.safety.language.values import Interval, Truth, Value
+from controller.safety.language.expression import Expression
+from controller.safety.language.values import Interval, Known, Truth, Value
 
 
 def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
@@ -30,12 +37,15 @@ def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
     """
     faults: list[Fault] = []
     anywhere = _state(envelope, {})
+    sound: dict[int, AnyRule] = {}
     for place, rule in zip(places, envelope.rules, strict=True):
-        never = list(_never(rule, anywhere))
-        faults += [Fault(("rules", place, key), text, hint) for key, text, hint in never]
-        if not never:
-            faults += _unsafe(envelope, rule, place)
-    return faults
+        never = list(_never(rule, anywhere)) or list(_contradictory(rule, envelope))
+        found = [Fault(("rules", place, key), text, hint) for key, text, hint in never]
+        found = found or list(_unsafe(envelope, rule, place))
+        faults += found
+        if not found:
+            sound[place] = rule
+    return [*faults, *_exclusive(envelope, sound)]
 
 
 def _never(rule: AnyRule, anywhere: Supposed) -> Iterator[tuple[str, str, str]]:
@@ -57,6 +67,56 @@ def _never(rule: AnyRule, anywhere: Supposed) -> Iterator[tuple[str, str, str]]:
                 yield key, f"{said.text!r} can never be so within the limits", possible
     if isinstance(rule, Dwell) and rule.when.truth(anywhere.known) is Truth.TRUE:
         yield "when", f"{rule.when.text!r} is always so within the limits", "what can end"
+
+
+def _contradictory(rule: AnyRule, envelope: Envelope) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, message, accepted) where a rule, or that it clears, is never so by itself."""
+    needed = _needed(rule)
+    kept = [] if needed is None else [partial(_kept, rule)]
+    names = frozenset() if needed is None else _names(rule)
+    if needed is not None and kept and never_together(kept, names, envelope):
+        yield "requires", f"{needed.text!r} can never be kept", "what can be so"
+        return
+    clears = rule.clears_when
+    if clears is not None and never_together([*kept, clears.truth], names | clears.names, envelope):
+        meanwhile = f" while {needed.text!r} is" if needed is not None else " within the limits"
+        message = f"{clears.text!r} can never be so{meanwhile}: once broken it never clears"
+        yield "clears_when", message, "what can be so once the rule is kept"
+
+
+def _exclusive(envelope: Envelope, rules: Mapping[int, AnyRule]) -> Iterator[Fault]:
+    """Yield for each of *rules* (by place) the first before it that can't be kept beside it."""
+    kept = {place: rule for place, rule in rules.items() if _needed(rule) is not None}
+    told: set[int] = set()
+    for (_, first), (place, second) in combinations(kept.items(), 2):
+        names = _names(first), _names(second)
+        if place in told or not signals_of(names[0], envelope) & signals_of(names[1], envelope):
+            continue
+        both: list[Statement] = [partial(_kept, first), partial(_kept, second)]
+        if never_together(both, names[0] | names[1], envelope):
+            told.add(place)
+            message = f"can never be kept together with rule {first.name!r}"
+            yield Fault(("rules", place, "requires"), message, "rules that can be kept at once")
+
+
+def _needed(rule: AnyRule) -> Expression | None:
+    """Return what must be so for *rule*, now and whoever is there; None where it is more."""
+    return rule.requires if isinstance(rule, (Requires, Permit)) else None
+
+
+def _names(rule: AnyRule) -> frozenset[str]:
+    parts = (getattr(rule, "when", None), _needed(rule))
+    return frozenset().union(*(part.names for part in parts if part is not None))
+
+
+def _kept(rule: AnyRule, known: Known) -> Truth:
+    """Return whether *rule* is kept: what it needs is so, or what it is for isn't."""
+    needed, when = _needed(rule), rule.when if isinstance(rule, Requires) else None
+    so = Truth.TRUE if needed is None else needed.truth(known)
+    looked_at = Truth.TRUE if when is None else when.truth(known)
+    if Truth.TRUE is so or looked_at is Truth.FALSE:
+        return Truth.TRUE
+    return Truth.FALSE if (so, looked_at) == (Truth.FALSE, Truth.TRUE) else Truth.UNKNOWN
 
 
 def _unsafe(envelope: Envelope, rule: AnyRule, place: int) -> Iterator[Fault]:
