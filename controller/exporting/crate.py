@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.operator import name_of
+from controller.events import PointProposed
 from controller.exporting.checker import CRATE, PROVENANCE, digest
 from controller.exporting.experiments import Context, Experiment
 from controller.exporting.nexus import iso
@@ -28,7 +30,11 @@ def crate_of(
     files = [_file(folder / e.file, f"experiment {e.number}") for e in experiments]
     files.append(_file(folder / PROVENANCE, "who decided what, from what (PROV-JSON)"))
     files.append(_file(folder / RECORDS, "every record of the campaign's journal"))
-    people = _people(context)
+    people = _people(context.persons)
+    proposers = _proposers(records)
+    others = _people(sorted(set(proposers.values()) - set(context.persons)), len(people) + 1)
+    known = {person["name"]: person["@id"] for person in (*people, *others)}
+    proposed = {agent: known[person] for agent, person in proposers.items()}
     graph = [
         {
             "@id": CRATE,
@@ -39,8 +45,9 @@ def crate_of(
         _root(context, files, people, records),
         *files,
         *people,
+        *others,
         _software(context),
-        *(_action(experiment, people) for experiment in experiments),
+        *(_action(experiment, people, proposed) for experiment in experiments),
     ]
     whole = {"@context": [CONTEXT, {"sha256": SHA256}], "@graph": graph}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
@@ -77,11 +84,17 @@ def _file(path: Path, what: str) -> dict[str, Any]:
     }
 
 
-def _people(context: Context) -> list[dict[str, Any]]:
+def _people(names: Sequence[str], first: int = 1) -> list[dict[str, Any]]:
     return [
         {"@id": f"#person-{number}", "@type": "Person", "name": person}
-        for number, person in enumerate(context.persons, start=1)
+        for number, person in enumerate(names, start=first)
     ]
+
+
+def _proposers(records: Sequence[Record]) -> dict[str, str]:
+    """Return who has proposed points, by what the author of such a suggestion is called."""
+    events = (record.event for record in records)
+    return {name_of(e.person): e.person for e in events if isinstance(e, PointProposed)}
 
 
 def _software(context: Context) -> dict[str, Any]:
@@ -94,7 +107,12 @@ def _software(context: Context) -> dict[str, Any]:
     }
 
 
-def _action(experiment: Experiment, people: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _action(
+    experiment: Experiment, people: Sequence[Mapping[str, Any]], proposed: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what was done; who *proposed* the point, where a person did, is a participant."""
+    made = experiment.suggestion
+    proposer = proposed.get(made.agent) if made is not None else None
     times = [
         float(document["time"])
         for documents in experiment.runs.values()
@@ -111,6 +129,7 @@ def _action(experiment: Experiment, people: Sequence[Mapping[str, Any]]) -> dict
         "actionStatus": {"@id": f"http://schema.org/{ended}ActionStatus"},
         **span,
         "agent": [{"@id": person["@id"]} for person in people],
+        **({} if proposer is None else {"participant": {"@id": proposer}}),
         "instrument": {"@id": "#heliostat"},
         "result": {"@id": experiment.file},
     }

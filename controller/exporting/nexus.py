@@ -23,6 +23,8 @@ from models.values import Documents
 
 DEFINITION, VERSION = "NXxas", "1.0"
 UNKNOWN = "unknown"
+SYNCHROTRON = "Synchrotron X-ray Source"
+"""One of the kinds that the base class NXsource lists."""
 
 
 def write_experiment(path: Path, experiment: Experiment, context: Context) -> None:
@@ -63,7 +65,7 @@ class _Entry:
         self._recipe(start, experiment)
         spectrum = _spectrum(documents, self._context.names)
         if spectrum is None:
-            self._instrument()
+            self._instrument("")
         else:
             self._group["definition"] = DEFINITION
             self._group["definition"].attrs["version"] = VERSION
@@ -92,20 +94,22 @@ class _Entry:
         sample = _typed(self._group.create_group("sample"), "NXsample")
         sample["name"] = str(start.get("sample") or self._context.metadata.get("sample", UNKNOWN))
 
-    def _instrument(self) -> h5py.Group:
+    def _instrument(self, kind: str) -> h5py.Group:
+        """Write the instrument; its source is of *kind* where the campaign's metadata don't say."""
         context = self._context
         instrument = _typed(self._group.create_group("instrument"), "NXinstrument")
         instrument["name"] = context.beamline
         source = _typed(instrument.create_group("source"), "NXsource")
-        kind = "simulated bench" if context.simulated else "Synchrotron X-ray Source"
-        source["type"] = str(context.metadata.get("source_type", kind))
-        source["name"] = str(context.metadata.get("source", context.beamline))
+        if kind := str(context.metadata.get("source_type", kind)):
+            source["type"] = kind
+        simulated = " (simulated)" if context.simulated else ""
+        source["name"] = f"{context.metadata.get('source', context.beamline)}{simulated}"
         source["probe"] = "x-ray"
         return instrument
 
     def _spectrum(self, spectrum: FloatArray, documents: Documents) -> None:
         energy, i0, signal = spectrum
-        instrument = self._instrument()
+        instrument = self._instrument(SYNCHROTRON)
         mono = _typed(instrument.create_group("monochromator"), "NXmonochromator")
         _field(mono, "energy", energy, "eV")
         for name, counts in (("incoming_beam", i0), ("absorbed_beam", signal)):

@@ -1,14 +1,15 @@
 """The account of the decisions in PROV-JSON (W3C member submission, 2013): who, from what, why.
 
-Every suggestion is an activity of a software agent that used the observations it knew of; beside
-it the points not taken, what was judged of it, the experiment, its runs, what they taught, and
-what people did.
+Every suggestion is an activity of a software agent, or of the person whose point it is, that used
+the observations it knew of; beside it the points not taken, what was judged of it, the experiment,
+its runs, what they taught, and what people did.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.operator import name_of
 from agents.protocols import Suggestion
 from controller.events import (
     BenchReleased,
@@ -18,6 +19,7 @@ from controller.events import (
     ObservationAmended,
     ObservationMade,
     ObservationTold,
+    PointProposed,
     SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
@@ -66,6 +68,8 @@ class _Standing:
     reducer: str
     latest: dict[str, str] = field(default_factory=dict)
     calibration: str = ""
+    proposers: dict[str, str] = field(default_factory=dict)
+    """Who has proposed points, by what the author of such a suggestion is called."""
 
     def known(self, count: int) -> list[str]:
         """Return the entities of the first *count* observations that an agent is told now."""
@@ -76,8 +80,7 @@ class _Standing:
 def _tell(account: Account, record: Record, standing: _Standing) -> None:
     event = record.event
     if isinstance(event, SuggestionMade):
-        made = event.suggestion
-        _decision(account, record, made, standing.known(made.known))
+        _decision(account, record, event.suggestion, standing)
     elif isinstance(event, SuggestionCleared):
         _verdict(account, record, event, standing.autonomy)
     elif isinstance(event, (ExperimentStarted, ExperimentFinished)):
@@ -90,6 +93,8 @@ def _tell(account: Account, record: Record, standing: _Standing) -> None:
         name = event.observation.experiment
         standing.latest[name] = _observation(account, record, event, standing)
     elif getattr(event, "person", ""):
+        if isinstance(event, PointProposed):
+            standing.proposers[name_of(event.person)] = event.person
         _by_person(account, record, standing.latest)
 
 
@@ -126,10 +131,16 @@ def _reducer(recorded: Recording) -> str:
     return "recorded-table" if reducer is None else reducer.name
 
 
-def _decision(account: Account, record: Record, made: Suggestion, seen: Sequence[str]) -> None:
-    agent = account.declare(
-        "agent", f"h:software/{_slug(made.agent)}", type="prov:SoftwareAgent", label=made.agent
-    )
+def _author(account: Account, agent: str, proposers: Mapping[str, str]) -> str:
+    """Declare who decided: the person whose point it is, or the software *agent*."""
+    if agent in proposers:
+        return _person(account, proposers[agent])
+    name = f"h:software/{_slug(agent)}"
+    return account.declare("agent", name, type="prov:SoftwareAgent", label=agent)
+
+
+def _decision(account: Account, record: Record, made: Suggestion, standing: _Standing) -> None:
+    agent = _author(account, made.agent, standing.proposers)
     decision = account.declare(
         "activity",
         f"h:decision/{made.id}",
@@ -144,7 +155,7 @@ def _decision(account: Account, record: Record, made: Suggestion, seen: Sequence
         record=record.hash,
     )
     account.relate("wasAssociatedWith", activity=decision, agent=agent)
-    for observation in seen[: made.known]:
+    for observation in standing.known(made.known):
         account.relate("used", activity=decision, entity=observation)
     suggestion = account.declare(
         "entity",
