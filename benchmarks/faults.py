@@ -89,7 +89,7 @@ def main() -> None:
         if chosen:
             with (
                 tempfile.TemporaryDirectory() as folder,
-                rig(Path(folder) / "campaign", resolved, wanted.speed) as made,
+                rig(Path(folder) / "campaign", resolved, wanted.speed, "3 s") as made,
             ):
                 for number, fault in enumerate(chosen):
                     found += meet_all(made, fault, number, quick=wanted.quick)

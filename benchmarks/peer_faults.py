@@ -310,7 +310,7 @@ def heliostat(fault: Fault) -> Iterator[Scene]:
     with tempfile.TemporaryDirectory() as folder:
         directory, resolved = Path(folder) / "c", campaign(fault)
         with (
-            crew(directory, resolved, 1.0) as made,
+            crew(directory, resolved, 1.0, "3 s") as made,
             client(made.launch.epics, resolved.beamline.prefix) as panel,
         ):
             asked = made.experiment()

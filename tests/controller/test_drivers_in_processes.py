@@ -23,8 +23,8 @@ ENVELOPE = {
     "limits": {"pump.set": "0..5 mL/min", "pump.stop": ["execute"], "pump.trigger": ["execute"]},
     "safe": {"pump.set": 0},
     "signals": {
-        "pump.setpoint": {"unit": "mL/min", "max_age": "1 s"},
-        "pump.flow": {"unit": "mL/min", "max_age": "1 s"},
+        "pump.setpoint": {"unit": "mL/min", "max_age": "60 s"},
+        "pump.flow": {"unit": "mL/min", "max_age": "60 s"},
     },
     "quantities": {"pump.rate": {"setpoint": "pump.set", "readback": "pump.flow"}},
     "rules": [

@@ -14,13 +14,15 @@ from controller.bus.errors import BusError
 from controller.bus.messages import Arm, Ask, Failed, PlanEnded, Suggested
 from controller.remote.vetting import Nonsense, suggestions_in
 from simulators.ioc.faults import Kind
+from tests.support.crews import LEASE
 from tests.support.safety_faults import on_panel
 from tests.support.safety_rig import POINT, SafetyRig, safety_rig
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SafetyRig]:
-    with safety_rig(tmp_path_factory.mktemp("safety") / "copper") as made:
+    with safety_rig(tmp_path_factory.mktemp("safety") / "copper", lease=LEASE) as made:
         assert made.ready() == ""
         yield made
 
@@ -48,7 +50,7 @@ def test_an_ioc_that_reboots_in_a_ramp_leaves_the_bench_safe_and_latched(rig):
 
 
 def test_limits_that_are_not_those_in_force_are_not_armed(rig):
-    answer = rig.crew.gate.call(Arm(digest="0" * 64), 20.0)
+    answer = rig.crew.gate.call(Arm(digest="0" * 64), PATIENCE_S)
 
     assert isinstance(answer, Failed)
     assert rig.digest[:8] in answer.reason or "limits" in answer.reason
@@ -60,7 +62,7 @@ def test_an_agent_that_proposes_nonsense_moves_nothing(rig, value):
     before = rig.shown("furnace.setpoint")
 
     try:
-        answer = rig.crew.engine.call(rig.asked({**POINT, "temperature": value}), 120.0)
+        answer = rig.crew.engine.call(rig.asked({**POINT, "temperature": value}), PATIENCE_S)
     except (BusError, ValueError):  # it can't even be said
         answer = Failed(error="Unspeakable", reason="temperature")
 

@@ -33,7 +33,7 @@ from controller.resolving import ResolvedCampaign
 from controller.safety.desk.client import Clerk, LocalLine
 from controller.safety.desk.commands import Acknowledge, Reset
 from controller.safety.envelope.envelope import Envelope
-from controller.safety.envelope.parts import ReleasePart
+from controller.safety.envelope.parts import DeadManPart, ReleasePart
 from simulators.ioc.environment import epics_environment, free_port
 from tests.support.commissioning import commission_live
 from tests.support.waiting import PATIENCE_S, until
@@ -135,21 +135,27 @@ class Crew:
         answer(Done())
 
 
-def going_on_by_itself(resolved: ResolvedCampaign) -> ResolvedCampaign:
+LEASE = "60 s"
+"""Longer than a busy machine lets anybody stand still; who dies is missed at once all the same."""
+
+
+def going_on_by_itself(resolved: ResolvedCampaign, lease: str) -> ResolvedCampaign:
     """Return *resolved* with a standing release for deaths of our own processes."""
     if resolved.envelope is None:
         return resolved
-    envelope = resolved.envelope.model_copy(update={"release": ReleasePart(at_most_per_h=3600)})
-    return resolved.model_copy(update={"envelope": envelope})
+    parts = {"release": ReleasePart(at_most_per_h=3600), "dead_man": DeadManPart(lease=lease)}
+    return resolved.model_copy(update={"envelope": resolved.envelope.model_copy(update=parts)})
 
 
 @contextmanager
-def crew(directory: Path, resolved: ResolvedCampaign, speed: float = 20.0) -> Iterator[Crew]:
+def crew(
+    directory: Path, resolved: ResolvedCampaign, speed: float = 20.0, lease: str = LEASE
+) -> Iterator[Crew]:
     """Yield twin, gate and engine of *resolved*, up, the gate armed; the test is the controller.
 
-    Deaths of processes are released without a person.
+    Deaths of processes are released without a person; *lease* is how long they may be silent.
     """
-    resolved = going_on_by_itself(resolved)
+    resolved = going_on_by_itself(resolved, lease)
     directory.mkdir(parents=True, exist_ok=True)
     now = time.time()
     with closing(Journal.open(directory)) as journal:

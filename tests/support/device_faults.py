@@ -20,7 +20,7 @@ from controller.bus.messages import Done, Failed, PlanEnded, RunExperiment
 from controller.files.campaign import Campaign
 from controller.resolving import ResolvedCampaign
 from tests.support.campaigns import ARGUMENTS, copper_campaign
-from tests.support.crews import Crew, crew
+from tests.support.crews import LEASE, Crew, crew
 from tests.support.ioc_client import Client, client
 
 PHASES = ("heating", "gas", "exposure", "clean-up")
@@ -170,12 +170,16 @@ class Rig:
         phase: str,
         inject: "Callable[[Rig, str], None]",
         parameters: Mapping[str, str],
+        early: bool,
     ) -> tuple[PlanEnded | None, float]:
-        """Run an experiment that *inject* disturbs in *phase*; return how it ended and when."""
+        """Run an experiment that *inject* disturbs in *phase*; return how it ended and when.
+
+        *early*: as soon as it has begun, so that the phase is sure to meet it.
+        """
         before = len(self.intents())
         going = self.crew.engine.post(self.asked(name, parameters))
         deadline = time.monotonic() + PHASE_S
-        while not self.reached(phase, before) and not going.done():
+        while not self.reached("" if early else phase, before) and not going.done():
             assert time.monotonic() < deadline, f"{name}: never came to {phase}"
             time.sleep(0.01)
         began = time.monotonic()
@@ -210,12 +214,20 @@ class Rig:
     def arm(self, patience_s: float = PHASE_S) -> bool:
         return self.crew.arm(patience_s) == Done()
 
-    def meet(self, fault: Fault, phase: str, changes: Mapping[str, str] | None = None) -> Outcome:
-        """Run an experiment with *fault* in *phase*, mend, and run the next one."""
+    def meet(
+        self,
+        fault: Fault,
+        phase: str,
+        changes: Mapping[str, str] | None = None,
+        *,
+        early: bool = False,
+    ) -> Outcome:
+        """Run an experiment with *fault* in *phase*, or *early*, mend, and run the next one."""
         self._number += 1
         name = f"f-{self._number}"
         parameters = dict(changes or {})
-        ended, took = self.run(name, "" if parameters else phase, fault.inject, parameters)
+        when = "" if parameters else phase
+        ended, took = self.run(name, when, fault.inject, parameters, early)
         self.mend()
         mended = time.monotonic()
         sound = {**parameters, "kind": "none"} if parameters else {}
@@ -246,10 +258,12 @@ def until_answered(ask: Callable[[], Any], patience_s: float = PHASE_S) -> None:
 
 
 @contextmanager
-def rig(directory: Path, resolved: ResolvedCampaign, speed: float) -> Iterator[Rig]:
+def rig(
+    directory: Path, resolved: ResolvedCampaign, speed: float, lease: str = LEASE
+) -> Iterator[Rig]:
     """Yield a rig for *resolved* with a client that injects faults."""
     with (
-        crew(directory, resolved, speed) as made,
+        crew(directory, resolved, speed, lease) as made,
         client(made.launch.epics, resolved.beamline.prefix) as desk,
     ):
         desk.ask("connect")

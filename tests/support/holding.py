@@ -12,7 +12,8 @@ from controller.processes.launch import FILE, FOLDER, Launch
 from controller.processes.leasing import LeaseKeeper
 
 ROOT = Path(__file__).parents[2]
-LEASE_S = 3.0
+LEASE_S = 10.0
+"""Of the envelope too: nobody stands still so long by itself."""
 
 
 @contextmanager

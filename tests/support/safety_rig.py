@@ -49,11 +49,11 @@ FILE = ROOT / "config/campaigns/copper_oxidation.yaml"
 PREFIX = "SIM:XAS:"
 PHASES = ("heating", "gas", "exposure", "clean-up")
 SPEED = 50.0
-BOUND_S = 180.0
+BOUND_S = 300.0
 """How long (real s) an experiment may take to end, or to come to a phase."""
 ATTEMPTS = 4
 """How many experiments may end before the phase that is to be spoilt."""
-FELT_S = 12.0
+FELT_S = 30.0
 """How long (real s) a fault lasts at most before it is mended and the end is waited for."""
 POINT = {"temperature": 150.0, "o2": 5.0, "h2": 0.0, "dwell": 1.0}
 SHORT = {
@@ -70,13 +70,16 @@ DOSE = "dose of a sample"
 SAFE = {"furnace.setpoint": 40.0, "o2.setpoint": 0.0, "h2.setpoint": 0.0}
 
 
-def campaign() -> ResolvedCampaign:
+def campaign(lease: str) -> ResolvedCampaign:
     """Return the copper campaign with experiments of a few minutes of the bench."""
     resolved = load(FILE, installed())
+    assert resolved.envelope is not None
+    dead_man = resolved.envelope.dead_man.model_copy(update={"lease": lease})
+    envelope = resolved.envelope.model_copy(update={"dead_man": dead_man})
     arguments = {**resolved.campaign.plan.arguments, **SHORT}
     plan = resolved.campaign.plan.model_copy(update={"arguments": arguments})
     changed = resolved.campaign.model_copy(update={"plan": plan, "agent": Chosen(name="sobol")})
-    return resolved.model_copy(update={"campaign": changed})
+    return resolved.model_copy(update={"campaign": changed, "envelope": envelope})
 
 
 @dataclass
@@ -319,9 +322,12 @@ def _word(answer: Any) -> str:
 
 
 @contextmanager
-def safety_rig(directory: Path, speed: float = SPEED) -> Iterator[SafetyRig]:
-    """Yield twin, gate and engine under the copper envelope; everything ends with the block."""
-    resolved = campaign()
+def safety_rig(directory: Path, speed: float = SPEED, lease: str = "3 s") -> Iterator[SafetyRig]:
+    """Yield twin, gate and engine under the copper envelope; everything ends with the block.
+
+    *lease* is how long engine and controller may be silent.
+    """
+    resolved = campaign(lease)
     directory.mkdir(parents=True, exist_ok=True)
     now = time.time()
     with closing(Journal.open(directory)) as journal:
