@@ -139,11 +139,13 @@ class Archiver:
         done = Pass(failed={})
         due = self._due(records)
         for number, (run, over) in enumerate(due):
+            progress(number, len(due))
             if not in_time():
                 return replace(done, complete=False)
-            progress(number, len(due))
             done = self._tried(done, run.uid, {"size": run.size, "cut_off": over}, self._read(run))
-        if story and self._story_due(records) and in_time():
+        if story and self._story_due(records):
+            if not in_time():
+                return replace(done, complete=False)
             mark = {"head": records[-1].hash, "over": is_over(records)}
             uid = story_uid(self._campaign_id)
             done = self._tried(done, uid, mark, lambda: story_of(records))

@@ -41,7 +41,28 @@ class Pace:
     back_off_s: float = 60.0
     """The longest wait for a catalog that is away."""
     last_s: float = 20.0
-    """So long the last pass may take."""
+    """So long the last pass may take; it isn't gone on with when more than that is to be seen."""
+
+
+class Hope:
+    """Whether all that is due can be archived within *most_s*, by the clock *now* (s)."""
+
+    def __init__(self, now: Callable[[], float], most_s: float) -> None:
+        self._now, self._most_s = now, most_s
+        self._begun = now()
+        self._first = self._begun
+        self._needed_s = 0.0
+
+    def note(self, done: int, due: int) -> None:
+        """Learn from how long *done* runs took how long all that are *due* will."""
+        if done == 0:
+            self._first = self._now()
+        else:
+            self._needed_s = (self._now() - self._first) / done * (due - done)
+
+    def __call__(self) -> bool:
+        """Return whether there is time, for all of it as far as can be told."""
+        return self._now() - self._begun + self._needed_s < self._most_s
 
 
 def facility_catalog(directory: Path) -> str:
@@ -96,9 +117,12 @@ class Follower:
             self.close()
 
     def last(self) -> Pass:
-        """Make a pass with the campaign's own run in it, within ``last_s``."""
-        end = time.monotonic() + self._pace.last_s
-        return self.once(lambda: time.monotonic() < end)
+        """Make a pass with the campaign's own run in it, as long as ``last_s`` is enough for it.
+
+        What isn't archived then is by whoever follows the campaign next.
+        """
+        hope = Hope(time.monotonic, self._pace.last_s)
+        return self.once(hope, hope.note)
 
     def once(self, in_time: Callable[[], bool] = lambda: True, progress: Progress = unseen) -> Pass:
         """Make a pass with the campaign's own run in it; nothing is begun when not *in_time*."""

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,8 @@ HELD_S = 5.0
 """How often to look whether a catalog that another process holds has become free."""
 GRACE_S = 5.0
 """After the last pass's own time the process ends by force: what is half done is mended later."""
+PARTING_S = 2.0
+"""So long it may take to part from the catalog after the last pass."""
 
 _log = logging.getLogger("heliostat.archive")
 
@@ -36,31 +39,57 @@ def main(launch_path: Path) -> int:
     os.environ.setdefault("TILED_RETRY_TIMEOUT", "10")
     os.nice(POLITE)
     one_thread()
-    launch, pace, stopping = Launch.read(launch_path), Pace(), threading.Event()
-    _heed(stopping)
+    launch, pace, ending = Launch.read(launch_path), Pace(), Ending()
+    _heed(ending.asked)
     # Without a supervisor somebody may want to begin again at once: the next one mends it.
     when_orphaned(partial(os._exit, OK), launch.supervisor or None)
-    threading.Thread(target=_end, args=(stopping, pace), daemon=True, name="ending").start()
+    threading.Thread(target=ending.force, args=(pace,), daemon=True, name="ending").start()
     with _known(launch):
         try:
-            _follow(launch.directory, pace, stopping)
+            _follow(launch.directory, pace, ending)
         except ControllerError as error:
             print(error, file=sys.stderr, flush=True)  # noqa: T201  (into the process's log)
             return FAILED
-    return OK
+    return ending.code
 
 
-def _follow(directory: Path, pace: Pace, stopping: threading.Event) -> None:
-    """Follow until *stopping* is set, and make a last pass however early that was."""
+@dataclass
+class Ending:
+    """How the process ends once it is asked to: soon, by force if need be.
+
+    Nothing is lost by force: a run is in the catalog once its mark is, and is written anew before.
+    """
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    code: int = FAILED
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def over(self, *, complete: bool) -> None:
+        """Take note that the last pass is over; what is left is to part from the catalog."""
+        self.code = OK if complete else FAILED
+        self._over.set()
+
+    def force(self, pace: Pace) -> None:
+        """End the process when it takes too long; called in a thread of its own."""
+        self.asked.wait()
+        if self._over.wait(pace.last_s + GRACE_S):
+            threading.Event().wait(PARTING_S)
+        os._exit(self.code)
+
+
+def _follow(directory: Path, pace: Pace, ending: Ending) -> None:
+    """Follow until *ending* is asked for, and make a last pass however early that was."""
     while True:
         try:
             with catalog_of(directory) as catalog:
                 _log.info("archive %d: into %s", os.getpid(), catalog.uri)
-                Follower(directory, catalog, pace).follow(stopping)
+                last = Follower(directory, catalog, pace).follow(ending.asked)
+                ending.over(complete=last.complete)
             return
         except CampaignInUse as error:
             _log.info("%s; it is kept up to date there", error)
-            if stopping.wait(HELD_S):
+            if ending.asked.wait(HELD_S):
+                ending.over(complete=True)
                 return
 
 
@@ -69,12 +98,6 @@ def _heed(stopping: threading.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _end(stopping: threading.Event, pace: Pace) -> None:
-    stopping.wait()
-    threading.Event().wait(pace.last_s + GRACE_S)
-    os._exit(FAILED)
 
 
 @contextmanager
