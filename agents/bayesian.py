@@ -34,6 +34,7 @@ from agents.search import Ground, Target, best_searched
 from agents.sobol import next_points
 from agents.space import Space
 from agents.suggesting import Author, one_by_one
+from agents.transfer import earlier_campaigns
 from models.one_thread import one_thread
 from models.surrogates.training import FitError
 
@@ -44,6 +45,7 @@ TWO = "gp-matern52/log-ehvi"
 MANY = "gp-matern52/log-nehvi"
 PER_COST = "-per-cost"
 ALARMED = "sobol (alarm)"
+BEFORE = "best of an earlier campaign"
 REASONS = {
     LISTED: "Best that can be hoped for",
     SEARCHED: "Greatest expected improvement",
@@ -52,6 +54,8 @@ REASONS = {
 }
 FEWEST, MOST = 4, 12
 """Space-filling experiments that come first, unless the options say how many."""
+AFTER_OTHERS = 3
+"""So many come first where earlier campaigns are known, beside the best point of each."""
 PATIENCE = 4
 """So many experiments in a space without a gain call for one anywhere else."""
 
@@ -98,7 +102,14 @@ class BayesianAgent:
         self._outcomes = (*objectives, *(o for o in outcomes.values() if o not in objectives))
         # Trade-offs count in the objectives' own units: a bent scale would misjudge their corners.
         even = frozenset(o.name for o in objectives) if len(objectives) > 1 else frozenset()
-        self._knowledge = Knowledge(space, self._outcomes, warp=self._options.warp, even=even)
+        self._earlier = earlier_campaigns(self._options.transfer, space, objectives)
+        if self._earlier and len(objectives) > 2:
+            raise AgentOptionError(
+                f"agent 'bayesian': transfer serves one or two objectives, got {len(objectives)}"
+            )
+        self._knowledge = Knowledge(
+            space, self._outcomes, warp=self._options.warp, even=even, earlier=self._earlier
+        )
         self._ground = Ground(space)
 
     @property
@@ -127,7 +138,15 @@ class BayesianAgent:
 
     def explain(self, suggestion: Suggestion) -> str:
         """Return why *suggestion* was made, from what it carries."""
-        return explained(suggestion, self._outcomes)
+        parts = [explained(suggestion, self._outcomes)]
+        for number, earlier in enumerate(self._earlier, start=1):
+            like = suggestion.fit.get(f"{self._objectives[0].name}.likeness.{number}")
+            if like is not None:
+                parts.append(
+                    f"What the earlier campaign {earlier.name!r} found is taken to correlate with "
+                    f"what this one finds by {like:.2f}."
+                )
+        return " ".join(parts)
 
     def _refuse_unknown_thresholds(self) -> None:
         names = [objective.name for objective in self._objectives]
@@ -142,7 +161,9 @@ class BayesianAgent:
         if self._history.spent(waiting).exhausted:
             return None
         first = self._first_points()
-        if len(self._history) + len(waiting) < first:
+        if (begun := len(self._history) + len(waiting)) < first:
+            if found := self._best_before(begun, waiting):
+                return found
             return self._spread(waiting, "sobol", f"One of the first {first} space-filling points.")
         try:
             beliefs = self._knowledge.beliefs()
@@ -164,9 +185,23 @@ class BayesianAgent:
         A list offers fewer surprises than a space, where a start too small now and then left the
         search in the wrong valley for good (Hartmann-6: one seed in six).
         """
+        if self._earlier:
+            return self._options.initial or len(self._earlier) + AFTER_OTHERS
         parameters = len(self._space.parameters)
         usual = 2 * parameters if self._space.listed is None else parameters + 1
         return self._options.initial or min(max(usual, FEWEST), MOST)
+
+    def _best_before(self, number: int, waiting: Sequence[Suggestion]) -> Suggestion | None:
+        """Return the best point of the earlier campaign *number* (from 0), None where none is."""
+        if number >= len(self._earlier):
+            return None
+        earlier = self._earlier[number]
+        point = earlier.best(self._objectives[0], self._space)
+        taken, spent = self._history.taken(waiting), self._history.spent(waiting)
+        if point is None or self._space.key(point) in taken or not spent.free(point):
+            return None
+        note = f"The best point of the earlier campaign {earlier.name!r}."
+        return self._suggest(point, BEFORE, waiting, note)
 
     def _stagnates(self, first: int, waiting: int) -> bool:
         """Whether it is time to look elsewhere: every PATIENCE experiments without a gain.

@@ -78,4 +78,5 @@ class Belief:
             f"{name}.scale.centre": self.scale.centre,
             f"{name}.scale.spread": self.scale.spread,
             f"{name}.scale.exponent": self.scale.exponent,
+            **{f"{name}.likeness.{at}": like for at, like in self.surrogate.likeness.items()},
         }

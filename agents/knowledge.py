@@ -7,13 +7,15 @@ from agents.history import History
 from agents.learning import Learner
 from agents.protocols import Objective, Observation, Parameters, Prediction
 from agents.space import Space
+from agents.transfer import Earlier
 from models.surrogates.training import FitError
 
 
 class Knowledge:
     """The history of a campaign over *space*, and beliefs about *outcomes* learned from it.
 
-    With *warp* skewed outcomes are straightened, except the *even* ones.
+    With *warp* skewed outcomes are straightened, except the *even* ones. What *earlier* campaigns
+    found takes part.
     """
 
     def __init__(
@@ -23,11 +25,17 @@ class Knowledge:
         *,
         warp: bool,
         even: frozenset[str] = frozenset(),
+        earlier: Sequence[Earlier] = (),
     ) -> None:
         self.space = space
         self.history = History(space)
         self._learners = {
-            outcome.name: Learner(space, outcome, warp=warp and outcome.name not in even)
+            outcome.name: Learner(
+                space,
+                outcome,
+                warp=warp and outcome.name not in even,
+                earlier=[one.rows[outcome.name] for one in earlier if outcome.name in one.rows],
+            )
             for outcome in outcomes
         }
         self._beliefs: dict[str, Belief] | None = None

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from agents.belief import Belief
 from agents.hindsight import LEAST, Foretold, Hindsight, counted_from, trust_in
 from agents.history import History
-from agents.outcomes import scale_of
+from agents.outcomes import OutcomeScale, scale_of
 from agents.protocols import Goal, Measured, Objective, Parameters
 from agents.space import Space
+from agents.transfer import MOST
 from models.surrogates.gaussian import GaussianProcess, fit
+from models.surrogates.multi_task import Transfer
 from models.surrogates.training import FitError, Training
 
 Array = NDArray[np.float64]
@@ -31,6 +33,8 @@ ALWAYS = 40
 """Up to so many observations every one of them is followed by a fit."""
 PART = 20
 """After that a fit follows when the observations have grown by one part in so many."""
+FOLLOWED, SLOWER = 8, 5
+"""The same two numbers where earlier campaigns take part in every fit."""
 SURPRISE = 3.5
 """An observation so many standard deviations from what was expected calls for a fit."""
 OUTLYING = 50.0
@@ -46,6 +50,14 @@ def last_set(count: int) -> int:
     due = min(count, ALWAYS)
     while due >= ALWAYS and due + due // PART <= count:
         due += due // PART
+    return due
+
+
+def last_set_among(count: int) -> int:
+    """Return the same where a fit takes earlier campaigns along, and so takes longer."""
+    due = min(count, FOLLOWED)
+    while due >= FOLLOWED and due + due // SLOWER <= count:
+        due += due // SLOWER
     return due
 
 
@@ -65,10 +77,19 @@ class Learned:
 class Learner:
     """The belief about one outcome, kept up with what is told."""
 
-    def __init__(self, space: Space, objective: Objective, *, warp: bool) -> None:
+    def __init__(
+        self,
+        space: Space,
+        objective: Objective,
+        *,
+        warp: bool,
+        earlier: Sequence[Sequence[Row]] = (),
+    ) -> None:
+        """Learn of *objective*, beside what *earlier* campaigns found of it."""
         self._space = space
         self._objective = objective
         self._warp = warp and objective.goal is not Goal.TARGET
+        self._transfer = self._transferring(earlier) if earlier else None
         self._learned: Learned | None = None
         self._count = 0
         self._failure = ""
@@ -83,7 +104,7 @@ class Learner:
         rows = history.measured(self._objective.name)
         if not rows:
             return None
-        begin = max(last_set(counted_from(len(rows))), min(LEAST, len(rows)))
+        begin = max(self._last_set(counted_from(len(rows))), min(LEAST, len(rows)))
         if self._count < begin:
             self._learned, self._count = None, begin - 1
         while self._count < len(rows):
@@ -93,6 +114,15 @@ class Learner:
             raise FitError(self._failure)
         trust = trust_in(self._hindsight.after(len(rows)))
         return replace(self._learned.belief, trust=trust)
+
+    def _last_set(self, count: int) -> int:
+        """Return the largest number up to *count* at which a fit is due in any case."""
+        return last_set(count) if self._transfer is None else last_set_among(count)
+
+    def _transferring(self, earlier: Sequence[Sequence[Row]]) -> Transfer:
+        """Return what fits a process that rests on *earlier* campaigns."""
+        trainings = [self._prepared(rows)[0] for rows in earlier]
+        return Transfer(trainings, MOST)
 
     def _after(self, rows: Sequence[Row], count: int) -> Learned | None:
         """Return what is learned after *count* of *rows*; None where no fit succeeds."""
@@ -110,13 +140,20 @@ class Learner:
         foretold = _foretold(learned.belief.surrogate, grown)
         self._hindsight.note(learned.count, foretold)
         surprising = abs(foretold.outcome - foretold.mean) > SURPRISE * foretold.sigma
-        if count == last_set(count) or (count - learned.fitted > PAUSE and surprising):
+        if count == self._last_set(count) or (count - learned.fitted > PAUSE and surprising):
             return self._fitted(rows[:count])
         belief = Belief(self._space, self._objective, learned.belief.scale, grown)
         return Learned(belief, count, learned.fitted, learned.limits)
 
     def _fitted(self, rows: Sequence[Row]) -> Learned:
         """Return what is learned from *rows* with hyperparameters of their own."""
+        training, scale, limits = self._prepared(rows)
+        process = fit(training) if self._transfer is None else self._transfer(training)
+        belief = Belief(self._space, self._objective, scale, process)
+        return Learned(belief, len(rows), len(rows), limits)
+
+    def _prepared(self, rows: Sequence[Row]) -> tuple[Training, OutcomeScale, tuple[float, float]]:
+        """Return *rows* as a training set, its scale, and how far its outcomes are believed."""
         told = np.array([value.mean for _, value in rows])
         limits = believable(told)
         outcomes = np.clip(told, *limits)
@@ -124,8 +161,7 @@ class Learner:
         known = _variances([value.sigma for _, value in rows], scale.slope(outcomes))
         inputs = self._space.encode([point for point, _ in rows])
         training = Training(inputs, scale.forward(outcomes), known, self._space.groups)
-        belief = Belief(self._space, self._objective, scale, fit(training))
-        return Learned(belief, len(rows), len(rows), limits)
+        return training, scale, limits
 
     def _grown(self, learned: Learned, row: Row) -> GaussianProcess:
         """Return what is *learned* with one more *row*, on the scale that it has."""

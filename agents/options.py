@@ -16,6 +16,7 @@ from pydantic import (
 
 from agents.cost_options import CostOptions
 from agents.protocols import Value
+from agents.transfer_options import EarlierCampaign
 
 
 class SobolOptions(BaseModel):
@@ -55,6 +56,10 @@ class BayesianOptions(BaseModel):
     ``outcome_constraints`` limit what else is measured. Several objectives are pursued together;
     ``thresholds`` says, by objective and in its unit, what is worth having at all (by default
     just beyond the best trade-offs so far). With ``costs`` the improvement per cost is what counts.
+
+    ``transfer`` names earlier campaigns (their folders or journals, seen from the campaign file) of
+    the same parameters, units and objectives: what they found is used as far as it turns out to be
+    alike. It is read when the campaign begins and kept in its own journal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +71,7 @@ class BayesianOptions(BaseModel):
     outcome_constraints: tuple[OutcomeConstraint, ...] = ()
     thresholds: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     costs: CostOptions | None = None
+    transfer: Annotated[tuple[EarlierCampaign | str, ...], Field(max_length=8)] = ()
 
 
 class SafeOptions(BaseModel):

@@ -16,8 +16,9 @@ from agents.operator import is_of_a_person
 from agents.protocols import Measured, Observation, Suggestion
 from agents.sobol import NAME as SPACE_FILLING
 from agents.space import Space
-from controller.benches import agent_of, words_of
+from controller.benches import agent_of, installed, words_of
 from controller.corrections import suggestion_of
+from controller.earlier import with_earlier
 from controller.errors import ConfigurationError
 from controller.events import (
     CampaignRevised,
@@ -278,6 +279,12 @@ def read_agent(file: Path) -> Chosen:
     return chosen
 
 
+def _knowing(recorded: Recording, agent: Chosen) -> Chosen:
+    """Return *agent* with what earlier campaigns found where it names any."""
+    words = recorded.words
+    return with_earlier(agent, words.space, words.objectives, installed().read_table)
+
+
 def rerun(recorded: Recording, agent: Chosen, directory: Path, listener: Listener) -> Recording:
     """Run the campaign *recorded* again under *agent* in *directory*: same bench, same seed.
 
@@ -290,6 +297,7 @@ def rerun(recorded: Recording, agent: Chosen, directory: Path, listener: Listene
             f"{recorded.directory}: ran on the live beamline {resolved.beamline.name!r}, which "
             "can't be had again under another agent; what it would have suggested can be"
         )
+    agent = _knowing(recorded, agent)
     changes = {"agent": agent, "autonomy": Autonomy.AUTONOMOUS, "seed": recorded.started.seed}
     campaign = resolved.campaign.model_copy(update=changes)
     again = resolved.model_copy(update={"campaign": campaign})
@@ -322,7 +330,7 @@ def redecide(
     suggestions would have given nobody knows. Where a decision was made while the experiment
     before it was measured, it doesn't know that one either.
     """
-    again = Again(recorded, agent)
+    again = Again(recorded, _knowing(recorded, agent))
     outcomes = _outcomes(recorded.state)
     decisions: list[Redecision] = []
     for record in recorded.records:

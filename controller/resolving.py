@@ -76,6 +76,11 @@ def with_absolute_files(agent: Chosen, folder: Path) -> Chosen:
     if agent.name == "python":
         file, _, name = str(options.get("object", "")).rpartition(":")
         options |= {"object": f"{absolute(file, folder)}:{name}"} if file.endswith(".py") else {}
+    if agent.name == "bayesian" and isinstance(options.get("transfer"), list):
+        options["transfer"] = [
+            absolute(each, folder) if isinstance(each, str) else each
+            for each in options["transfer"]
+        ]
     if agent.name == "remote":
         keys = [key for key in ("key", "server_key") if isinstance(options.get(key), str)]
         options |= {key: absolute(options[key], folder) for key in keys}

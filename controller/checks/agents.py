@@ -7,7 +7,8 @@ from agents.catalogue import OPERATOR, OPTIONS, build_agent, read_options
 from agents.errors import AgentOptionError
 from agents.space import Space
 from controller.checks.cases import Case
-from controller.errors import Problem
+from controller.earlier import KEY, journals_of, taken, with_earlier
+from controller.errors import ConfigurationError, Problem
 from controller.files.campaign import Chosen
 from controller.files.reading import Way
 from controller.outside.own import outside_agents
@@ -35,8 +36,30 @@ def _check(case: Case, space: Space | None, agent: Chosen, way: Way) -> Iterator
                 if isinstance(path, str) and not Path(path).is_file():
                     accepted = "a path seen from the campaign file"
                     yield case.problem((*way, key), f"there is no file {path}", accepted)
-        case "python" | "operator" if space is not None:
+        case "bayesian" if space is not None:
+            found, problems = _with_earlier(case, space, agent, way)
+            yield from problems
+            if found is not None:
+                yield from _make(case, space, found, way)
+        case "python" | "operator" | "safe" if space is not None:
             yield from _make(case, space, agent, way)
+
+
+def _with_earlier(
+    case: Case, space: Space, agent: Chosen, way: Way
+) -> tuple[Chosen | None, list[Problem]]:
+    """Return *agent* with what earlier campaigns found; None, and what is wrong, without it."""
+    objectives, read_table = objectives_of(case.campaign, case.table), case.installed.read_table
+    problems = []
+    for place, path in journals_of(agent):
+        try:
+            taken(Path(path), space, objectives, read_table)
+        except ConfigurationError as error:
+            accepted = "the folder of a campaign of the same parameters, units and objectives"
+            problems.append(case.problem((*way, KEY, place), str(error), accepted))
+    if problems:
+        return None, problems
+    return with_earlier(agent, space, objectives, read_table), []
 
 
 def _check_members(case: Case, space: Space | None, agent: Chosen, way: Way) -> Iterator[Problem]:
@@ -68,5 +91,9 @@ def _make(case: Case, space: Space, agent: Chosen, way: Way) -> Iterator[Problem
     try:
         build_agent(agent.name, agent.options, space, objectives, seed, outside)
     except AgentOptionError as error:
-        key = "points" if agent.name == OPERATOR else "object"
-        yield case.problem((*way, key), str(error))
+        key = _KEYS.get(agent.name)
+        yield case.problem(way if key is None else (*way, key), str(error))
+
+
+_KEYS = {OPERATOR: "points", "python": "object"}
+"""Of agents of which only one option can be wrong that isn't seen by itself."""

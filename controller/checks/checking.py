@@ -16,12 +16,14 @@ from controller.checks.metadata import check_metadata
 from controller.checks.people import check_people
 from controller.checks.plans import check_plans
 from controller.checks.stop import check_stop
+from controller.earlier import with_earlier
 from controller.errors import ConfigurationError, Problem
 from controller.files.beamline import Beamline
 from controller.files.campaign import Campaign
 from controller.files.reading import Source, read_yaml
 from controller.files.validation import validated
 from controller.resolving import ResolvedCampaign, absolute, with_absolute_paths
+from controller.spaces import objectives_of, space_of
 
 __all__ = ["Installed", "check", "load"]
 
@@ -71,7 +73,14 @@ def _examine(path: Path, installed: Installed) -> tuple[ResolvedCampaign | None,
     if problems or case.beamline is None:
         return None, _once(problems)
     resolved = with_absolute_paths(campaign, case.beamline, path)
-    return resolved.model_copy(update={"envelope": case.envelope}), []
+    agent = with_earlier(
+        resolved.campaign.agent,
+        space_of(campaign, case.table),
+        objectives_of(campaign, case.table),
+        installed.read_table,
+    )
+    campaign = resolved.campaign.model_copy(update={"agent": agent})
+    return resolved.model_copy(update={"campaign": campaign, "envelope": case.envelope}), []
 
 
 def _once(problems: list[Problem]) -> list[Problem]:

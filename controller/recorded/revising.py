@@ -26,6 +26,8 @@ from controller.wishes import wished
 
 CODE = "code"
 VERSION = "version of "
+LONGEST = 300
+"""Characters that are shown of a value, so that what was taken of other campaigns is no page."""
 
 Load = Callable[[Path], ResolvedCampaign]
 """Reads a campaign file with all that it refers to; raises ConfigurationError."""
@@ -162,7 +164,10 @@ def _differences(before: Any, now: Any, way: str = "") -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return "absent"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
 def _wider(old: Envelope, new: Envelope) -> Iterator[str]:

@@ -49,7 +49,7 @@ class RelatedProcess(GaussianProcess):
         return {str(place): each for place, each in enumerate(self.before.likeness, start=1)}
 
     @cached_property
-    def inputs(self) -> Array:  # type: ignore[override]
+    def inputs(self) -> Array:
         """What the process was conditioned on (n x d), earlier campaigns first."""
         return np.vstack([self.before.inputs, self.training.inputs])
 
@@ -58,7 +58,7 @@ class RelatedProcess(GaussianProcess):
         return np.append(self.before.loads, np.ones(len(self.training.outcomes)))
 
     @cached_property
-    def factor(self) -> Array:  # type: ignore[override]
+    def factor(self) -> Array:
         """The Cholesky factor (n x n) of the covariance of all observations."""
         own, before = self.training, self.before
         cross, _ = correlation(before.inputs, own.inputs, self.column_lengths)
@@ -100,4 +100,4 @@ class RelatedProcess(GaussianProcess):
         """Return the same process for BoTorch, differentiable."""
         from models.surrogates.related_torch import model_of
 
-        return model_of(self)
+        return model_of(self, self.before.loads)
