@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
     CampaignResumed,
     CampaignRevised,
     CampaignStarted,
     ConditionsHeld,
+    Event,
     ExperimentFinished,
     ExperimentLost,
     ExperimentResolved,
     ExperimentStarted,
     FinalPlanRan,
+    PointAwaited,
+    PointProposed,
     SuggestionCleared,
     UpkeepRan,
 )
@@ -25,20 +32,24 @@ BUSY = (ConditionsHeld, UpkeepRan, FinalPlanRan)
 """What the bench did, or waited for, between two experiments: the time before isn't deciding."""
 CUT = (CampaignResumed, CampaignRevised, ExperimentLost, ExperimentResolved)
 """Something broke off: how long it took to go on isn't the deciding's fault."""
+AWAITED, SAID = (PointAwaited, BenchTripped), (PointProposed, BenchReleased)
+"""From here on a person alone can let it go on, and has done so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Seconds of campaign time between experiments, and in them.
 
-    ``deciding_s``: reducing, asking and clearing, over ``gaps`` gaps; ``people_s``: clearing where
-    a person has to approve.
+    ``deciding_s``: reducing, asking and clearing, over ``gaps`` gaps; ``people_s``: waiting for a
+    person, who has to approve, to propose a point, or to release the gate; ``held_s``: while the
+    bench was held between experiments. What people resolve isn't waited for.
     """
 
     deciding_s: float = 0.0
     people_s: float = 0.0
     measuring_s: float = 0.0
     gaps: int = 0
+    held_s: float = 0.0
 
     @property
     def fraction(self) -> float | None:
@@ -54,10 +65,17 @@ class Idle:
         if self.gaps and self.fraction is None:
             return "not applicable on a virtual clock"
         if self.fraction is None:
-            return "there was no next experiment to wait for"
-        people = f"; approvals took {duration(self.people_s)} besides" if self.people_s > 0 else ""
+            return f"there was no next experiment to wait for{self.apart}"
         each = duration(self.deciding_s / self.gaps)
-        return f"{self.fraction:.2%} of its time, {each} between two experiments{people}"
+        return f"{self.fraction:.2%} of its time, {each} between two experiments{self.apart}"
+
+    @property
+    def apart(self) -> str:
+        """What the bench waited for besides, as the end of a sentence; empty for nothing."""
+        people = f"waiting for a person took {duration(self.people_s)}"
+        held = f"it was held for {duration(self.held_s)}"
+        parts = [people] * (self.people_s > 0) + [held] * (self.held_s > 0)
+        return "".join(f"; {part} besides" for part in parts)
 
 
 def idle_of(records: Iterable[Record]) -> Idle:
@@ -69,7 +87,7 @@ def idle_of(records: Iterable[Record]) -> Idle:
     fold = _Fold()
     for record in records:
         fold.take(record)
-    return Idle(fold.deciding, fold.people, fold.measuring, fold.gaps)
+    return Idle(fold.deciding, fold.people, fold.measuring, fold.gaps, fold.held)
 
 
 @dataclass(slots=True)
@@ -78,6 +96,10 @@ class _Fold:
     people: float = 0.0
     measuring: float = 0.0
     gaps: int = 0
+    held: float = 0.0
+    _awaited: bool = False
+    """Whether a person alone can let it go on."""
+    _holds: bool = False
     _approves: bool = False
     _stamp: float = 0.0
     _began: float | None = None
@@ -91,6 +113,8 @@ class _Fold:
         self._stamp = record.stamp
         if isinstance(event, (CampaignStarted, CampaignRevised)):
             self._approves = _asks_people(event.campaign)
+        if self._waited(event, passed):
+            passed = 0.0
         if isinstance(event, ExperimentStarted):
             self._end_gap(passed)
             self._began = record.stamp
@@ -103,6 +127,24 @@ class _Fold:
             self._approval += passed
         elif self._gap is not None and not isinstance(event, BUSY):
             self._gap += passed
+
+    def _waited(self, event: Event, passed: float) -> bool:
+        """Count what *passed* before *event* apart; return whether it was such a wait."""
+        waited = self._began is None and (self._awaited or self._holds)
+        if isinstance(event, (CampaignResumed, CampaignRevised, ExperimentStarted)):
+            self._awaited = self._holds = False
+            return waited  # by nobody: it was interrupted
+        if waited and self._awaited:
+            self.people += passed
+        elif waited:
+            self.held += passed
+        if isinstance(event, (*AWAITED, *SAID)):
+            self._awaited = isinstance(event, AWAITED)
+        if isinstance(event, (BenchHeld, BenchWentOn)):
+            self._holds = isinstance(event, BenchHeld)
+        if isinstance(event, (BenchTripped, BenchHeld)) and event.experiment_id:
+            self._began = None
+        return waited
 
     def _end_gap(self, passed: float) -> None:
         if self._gap is not None:

@@ -6,6 +6,10 @@ import pytest
 
 from agents.protocols import Measured, Observation, Suggestion
 from controller.events import (
+    BenchHeld,
+    BenchReleased,
+    BenchTripped,
+    BenchWentOn,
     CampaignResumed,
     CampaignStarted,
     ConditionsHeld,
@@ -14,6 +18,9 @@ from controller.events import (
     ExperimentLost,
     ExperimentStarted,
     ObservationMade,
+    ObservationTold,
+    PointAwaited,
+    PointProposed,
     SuggestionCleared,
     SuggestionMade,
     UpkeepRan,
@@ -102,7 +109,69 @@ def test_a_person_who_thinks_is_counted_apart():
 
     assert idle.deciding_s == pytest.approx(0.4)
     assert idle.people_s == pytest.approx(300.0)
-    assert str(idle).endswith("; approvals took 5 min 0 s besides")
+    assert str(idle).endswith("; waiting for a person took 5 min 0 s besides")
+
+
+PROPOSED = PointProposed(parameters={"x": 1.0}, person="Anna", reason="odd")
+TRIPPED = BenchTripped(cause="too hot", occurrence=1)
+RELEASED = BenchReleased(by="Anna", reason="cooled", waited_s=300.0)
+
+
+@pytest.mark.parametrize(
+    ("awaited", "said"),
+    [(PointAwaited(), PROPOSED), (TRIPPED, RELEASED)],
+    ids=["a point of theirs", "their release"],
+)
+def test_waiting_for_people_is_none_of_deciding(awaited, said):
+    told_meanwhile = ObservationTold(observation=OBSERVED.observation, person="A", reason="r")
+    idle = idle_of(
+        told(
+            *FIRST,
+            (0.1, OBSERVED),
+            (0.1, awaited),
+            (100.0, told_meanwhile),
+            (200.0, said),
+            (0.1, SUGGESTED),
+            (0.1, STARTED),
+        )
+    )
+
+    assert idle.deciding_s == pytest.approx(0.4)
+    assert idle.people_s == pytest.approx(300.0)
+    assert "waiting for a person took 5 min 0 s" in str(idle)
+
+
+def test_a_bench_that_is_held_is_counted_apart_too():
+    held, on = BenchHeld(reason="held by Anna: visitors"), BenchWentOn(waited_s=60.0)
+
+    idle = idle_of(told(*FIRST, (0.2, OBSERVED), (0.1, held), (60.0, on), (0.1, STARTED)))
+
+    assert idle.deciding_s == pytest.approx(0.4)
+    assert idle.held_s == pytest.approx(60.0)
+    assert "it was held for 1 min 0 s besides" in str(idle)
+
+
+def test_a_hold_in_an_experiment_that_goes_on_is_a_part_of_it():
+    held, on = BenchHeld(reason="visitors"), BenchWentOn(waited_s=60.0)
+
+    idle = idle_of(told(*FIRST[:4], (1.0, held), (60.0, on), (9.0, FINISHED)))
+
+    assert idle.held_s == 0.0
+    assert idle.measuring_s == pytest.approx(70.0)
+
+
+def test_an_interruption_while_a_person_is_awaited_ends_the_wait():
+    idle = idle_of(
+        told(
+            *FIRST,
+            (0.2, PointAwaited()),
+            (9000.0, CampaignResumed()),
+            (5.0, PROPOSED),
+            (1.0, STARTED),
+        )
+    )
+
+    assert idle == Idle(0.0, 0.0, 20.0, 0)
 
 
 def test_on_a_virtual_clock_nothing_is_said_because_nothing_can_be():
