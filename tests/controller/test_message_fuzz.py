@@ -14,4 +14,4 @@ def test_nothing_is_accepted_nothing_hangs_and_the_gate_lives(tmp_path):
 
     assert found.wrong == []
     assert set(found.sent) == set(SHARES)
-    assert len(found.answers) > 8
+    assert len(found.answers) > 8, found.answers
