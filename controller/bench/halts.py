@@ -74,14 +74,17 @@ def last_release(directory: Path) -> Released:
 
 
 def what_to_do(halting: Halting, directory: str) -> str:
-    """Return what a person at the terminal is told, once for each halting."""
+    """Return what a person at the terminal is told, once for each halting.
+
+    What a trip came of, and how safe the bench is, the gate has told by then.
+    """
     if not halting.latched:
         return (
             f"THE BENCH HOLDS: {halting.reason}. The campaign waits and goes on by itself when "
             f"that is over (`heliostat safety status {directory}` says more); Ctrl-C ends it"
         )
     return (
-        f"THE GATE HAS TRIPPED: {halting.reason}. The campaign waits. See to the bench (`heliostat "
-        f"safety status {directory}` says what is safe), then `heliostat ack {directory}` and "
-        f"`heliostat reset {directory} --reason ...`: it goes on by itself; Ctrl-C ends it"
+        f"The campaign waits. See to the bench (`heliostat safety status {directory}` says what is "
+        f"safe), then `heliostat ack {directory}` and `heliostat reset {directory} --reason ...`: "
+        "it goes on by itself; Ctrl-C ends it"
     )

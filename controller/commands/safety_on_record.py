@@ -9,6 +9,7 @@ import typer
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.benches import words_of
 from controller.commands.correcting import now_of
+from controller.commands.safety_reaching import holder_of
 from controller.errors import GateLost
 from controller.journal import locked, read, require_campaign
 from controller.processes.launch import FOLDER
@@ -38,6 +39,11 @@ def on_record(directory: Path, what: Input, reason: str) -> int:
     It opens nothing: arming looks at every rule anew before anything can be written.
     """
     require_campaign(directory)
+    if holder_of(directory / FOLDER) is not None:
+        raise GateLost(
+            f"{directory}: no gate runs for it now, and its supervisor is starting one: "
+            f"`heliostat {_COMMAND[what]}` again in a moment"
+        )
     if (directory / FOLDER).is_dir():
         raise GateLost(
             f"{directory}: no gate runs for it. `heliostat resume {directory}` starts one, which "

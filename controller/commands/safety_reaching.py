@@ -1,12 +1,15 @@
 """Finds the gate that a person means, and a way to speak to it."""
 
+import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.bus.gate_status import Status
 from controller.errors import ConfigurationError, GateLost
+from controller.journal import LOCK
 from controller.processes.launch import FILE, FOLDER, Launch
 from controller.safety.cleaning import cleaned
 from controller.safety.desk.client import Clerk, KeyLine, LocalLine, Reached
@@ -47,6 +50,22 @@ def running_gate(directory: Path) -> Running | None:
     return None
 
 
+def holder_of(directory: Path) -> int | None:
+    """Return the process that has *directory* locked: the campaign's, or its supervisor's.
+
+    None where nobody has, or it can't be looked at.
+    """
+    lock = directory / LOCK
+    with suppress(OSError, ValueError):
+        pid, wanted = int(json.loads(lock.read_text(encoding="ascii"))), lock.stat()
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found = descriptor.stat()
+                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    return pid
+    return None
+
+
 def the_campaign(directory: Path | None, otherwise: str = "") -> Path:
     """Return *directory*, or that of the one campaign that runs here.
 
@@ -75,8 +94,8 @@ def clerk(place: Path) -> Clerk:
     Raises GateLost when no gate answers there.
     """
     if place.is_file():
-        return Clerk(KeyLine(Reached.of(place)))
-    return Clerk(_local_line(place))
+        return Clerk(KeyLine(Reached.of(place)), place)
+    return Clerk(_local_line(place), place)
 
 
 def status_from(desk: Clerk) -> Status:

@@ -13,11 +13,11 @@ import typer
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.bus.keys import make_keys
 from controller.chain import Chain
-from controller.commands.safety_reaching import clerk, status_from, the_campaign
+from controller.commands.safety_reaching import clerk, holder_of, status_from, the_campaign
 from controller.commands.safety_words import record_words, status_words
 from controller.errors import ConfigurationError, GateLost, JournalBroken
 from controller.processes.launch import FOLDER
-from controller.safety.cleaning import cleaned
+from controller.safety.cleaning import cleaned, for_the_campaign
 from controller.safety.desk.client import Clerk
 from controller.safety.desk.commands import ShowLog
 from controller.safety.record.audit import Audit
@@ -45,7 +45,7 @@ def show_status(directory: Path | None, *, as_json: bool) -> int:
     if as_json:
         typer.echo(status.model_dump_json())
         return OK
-    lines = (line.replace(" DIR", f" {place}") for line in status_words(status))
+    lines = (for_the_campaign(line, place) for line in status_words(status))
     typer.echo("\n".join([f"{place}:", *lines]))
     return OK
 
@@ -68,7 +68,13 @@ def _stood(directory: Path, *, as_json: bool) -> int:
         typer.echo(f"  and then: {cleaned(str(later))}")
     for signal, why in trip.failed.items():
         typer.echo(f"NOT SAFE: {cleaned(signal)}: {cleaned(why)}")
-    if (directory / MARKER_FILE).exists() and past.standing.state is not State.LATCHED:
+    supervisor = holder_of(directory / FOLDER)
+    if supervisor is not None:
+        typer.echo(
+            f"its supervisor (process {supervisor}) lives and is starting a gate, which makes safe "
+            "first what was left armed: ask again in a moment"
+        )
+    elif (directory / MARKER_FILE).exists() and past.standing.state is not State.LATCHED:
         typer.echo(
             "THE BENCH WAS LEFT ARMED, and may not be safe: see to it by hand; `heliostat resume` "
             "starts a gate, which makes it safe first and latches"

@@ -14,13 +14,13 @@ import typer
 from controller.commands.safety_reaching import (
     Running,
     clerk,
+    holder_of,
     running_gate,
     running_gates,
     status_from,
     the_campaign,
 )
 from controller.errors import ConfigurationError, GateLost
-from controller.journal import LOCK
 from controller.safety.cleaning import cleaned
 from controller.safety.desk.client import ActRefused
 from controller.safety.desk.commands import Stop
@@ -194,9 +194,9 @@ def _through_desk(place: Path) -> int:
 
 def _stop_inline(directory: Path) -> int:
     """End a campaign that runs in one process: it makes its bench safe when it is asked to end."""
-    with suppress(OSError, ValueError):
-        pid = int(json.loads((directory / LOCK).read_text(encoding="ascii")))
-        if _holds(pid, directory / LOCK):
+    pid = holder_of(directory)
+    if pid is not None:
+        with suppress(OSError):
             os.kill(pid, signal.SIGTERM)
             typer.echo(f"{directory}: all in one process ({pid}), which was asked to end at once")
             return OK
@@ -208,14 +208,3 @@ def _stop_inline(directory: Path) -> int:
     raise GateLost(
         f"{directory}: no gate runs for it, and nobody runs it: nothing is written{left}"
     )
-
-
-def _holds(pid: int, lock: Path) -> bool:
-    """Whether process *pid* has the file *lock* open."""
-    wanted = lock.stat()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            found = descriptor.stat()
-            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                return True
-    return False

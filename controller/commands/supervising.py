@@ -33,7 +33,7 @@ from controller.commands.running import (
 )
 from controller.interrupts import SIGNALS
 from controller.journal import FILE, Journal, locked, read
-from controller.outcome.progress import Display, display
+from controller.outcome.progress import Display, display, note_beside_the_gate
 from controller.processes.apart import account_of, own_name
 from controller.processes.forking import ForkServer
 from controller.processes.launch import FOLDER, Launch, Role
@@ -211,7 +211,7 @@ def _roles(resolved: ResolvedCampaign) -> tuple[Role, ...]:
 
 @contextmanager
 def _terminal(name: str) -> Iterator[tuple[Display, Approver | None]]:
-    with redirect_stdout(sys.stderr), display(name) as show:
+    with redirect_stdout(sys.stderr), display(name, note_beside_the_gate) as show:
         yield show, approver(show)
 
 

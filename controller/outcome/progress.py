@@ -1,6 +1,6 @@
 """Shows how a campaign goes on: a bar in a terminal, a few lines anywhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
@@ -66,13 +66,14 @@ class Display(Protocol):
 class Bar:
     """A progress bar with best so far and time left."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: Progress, task: TaskID, noted: Callable[[Record], str]) -> None:
         self._progress = progress
         self._task = task
+        self._noted = noted
 
     def __call__(self, record: Record, state: CampaignState) -> None:
         """Move the bar."""
-        note = note_of(record)
+        note = self._noted(record)
         if note:
             self.note(note)
         self._progress.update(
@@ -97,14 +98,15 @@ class Bar:
 class Lines:
     """A line for each new best, and now and then."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, noted: Callable[[Record], str]) -> None:
         self._console = console
+        self._noted = noted
         self._best = ""
 
     def __call__(self, record: Record, state: CampaignState) -> None:
         """Write a line where there is something to tell."""
         event = record.event
-        note = note_of(record)
+        note = self._noted(record)
         if note:
             self.note(note)
         if not isinstance(event, ObservationMade):
@@ -122,28 +124,6 @@ class Lines:
     def paused(self) -> AbstractContextManager[None]:
         """Nothing stands in anybody's way."""
         return nullcontext()
-
-
-@contextmanager
-def display(name: str) -> Iterator[Display]:
-    """Show the campaign *name* on stderr while inside."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield Lines(console)
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[count]}"),
-        TextColumn("[green]{task.fields[best]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(name, total=1.0, count="", best="")
-        yield Bar(progress, task)
 
 
 def fraction_done(state: CampaignState) -> float:
@@ -176,6 +156,11 @@ def note_of(record: Record) -> str:
     """Return what a person should know at once: a failed plan, a fallback; nothing otherwise."""
     told = (_of_the_gate, _of_the_bench, _of_the_campaign, _of_people)
     return next(filter(None, (tell(record) for tell in told)), "")
+
+
+def note_beside_the_gate(record: Record) -> str:
+    """Return the same where a gate in a process of its own tells of trips itself, and at once."""
+    return "" if isinstance(record.event, BenchTripped) else note_of(record)
 
 
 def _of_the_gate(record: Record) -> str:
@@ -245,3 +230,25 @@ def _of_people(record: Record) -> str:
         case CampaignRevised(person=person, reason=reason):
             return f"note: {person} revised the campaign: {reason}"
     return ""
+
+
+@contextmanager
+def display(name: str, noted: Callable[[Record], str] = note_of) -> Iterator[Display]:
+    """Show the campaign *name* on stderr while inside; *noted* says what is told of a record."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Lines(console, noted)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("[green]{task.fields[best]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=1.0, count="", best="")
+        yield Bar(progress, task, noted)

@@ -216,7 +216,8 @@ def _work(
     supervisor = stack.enter_context(closing(Caller(launch.address("supervisor"), "gate")))
     engine = stack.enter_context(closing(Caller(launch.address("engine"), "gate")))
     patrol = stack.enter_context(closing(Patrol(gate.holder_died)))
-    rounds = Rounds(gate, _clock(launch), Telling(gate, engine, supervisor), first.news)
+    telling = Telling(gate, engine, supervisor, launch.directory)
+    rounds = Rounds(gate, _clock(launch), telling, first.news)
     pulses = Pulses(PULSES_S)
     monitors = Monitors(connections.watched, rounds)
     tasks = [

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 from controller.bench.halts import is_ours
 from controller.bus.delivery import Caller
+from controller.bus.gate_status import Status
 from controller.bus.messages import Message, Note, Tripped
+from controller.safety.cleaning import for_the_campaign
 from controller.safety.gate.gate import Gate
 from controller.safety.states.machine import State
 
@@ -16,32 +19,39 @@ TELL_S = 5.0
 class Telling:
     """Looks whether the gate stands elsewhere than before; all in the gate's event loop."""
 
-    def __init__(self, gate: Gate, engine: Caller, supervisor: Caller) -> None:
+    def __init__(self, gate: Gate, engine: Caller, supervisor: Caller, directory: Path) -> None:
         self._gate = gate
         self._engine = engine
         self._supervisor = supervisor
+        self._directory = directory
         self._state = gate.state
+        self._told = State.DISARMED
+        """Where the terminal believes the gate to stand: one that starts latched is news there."""
 
     def look(self) -> None:
         """Tell what has changed since this was last called."""
-        before, now = self._state, self._gate.state
-        if now is before:
-            return
-        self._state = now
-        if now is State.SAFING or (now is State.LATCHED and before is not State.SAFING):
-            self._post(self._engine, self._tripped())
-        if text := self._news(before, now):
-            self._post(self._supervisor, Note(text=text))
+        now = self._gate.state
+        if now is not self._state:
+            before, self._state = self._state, now
+            if now is State.SAFING or (now is State.LATCHED and before is not State.SAFING):
+                self._post(self._engine, self._tripped())
+        if now is not self._told:
+            before, self._told = self._told, now
+            if text := self._news(before, now):
+                self._post(self._supervisor, Note(text=text))
 
     def _news(self, before: State, now: State) -> str:
         match now:
             case State.SAFING:
                 return f"TRIPPED: {self._why()}; the bench is being made safe"
+            case State.LATCHED if before is State.SAFING:
+                return f"LATCHED: {self._how_safe()}"
             case State.LATCHED:
-                return f"LATCHED: {self._why()}; {self._how_safe()}; {self._gate.status().advice}"
+                return f"LATCHED: {self._why()}; {self._how_safe()}"
             case State.HOLD:
-                holds = "; ".join(f"{h.name}: {h.reason}" for h in self._gate.status().holds)
-                return f"HOLD: {holds}; {self._gate.status().advice}"
+                status = self._gate.status()
+                holds = "; ".join(f"{h.name}: {h.reason}" for h in status.holds)
+                return f"HOLD: {holds}; {self._advice(status)}"
             case State.RUNNING if before is State.HOLD:
                 return "the hold is over: it goes on"
             case State.MAINTENANCE:
@@ -50,6 +60,9 @@ class Telling:
             case State.DISARMED if before is State.LATCHED:
                 return "released: the gate is disarmed"
         return ""
+
+    def _advice(self, status: Status) -> str:
+        return for_the_campaign(status.advice, self._directory)
 
     def _tripped(self) -> Tripped:
         ours = is_ours(self._gate.status())

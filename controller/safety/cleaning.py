@@ -18,6 +18,11 @@ def cleaned(text: str, longest: int = LONGEST) -> str:
     return shown + "…" if len(text) > longest else shown
 
 
+def for_the_campaign(text: str, place: object) -> str:
+    """Return *text* of a gate with *place* for the DIR in the commands that it names."""
+    return text.replace(" DIR", f" {place}")
+
+
 def _escaped(character: str) -> str:
     number = ord(character)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

@@ -57,7 +57,9 @@ def test_values_up_to_both_bounds_may_be_written(value):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None, True, "300", b"3", [300]])
 def test_what_is_no_finite_number_is_refused_whatever_the_bounds(value):
-    assert "not a finite number" in Limit(-1e300, 1e300).refuses(value)
+    said = Limit(-1e300, 1e300).refuses(value)
+    assert "not a finite number" in said
+    assert "give a number of these, and look at what it was worked out from" in said
 
 
 @settings(max_examples=200, deadline=None)

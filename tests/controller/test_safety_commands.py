@@ -1,6 +1,7 @@
 """The commands by which people speak to the gate, from the terminal's side."""
 
 import json
+import os
 from contextlib import closing
 
 import pytest
@@ -10,7 +11,8 @@ from controller.bus.gate_status import RuleTold, Status
 from controller.chain import Chain
 from controller.cli import main
 from controller.commands.safety_words import status_words
-from controller.processes.launch import Launch
+from controller.journal import locked
+from controller.processes.launch import FOLDER, Launch
 from controller.safety.record.signed_chain import SignedChain
 from controller.safety.record.signing import Signer
 from tests.support.desks import desked, user
@@ -187,6 +189,31 @@ def test_without_a_gate_the_record_says_where_it_stood_and_what_to_do(tmp_path, 
     assert json.loads(as_json)["standing"]["state"] == "latched"
     assert refused == 1
     assert "heliostat resume" in err
+
+
+def test_while_the_supervisor_lives_a_gate_that_was_killed_is_said_to_come_back(tmp_path, capsys):
+    with desked(tmp_path, people=False) as desk:
+        Launch(directory=tmp_path, runtime=desk.runtime).write()
+        latch(desk)
+        until(lambda: desk.records("safe"), "the record of what was made safe")
+    (tmp_path / "journal.sqlite").touch()
+
+    with locked(tmp_path / FOLDER):
+        code, out, _ = heliostat(capsys, "safety", "status", tmp_path)
+        refused, _, err = heliostat(capsys, "ack", tmp_path)
+
+    assert code == 0
+    assert f"its supervisor (process {os.getpid()}) lives and is starting a gate" in out
+    assert refused == 1
+    assert "`heliostat ack` again in a moment" in err
+    assert "heliostat resume" not in out + err
+
+
+def test_what_is_refused_says_once_that_nothing_was_done(desk, capsys):
+    _, _, err = heliostat(capsys, "write", "heater.setpoint", 30, desk.folder)
+
+    assert "nothing has moved" in err
+    assert "nothing was done" not in err
 
 
 def test_a_directory_without_a_campaign_is_said_to_be_none(tmp_path, capsys):

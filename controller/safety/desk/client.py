@@ -15,6 +15,7 @@ from controller.errors import ConfigurationError, GateLost, SafetyError
 from controller.files.beamline import FilePart
 from controller.files.reading import read_yaml
 from controller.files.validation import validated
+from controller.safety.cleaning import for_the_campaign
 from controller.safety.desk.commands import (
     Accepted,
     Act,
@@ -63,8 +64,10 @@ class Way(FilePart):
 class Clerk:
     """Asks a gate for what a person wants."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, place: object = "DIR") -> None:
+        """*place* is how a person names the gate in commands: a directory, or a way file."""
         self._line = line
+        self._place = place
 
     def __enter__(self) -> Self:
         """Return itself; the line is closed at the end."""
@@ -83,7 +86,7 @@ class Clerk:
         """Return which gate it is and whom it takes us for; raises ActRefused, GateLost."""
         answer = self._answer(Hello().model_dump_json().encode(), ANSWER_S)
         if not isinstance(answer, Greeting):
-            raise _refusal(answer)
+            raise self._refusal(answer)
         return answer
 
     def ask(self, act: Act) -> Accepted:
@@ -95,8 +98,13 @@ class Clerk:
                 return answer
             again = isinstance(answer, Refused) and answer.error in ("Replayed", "OtherBoot")
             if not again or turn == _AGAIN - 1:  # another terminal of ours was faster
-                raise _refusal(answer)
+                raise self._refusal(answer)
         raise AssertionError
+
+    def _refusal(self, answer: Greeting | Accepted | Refused) -> SafetyError:
+        if isinstance(answer, Refused):
+            return ActRefused(for_the_campaign(answer.reason, self._place))
+        return GateLost(f"the gate answered {answer.kind!r} to something else")
 
     def _answer(self, data: bytes, timeout_s: float) -> Greeting | Accepted | Refused:
         try:
@@ -207,9 +215,3 @@ def _sealed(greeting: Greeting, act: Act) -> bytes:
         act=act,
     )
     return json.dumps(command.model_dump(mode="json")).encode()
-
-
-def _refusal(answer: Greeting | Accepted | Refused) -> SafetyError:
-    if isinstance(answer, Refused):
-        return ActRefused(answer.reason)
-    return GateLost(f"the gate answered {answer.kind!r} to something else")

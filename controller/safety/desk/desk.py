@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.bus.errors import MessageRefused
-from controller.errors import ControllerError
+from controller.errors import ConnectionLost, ControllerError, EngineError
 from controller.safety.cleaning import cleaned
 from controller.safety.desk.commands import (
     LONGEST_S,
@@ -35,6 +35,9 @@ PER_S, AT_ONCE = 10.0, 40.0
 """How many commands one person may give in a second, and at once. An emergency stop isn't one."""
 NOTED_PER_S, NOTED_AT_ONCE = 5.0, 100.0
 """How many refusals are recorded in a second, and at once; the others are counted."""
+_TRIED = frozenset({EngineError.__name__, ConnectionLost.__name__})
+"""What is raised once something has been tried at a device: it says itself how that ended."""
+_SAID = ("nothing has moved", "nothing has changed", "nothing was done", "nothing was written")
 _log = logging.getLogger("heliostat.desk")
 _FARTHEST = 1000
 """How many numbers a command may leave out."""
@@ -107,14 +110,18 @@ class Desk:
         return await self._act(visitor, who, asked.act)
 
     def refuse(self, visitor: Visitor, error: str, reason: str) -> Refused:
-        """Record that *visitor* was refused, unless too many were, and return what it is told."""
+        """Record that *visitor* was refused, unless too many were, and return what it is told.
+
+        That nothing was done is said once, and not of a device that didn't do what was tried.
+        """
         if self._notes.take():
             more = f" (and {self._unnoted} refusals before it)" if self._unnoted else ""
             self._unnoted = 0
             self._acts.refused(_named(visitor), error, cleaned(reason) + more)
         else:
             self._unnoted += 1
-        return Refused(error=error, reason=f"{reason}; nothing was done")
+        nothing = "" if error in _TRIED or reason.endswith(_SAID) else "; nothing was done"
+        return Refused(error=error, reason=f"{reason}{nothing}")
 
     def _greet(self, who: Principal) -> Greeting:
         return Greeting(

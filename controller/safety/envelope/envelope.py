@@ -62,7 +62,10 @@ class Limit:
     def refuses(self, value: Any) -> str:
         """Return why *value* may not be written, empty when it may."""
         if not _is_finite(value):
-            return f"not a finite number; allowed {self.accepts}"
+            return (
+                f"not a finite number; allowed {self.accepts}: give a number of these, and look at "
+                "what it was worked out from (a division by zero, a reading that failed)"
+            )
         if self.low <= value <= self.high:
             return ""
         return f"allowed {self.accepts}"

@@ -51,13 +51,13 @@ class ByHand:
     def _require_still(self, by: Principal, signal: str) -> None:
         """Raise NotAllowed unless *by* has the device of *signal*, now."""
         core, device = self._core, signal.split(".", 1)[0]
-        if core.means.hands.stopped:
-            raise NotAllowed(f"{signal}: the bench is being made safe; nothing has moved")
         if core.state is not State.MAINTENANCE:
             raise NotAllowed(
                 f"{signal}: the gate is {core.state.value}; a person writes in maintenance alone: "
                 f"`heliostat take {device}` first; nothing has moved"
             )
+        if core.means.hands.stopped:
+            raise NotAllowed(f"{signal}: the bench is being made safe; nothing has moved")
         if (who := core.taken.get(device)) != by.name:
             has = f"{who} has it" if who else f"`heliostat take {device}` first"
             raise NotAllowed(f"{signal}: {by.name} hasn't taken {device}: {has}; nothing has moved")
