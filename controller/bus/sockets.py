@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -35,6 +36,7 @@ class Station:
         self._poller = zmq.Poller()
         self._poller.register(self._bell, zmq.POLLIN)
         self._admission: Callable[[], None] | None = None
+        self._file: tuple[Path, int] | None = None
 
     def bind(self, address: str, keys: Keys | None) -> None:
         """Listen at *address*; raise AddressRefused when others could reach it or it is taken."""
@@ -47,6 +49,9 @@ class Station:
             self.socket.bind(address)
         except zmq.ZMQError as error:
             raise AddressRefused(f"{address}: can't be bound ({error})") from error
+        if address.startswith("ipc://"):
+            path = Path(address.removeprefix("ipc://"))
+            self._file = path, path.stat().st_ino
 
     def connect(self, address: str, keys: Keys | None) -> None:
         """Speak to *address*, now or whenever somebody answers there."""
@@ -76,11 +81,20 @@ class Station:
 
     def close(self) -> None:
         """Free the socket, its threads and files; after the thread that used it has ended."""
+        self._remove_file()
         self.socket.close()
         if self._admission is not None:
             self._admission()
         self.context.term()
         os.close(self._bell)
+
+    def _remove_file(self) -> None:
+        """Remove the file at which the socket listens, unless somebody else's is there by now."""
+        if self._file is not None:
+            path, number = self._file
+            with suppress(OSError):
+                if path.stat().st_ino == number:
+                    path.unlink()
 
 
 def drained(queue: "SimpleQueue[_T]") -> list[_T]:

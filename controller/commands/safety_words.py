@@ -8,6 +8,9 @@ from controller.bus.gate_status import BypassTold, CauseTold, RuleTold, Status
 from controller.outcome.wording import duration, number
 from controller.safety.cleaning import cleaned
 
+MOST_CONSEQUENCES = 5
+"""So many of what came after a trip's first cause are shown."""
+
 
 def status_words(status: Status) -> Iterator[str]:
     """Yield the lines that tell *status*."""
@@ -39,7 +42,9 @@ def causes(status: Status) -> Iterator[str]:
         return
     seen = "seen" if status.acknowledged else "not acknowledged"
     yield f"first cause: {_cause(status.cause)} (occurrence {status.occurrence}, {seen})"
-    yield from (f"  and then: {_cause(later)}" for later in status.consequences)
+    yield from (f"  and then: {_cause(later)}" for later in status.consequences[:MOST_CONSEQUENCES])
+    if (more := len(status.consequences) - MOST_CONSEQUENCES) > 0:
+        yield f"  and {more} more; `heliostat safety log` lists them"
 
 
 def safe_words(status: Status) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from controller.processes.command_line import CommandLine
 from controller.processes.forking import READY
+from controller.processes.leftovers import note_beside
 from controller.threads import one_thread
 
 MOST_BYTES = 65_536
@@ -130,6 +131,8 @@ def _become(request: dict[str, str], command: CommandLine) -> int:
     for descriptor in (1, 2):
         _open(descriptor, request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     command.show(_command(request["role"], request["file"]))
+    with suppress(OSError):  # whoever asked notes it too, once it has heard of us
+        note_beside(Path(request["file"]), request["role"], os.getpid())
     sys.argv[1:] = [request["role"], request["file"]]
     os.environ.update(json.loads(request["environment"]))
     if numpy := sys.modules.get("numpy"):

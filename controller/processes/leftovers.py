@@ -33,7 +33,12 @@ def new_runtime(directory: Path) -> Path:
 
 def note_process(directory: Path, role: str, pid: int) -> None:
     """Write down that *role* of the campaign in *directory* is process *pid*."""
-    (directory / FOLDER / f"{role}.pid").write_text(str(pid), encoding="ascii")
+    note_beside(directory / FOLDER / FILE, role, pid)
+
+
+def note_beside(launch: Path, role: str, pid: int) -> None:
+    """Write down beside the file *launch* that *role* of that start is process *pid*."""
+    launch.with_name(f"{role}.pid").write_text(str(pid), encoding="ascii")
 
 
 def end_leftovers(directory: Path, patience_s: float = PATIENCE_S) -> tuple[int, ...]:

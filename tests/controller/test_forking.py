@@ -106,6 +106,16 @@ def test_a_forked_process_is_as_one_that_was_started(full: ForkServer, tmp_path:
     assert "said into the log" in (tmp_path / "mirror.log").read_text()
 
 
+def test_a_forked_process_notes_its_number_itself_before_it_is_anything_else(
+    forks: ForkServer, tmp_path: Path
+) -> None:
+    forked = mirror(forks, tmp_path)
+
+    seen(tmp_path)
+
+    assert (tmp_path / "mirror.pid").read_text() == str(forked.pid)
+
+
 def test_how_a_forked_process_ends_is_known(forks: ForkServer, tmp_path: Path) -> None:
     forked = mirror(forks, tmp_path)
     assert forked.poll() is None
