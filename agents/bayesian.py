@@ -15,6 +15,7 @@ from agents.belief import Belief
 from agents.costs import Cost, refuse_senseless
 from agents.errors import AgentOptionError
 from agents.explaining import explained, reason
+from agents.fidelity import Fidelity, fidelity_of, told
 from agents.grounding import Case, alarm_of
 from agents.grounds import Grounds
 from agents.history import History, stream_of
@@ -45,12 +46,14 @@ TWO = "gp-matern52/log-ehvi"
 MANY = "gp-matern52/log-nehvi"
 PER_COST = "-per-cost"
 ALARMED = "sobol (alarm)"
+AT_TARGET = "gp-matern52/log-ei-at-target"
 BEFORE = "best of an earlier campaign"
 REASONS = {
     LISTED: "Best that can be hoped for",
     SEARCHED: "Greatest expected improvement",
     TWO: "Greatest expected gain of the best trade-offs",
     MANY: "Greatest expected gain of the best trade-offs",
+    AT_TARGET: "Greatest expected improvement of what is known at the target fidelity",
 }
 FEWEST, MOST = 4, 12
 """Space-filling experiments that come first, unless the options say how many."""
@@ -102,6 +105,7 @@ class BayesianAgent:
         self._outcomes = (*objectives, *(o for o in outcomes.values() if o not in objectives))
         # Trade-offs count in the objectives' own units: a bent scale would misjudge their corners.
         even = frozenset(o.name for o in objectives) if len(objectives) > 1 else frozenset()
+        self._fidelity = self._stated_fidelity()
         self._earlier = earlier_campaigns(self._options.transfer, space, objectives)
         if self._earlier and len(objectives) > 2:
             raise AgentOptionError(
@@ -155,6 +159,17 @@ class BayesianAgent:
                 f"agent 'bayesian': thresholds name {', '.join(unknown)}, "
                 f"which is no objective; objectives: {', '.join(names)}"
             )
+
+    def _stated_fidelity(self) -> Fidelity | None:
+        """Return the fidelity of the options; AgentOptionError where it can't be had."""
+        options = self._options
+        if options.fidelity is None:
+            return None
+        if len(self._objectives) > 1 or options.outcome_constraints:
+            raise AgentOptionError(
+                "agent 'bayesian': fidelity serves one objective and no outcome_constraints"
+            )
+        return fidelity_of(options.fidelity, options.costs, self._space)
 
     def _next(self, waiting: Sequence[Suggestion]) -> Suggestion | None:
         """Return one more suggestion beside those *waiting*; None when the space has no more."""
@@ -299,6 +314,8 @@ class BayesianAgent:
     def _gain(self, situation: Situation, asked: Question) -> tuple[str, Acquisition]:
         """Return what an experiment is expected to gain, whatever it costs, and its name."""
         pursued, bounds = situation.pursued, situation.bounds
+        if self._fidelity is not None:
+            return AT_TARGET, told(pursued[0], self._fidelity, asked)
         if len(pursued) == 1:
             return SEARCHED, improvement(pursued[0], bounds, asked)
         thresholds = [self._options.thresholds.get(b.objective.name) for b in pursued]
@@ -324,9 +341,22 @@ class BayesianAgent:
         pursued = [belief.objective for belief in situation.pursued]
         grounds = self._case(situation, [entry.point for entry in ranked]).grounds(ranked[0].point)
         note = reason(_why(model), pursued, predicted[0])
+        note += self._hope_at_target(ranked[0].point)
         chosen = self._suggest(ranked[0].point, model, situation.waiting, note)
         found = among(chosen, ranked, predicted)
         return replace(found, fit=self._knowledge.fit(), grounds=grounds)
+
+    def _hope_at_target(self, point: Parameters) -> str:
+        """Return what is expected of *point* at the target fidelity, in a sentence."""
+        stated, objective = self._options.fidelity, self._objectives[0]
+        if stated is None or point[stated.parameter] == stated.target:
+            return ""
+        [there] = self._knowledge.predictions([{**point, stated.parameter: stated.target}])
+        hope = there[objective.name]
+        return (
+            f" It is made for what it tells of {stated.parameter} {stated.target:g}, where "
+            f"{objective.name} is expected at {hope.mean:.4g} ± {hope.epistemic:.2g}."
+        )
 
     def _case(self, situation: Situation, chosen: Sequence[Parameters]) -> Case:
         """Return what a decision's grounds are made of; *chosen* points may be the best too."""
@@ -339,6 +369,7 @@ class BayesianAgent:
             samples=self._ground.units,
             candidates=np.vstack([spread, self._space.encode(chosen)]),
             alone=len(self._objectives) == 1,
+            fidelity=self._fidelity,
         )
 
     def _suggest(

@@ -38,3 +38,12 @@ class CostOptions(BaseModel):
     moving: Mapping[str, Annotated[Travel, BeforeValidator(_both_ways)]] = {}
     changing: Mapping[str, Rate] = {}
     measuring: Mapping[str, Rate] = {}
+
+
+class FidelityOptions(BaseModel):
+    """The *parameter* by which an experiment tells more and costs more, and its *target* value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameter: Annotated[str, Field(min_length=1)]
+    target: Annotated[float, Field(allow_inf_nan=False)]

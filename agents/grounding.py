@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agents.belief import Belief
 from agents.explaining import finite
+from agents.fidelity import Fidelity
 from agents.grounds import Grounds
 from agents.history import History
 from agents.prospects import Bound
@@ -47,7 +48,8 @@ class Case:
     """A decision: the first objective's *belief*, learned *bounds*, and what there is to try.
 
     *samples* (k x d) are spread over the space, *candidates* (m x d) may be its best. *alone*:
-    one objective is all that is pursued; otherwise a gain is no number in its unit.
+    one objective is all that is pursued; otherwise a gain is no number in its unit. With a
+    *fidelity* best, gain and regret are of the outcome at its target.
     """
 
     history: History
@@ -56,6 +58,7 @@ class Case:
     samples: Array
     candidates: Array
     alone: bool
+    fidelity: Fidelity | None = None
 
     def grounds(self, point: Parameters) -> Grounds:
         """Return what there is to say of choosing *point*."""
@@ -68,7 +71,7 @@ class Case:
             distance=distance,
             margins=margins(self.bounds, place),
             best=finite(self._best),
-            expected_gain=finite(self._gain(place) if self.alone else None),
+            expected_gain=finite(self._gain(self._meant(place)) if self.alone else None),
             regret_bound=finite(self._regret() if self.alone else None),
             calibration=self.belief.trust.calibration,
         )
@@ -87,7 +90,11 @@ class Case:
     def _known(self) -> Expected:
         """What is expected where it was measured and the bounds are kept."""
         inputs = self.belief.surrogate.training.inputs
-        return expected_at(self.belief, inputs[self._kept(inputs)])
+        return expected_at(self.belief, self._meant(inputs[self._kept(inputs)]))
+
+    def _meant(self, places: Array) -> Array:
+        """Return *places* (m x d) where their outcomes count: at the target, if there is one."""
+        return places if self.fidelity is None else self.fidelity.projected(places)
 
     @cached_property
     def _best(self) -> float | None:
@@ -124,7 +131,8 @@ class Case:
         known = self._known
         if not len(known.mean):
             return None
-        possible = expected_at(self.belief, self.candidates[self._may_keep(self.candidates)])
+        candidates = self._meant(self.candidates)
+        possible = expected_at(self.belief, candidates[self._may_keep(candidates)])
         highest = max(float(one.highest.max(initial=-np.inf)) for one in (known, possible))
         return max(0.0, highest - float(known.lowest.max()))
 

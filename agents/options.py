@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from agents.cost_options import CostOptions
+from agents.cost_options import CostOptions, FidelityOptions
 from agents.protocols import Value
 from agents.transfer_options import EarlierCampaign
 
@@ -57,6 +57,10 @@ class BayesianOptions(BaseModel):
     ``thresholds`` says, by objective and in its unit, what is worth having at all (by default
     just beyond the best trade-offs so far). With ``costs`` the improvement per cost is what counts.
 
+    With ``fidelity`` the best outcome at the ``target`` value of a ``parameter`` is sought (a slow
+    scan, say), and cheaper experiments at other values are made where they tell more of it for what
+    they cost (``costs.measuring``).
+
     ``transfer`` names earlier campaigns (their folders or journals, seen from the campaign file) of
     the same parameters, units and objectives: what they found is used as far as it turns out to be
     alike. It is read when the campaign begins and kept in its own journal.
@@ -71,6 +75,7 @@ class BayesianOptions(BaseModel):
     outcome_constraints: tuple[OutcomeConstraint, ...] = ()
     thresholds: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     costs: CostOptions | None = None
+    fidelity: FidelityOptions | None = None
     transfer: Annotated[tuple[EarlierCampaign | str, ...], Field(max_length=8)] = ()
 
 

@@ -91,9 +91,16 @@ def _make(case: Case, space: Space, agent: Chosen, way: Way) -> Iterator[Problem
     try:
         build_agent(agent.name, agent.options, space, objectives, seed, outside)
     except AgentOptionError as error:
-        key = _KEYS.get(agent.name)
+        key = _KEYS.get(agent.name) or _option_in(str(error), agent)
         yield case.problem(way if key is None else (*way, key), str(error))
 
 
 _KEYS = {OPERATOR: "points", "python": "object"}
 """Of agents of which only one option can be wrong that isn't seen by itself."""
+
+
+def _option_in(message: str, agent: Chosen) -> str | None:
+    """Return the option of *agent* with which *message* begins; None where it is about another."""
+    words = message.removeprefix(f"agent {agent.name!r}: ").replace(":", " ").split()
+    first = words[0].partition(".")[0] if words else ""
+    return first if first in agent.options else None
