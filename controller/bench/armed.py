@@ -54,11 +54,11 @@ class ArmedBench(EngineBench):
     def experiment(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran:
         """Run the plan for *suggestion*; what the bench was changed under doesn't count."""
         ran = super().experiment(suggestion, experiment_id, attempt)
-        return undisturbed(ran, self._gate.status())
+        return undisturbed(ran, self._gate)
 
     def upkeep(self, name: str, number: int) -> Ran:
         """Run the upkeep plan *name*; what the bench was changed under doesn't count."""
-        return undisturbed(super().upkeep(name, number), self._gate.status())
+        return undisturbed(super().upkeep(name, number), self._gate)
 
     def _ran(self, outcome: PlanOutcome) -> Ran:
         """Say besides what the gate did while a plan ran that didn't end well."""

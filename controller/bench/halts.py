@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.bus.gate_status import Status
@@ -38,11 +39,20 @@ def ended_by(status: Status) -> Halting | None:
     return halting_of(status) if status.state in ("hold", "maintenance") else None
 
 
-def undisturbed(ran: Ran, status: Status | None) -> Ran:
+class Watched(Protocol):
+    """What knows of the bench whether it was changed: a gate, or what one has said of itself."""
+
+    @property
+    def disturbed(self) -> str:
+        """What has changed it since it was armed that no plan asked for; empty if nothing."""
+        ...
+
+
+def undisturbed(ran: Ran, watched: Watched | None) -> Ran:
     """Return *ran* as it counts where the bench was changed under the plan: not as measured."""
-    if not ran.succeeded or status is None or not status.disturbed:
+    if not ran.succeeded or watched is None or not watched.disturbed:
         return ran
-    why = f"the bench was changed while the plan ran: {status.disturbed}"
+    why = f"the bench was changed while the plan ran: {watched.disturbed}"
     return replace(ran, succeeded=False, reason=f"unfit: {why}", unfit=why)
 
 

@@ -91,6 +91,14 @@ class Gate:
         return self.state in (State.ARMED, State.RUNNING, State.HOLD)
 
     @property
+    def disturbed(self) -> str:
+        """What has changed the bench since it was armed that no plan asked for; empty if nothing.
+
+        Asked after each experiment: ``status`` would look at every rule for it.
+        """
+        return self._core.disturbed
+
+    @property
     def journal_failure(self) -> JournalError | None:
         """Why nothing can be recorded; None when it can."""
         return self._core.recorder.failure

@@ -308,7 +308,8 @@ def test_hold_values_are_written_when_it_holds(tmp_path):
         bench.run(asyncio.sleep(0.0))
 
         assert bench.values["furnace.setpoint"] == 200.0
-        assert "furnace.setpoint was set to 200.0" in bench.gate.status().disturbed
+        assert "furnace.setpoint was set to 200.0" in bench.gate.disturbed
+        assert bench.gate.status().disturbed == bench.gate.disturbed
         bench.show(exhaust__flow=5.0)
         bench.arm()
         assert not bench.gate.status().disturbed
