@@ -2,9 +2,9 @@
 
     python -m benchmarks.gate_latency [--count 500] [--events 200] [--rules 50]
 
-Added time: a write is judged against all its rules, recorded and synced before the put, put, and
-its outcome recorded and synced; the put itself is the IOC's own: the same put from here is measured
-beside it, and its median taken off. CPU of an event: what the gate's process uses for one write
+Added time: a write is judged against all its rules, its intent recorded and synced, put, and its
+outcome noted, which the answer doesn't wait to be synced (docs/decisions/0013); the put itself is
+the IOC's own: the same put from here is measured beside it, and its median taken off. CPU of an event: what the gate's process uses for one write
 and the readbacks that change with it, above what it uses idle. Exits with 1 when a write is
 refused.
 """
