@@ -7,6 +7,7 @@ the controller's to do, behind the gate); and only files that the beamline file 
 
 import importlib
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,14 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from controller.errors import WriteRefused
+from controller.versions import SOURCES
 
 ACCEPTED = "module:function, a module, or a .py file or folder of them beside the beamline file"
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LIBRARIES = (Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib"))
+_OF_ALL = (*(_ROOT / package for package in SOURCES), *_LIBRARIES)
+"""Where modules lie that are nobody's own: ours, the standard library, what is installed."""
 
 
 class StartupFailed(Exception):
@@ -191,12 +198,21 @@ def _by_name(devices: Iterable[Any], text: str) -> dict[str, Any]:
 
 
 def _module(name: str, folder: Path) -> ModuleType:
-    """Return the module *name*; one that another folder's code left under it is loaded anew."""
+    """Return the module *name*; one that another folder's code left under it is loaded anew.
+
+    What is ours, or installed, stays: StartupFailed for code in *folder* that is called like it.
+    """
     top = name.partition(".")[0]
-    if (folder / top).exists() or (folder / f"{top}.py").exists():
+    here = [place for place in (folder / top, folder / f"{top}.py") if place.exists()]
+    if here:
         for loaded in [n for n in sys.modules if n == top or n.startswith(f"{top}.")]:
-            if not _lies_in(sys.modules[loaded], folder):
-                del sys.modules[loaded]
+            module = sys.modules[loaded]
+            if _lies_in(module, folder):
+                continue
+            if any(_lies_in(module, place) for place in _OF_ALL):
+                message = f"{here[0]}: is called like a module that heliostat itself uses"
+                raise StartupFailed(message, f"another name than {top!r}")
+            del sys.modules[loaded]
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
