@@ -21,11 +21,12 @@ from controller.commands.safety_reaching import (
     the_campaign,
 )
 from controller.errors import ConfigurationError, GateLost
+from controller.processes.apart import own_name
 from controller.safety.cleaning import cleaned
 from controller.safety.desk.client import ActRefused
 from controller.safety.desk.commands import Stop
 from controller.safety.states.machine import State
-from controller.safety.states.marker import MARKER_FILE
+from controller.safety.states.marker import MARKER_FILE, note_killing
 
 ANSWER_S = 0.3
 """How long the gate may take to say that it makes the bench safe, before it is killed."""
@@ -151,6 +152,12 @@ def _kill(gate: Running, why: Exception) -> int:
     except PermissionError:
         typer.echo(f"{directory}: this user may not kill it: STOP THE BENCH BY HAND", err=True)
         return FAILED
+    with suppress(OSError, KeyError):  # the next gate says that it died, then
+        note_killing(
+            directory,
+            f"emergency stop by {own_name()}, whom the gate didn't answer in "
+            f"{ANSWER_S * 1000:g} ms: it was killed",
+        )
     return _await_next(gate)
 
 

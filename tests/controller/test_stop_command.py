@@ -83,6 +83,8 @@ def test_a_gate_that_hangs_is_killed_and_the_next_one_makes_safe(ioc, gate, caps
     assert code == 0
     assert "stopped and safe" in out
     assert ioc.shown("FURNACE:SP") == 40.0
+    _, out, _ = heliostat(capsys, "safety", "status", gate.launch.directory)
+    assert "first cause: emergency stop by" in out and "didn't answer in 300 ms" in out
 
 
 def test_where_no_gate_comes_back_it_is_said_and_the_exit_code_too(ioc, gate, capsys, monkeypatch):

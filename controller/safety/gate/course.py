@@ -57,9 +57,10 @@ class Course:
         Raises JournalError, with the bench being made safe all the same, if it can't be recorded.
         """
         self.standing, duties = restarted(self.standing, marker=marker)
+        killed = self._marker.killed_by()
         if self.state is State.SAFING:
-            died = replace(DIED, at=self._audit.now())
-            self.trip = self.trip.with_cause(died)
+            died = Cause(CauseKind.STOP, killed) if killed else DIED
+            self.trip = self.trip.with_cause(replace(died, at=self._audit.now()))
         if Duty.MAKE_SAFE in duties:
             self._marker.stay()
             self._make_safe(self.standing.cause)

@@ -5,8 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from controller.errors import JournalUnwritable
+from controller.safety.cleaning import cleaned
 
 MARKER_FILE = "gate.armed"
+KILLED_FILE = "gate.killed"
+"""Beside it: who has killed the gate to stop the bench, where somebody did."""
+_LONGEST = 300
 
 
 class Marker:
@@ -16,6 +20,15 @@ class Marker:
         self._path = directory / MARKER_FILE
         self.found = self._path.exists()
         """Whether an earlier gate left it: it died without having made the bench safe."""
+
+    def killed_by(self) -> str:
+        """Return who has killed the gate before, and why; once, and empty where nobody did."""
+        note = self._path.with_name(KILLED_FILE)
+        with suppress(OSError):
+            text = note.read_text(encoding="utf-8", errors="replace")
+            note.unlink()
+            return cleaned(text, _LONGEST)
+        return ""
 
     @property
     def present(self) -> bool:
@@ -57,3 +70,9 @@ class Marker:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def note_killing(directory: Path, why: str) -> None:
+    """Leave *why* for the next gate of *directory*: it tells that, and not that the gate died."""
+    if (directory / MARKER_FILE).exists():
+        (directory / KILLED_FILE).write_text(why, encoding="utf-8")

@@ -6,8 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from controller.errors import JournalUnwritable, Latched
+from controller.safety.envelope.declared import StandingRelease
 from controller.safety.envelope.specs import Budget, Follows, Requires
 from controller.safety.states.machine import Facts, Input, Standing, State, restarted, step
+from controller.safety.states.marker import note_killing
 from tests.support.gated import OFFICER, PaperBench, cut_to, paper_bench
 from tests.support.rules import said
 
@@ -42,6 +44,35 @@ def test_a_gate_killed_while_armed_makes_safe_and_latches(tmp_path):
         status = bench.gate.status()
         assert status.cause.kind == "process"
         assert status.cause.reason == "the gate died and left the bench armed"
+
+
+def test_a_gate_that_was_killed_to_stop_the_bench_leaves_who_stopped_it_as_the_cause(tmp_path):
+    with paper_bench(tmp_path, EXHAUST, envelope={"release": StandingRelease(9)}) as bench:
+        bench.runs()
+        note_killing(tmp_path, "emergency stop by olga, whom the gate\x1b[31m didn't answer")
+        bench.restarts()
+        bench.safe()
+
+        cause = bench.gate.status().cause
+        assert (cause.kind, cause.reason) == (
+            "stop",
+            "emergency stop by olga, whom the gate\\x1b[31m didn't answer",
+        )
+        with pytest.raises(Latched, match="the standing release is for deaths"):
+            bench.arm()
+        bench.released()
+        bench.runs()
+        bench.restarts()
+        assert "the gate died" in bench.gate.status().cause.reason
+
+
+def test_who_kills_a_gate_that_was_not_armed_leaves_nothing(tmp_path):
+    with paper_bench(tmp_path, EXHAUST) as bench:
+        note_killing(tmp_path, "emergency stop by olga")
+        bench.runs()
+        bench.restarts()
+
+        assert "the gate died" in bench.gate.status().cause.reason
 
 
 def test_what_the_next_gate_has_not_heard_yet_is_no_consequence_of_the_death(tmp_path):
