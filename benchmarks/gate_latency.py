@@ -4,9 +4,9 @@
 
 Added time: a write is judged against all its rules, its intent recorded and synced, put, and its
 outcome noted, which the answer doesn't wait to be synced (docs/decisions/0013); the put itself is
-the IOC's own: the same put from here is measured beside it, and its median taken off. CPU of an event: what the gate's process uses for one write
-and the readbacks that change with it, above what it uses idle. Exits with 1 when a write is
-refused.
+the IOC's own: the same put from here is measured beside it, and its median taken off. CPU of an
+event: what the gate's process uses for one write and the readbacks that change with it, above what
+it uses idle. Exits with 1 when a write is refused.
 """
 
 import argparse
