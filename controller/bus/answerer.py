@@ -1,7 +1,6 @@
 """The answering end: one thread that hands each request on once and keeps its answer."""
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +12,15 @@ import zmq
 from controller.bus.errors import MessageRefused, MessageUnsendable
 from controller.bus.exchange import Incoming, Reply
 from controller.bus.messages import Failed, Message
-from controller.bus.sockets import LINGER_MS, Keys, Station, drained, received
+from controller.bus.sockets import (
+    LINGER_MS,
+    Keys,
+    Owner,
+    Station,
+    drained,
+    nothing_more,
+    received,
+)
 from controller.bus.wire import Envelope, pack_message, unpack_message
 
 Handler = Callable[[Message, Callable[[Message], None], str], None]
@@ -34,43 +41,23 @@ class Answerer:
 
     def __init__(self, address: str, handler: Handler, *, keys: Keys | None = None) -> None:
         self._handler = handler
-        self._station = Station(zmq.ROUTER)
-        try:
-            self._station.bind(address, keys)
-        except BaseException:
-            self._station.close()
-            raise
+        self._station = Station.listening(zmq.ROUTER, address, keys)
         self.address = self._station.address
         self._incoming = Incoming()
         self._answers: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
         self._unsaid: deque[tuple[float, str]] = deque()
         """Requests that are begun of which the requester hasn't heard, and when it is to."""
-        self._lock = threading.RLock()  # a signal handler may come in between
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name=f"bus-{address}", daemon=True)
-        self._thread.start()
+        self._owner = Owner(self._station, f"bus-{address}", self._serve, nothing_more)
+        self._owner.start()
 
     def close(self) -> None:
         """Free the address and end the thread; answers that were given have half a second more."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._station.ring()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._owner.close()
 
     # --- in the thread of the bus, but for _answer ----------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            self._serve()
-        finally:
-            with self._lock:
-                self._closed = True
-            self._station.close()
-
     def _serve(self) -> None:
-        while not self._closed:
+        while not self._owner.closed:
             events = self._station.wait(zmq.POLLIN, self._until_due())
             self._send_answers()
             if events & zmq.POLLIN:
@@ -99,7 +86,7 @@ class Answerer:
             _log.warning("%s: dropped a frame that %s", self.address, error)
             return
         new, reply = self._incoming.receive(frames[0], envelope, time.monotonic())
-        if new and self._closed:
+        if new and self._owner.closed:
             return  # nothing is begun at the end: whoever answers here next is asked again
         if new:
             self._handle(envelope)
@@ -141,10 +128,10 @@ class Answerer:
         self._put(request, body)
 
     def _put(self, request: str, body: bytes) -> None:
-        with self._lock:
-            if not self._closed:
+        with self._owner.lock:
+            if not self._owner.closed:
                 self._answers.put((request, body))
-                if threading.current_thread() is not self._thread:
+                if not self._owner.here:
                     self._station.ring()
 
     def _send_answers(self) -> None:

@@ -1,7 +1,6 @@
 """The asking end: one thread that sends requests until they are answered."""
 
 import logging
-import threading
 import time
 import uuid
 from concurrent.futures import Future
@@ -13,7 +12,7 @@ import zmq
 from controller.bus.errors import BusClosed, BusTimeout, MessageRefused, MessageUnsendable
 from controller.bus.exchange import Outgoing
 from controller.bus.messages import Message
-from controller.bus.sockets import Keys, Station, drained, received
+from controller.bus.sockets import Keys, Owner, Station, drained, received
 from controller.bus.wire import MAX_ID, Envelope, pack_message, unpack_message
 
 _log = logging.getLogger(__name__)
@@ -37,21 +36,13 @@ class Caller:
     def __init__(self, address: str, name: str, *, keys: Keys | None = None) -> None:
         self._name = name
         self._same_clock = address.startswith("ipc://")
-        self._station = Station(zmq.DEALER)
-        try:
-            # nothing waits in a pipe to nobody: a request that was given up isn't sent any more
-            self._station.socket.set(zmq.IMMEDIATE, 1)
-            self._station.connect(address, keys)
-        except BaseException:
-            self._station.close()
-            raise
+        # nothing waits in a pipe to nobody: a request that was given up isn't sent any more
+        self._station = Station.speaking(zmq.DEALER, address, keys, (zmq.IMMEDIATE, 1))
         self._outgoing = Outgoing()
         self._futures: dict[str, list[Future[Message]]] = {}
         self._orders: SimpleQueue[_Post | None] = SimpleQueue()
-        self._lock = threading.RLock()  # a signal handler may come in between
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name=f"bus-{name}", daemon=True)
-        self._thread.start()
+        self._owner = Owner(self._station, f"bus-{name}", self._serve, self._give_up)
+        self._owner.start()
 
     def post(self, message: Message, *, id: str | None = None) -> "Future[Message]":  # noqa: A002
         """Ask *message* under *id* (a new one by default), and return its answer to come.
@@ -81,12 +72,7 @@ class Caller:
 
     def close(self) -> None:
         """End the thread; what is not answered yet raises BusClosed for who waits."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._station.ring()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._owner.close()
 
     def _post(
         self,
@@ -99,8 +85,8 @@ class Caller:
         if not 0 < len(request) <= MAX_ID:
             raise MessageUnsendable(f"a request id of {len(request)} characters: 1 to {MAX_ID}")
         post = _Post(request, pack_message(message), Future(), before)
-        with self._lock:
-            if self._closed:
+        with self._owner.lock:
+            if self._owner.closed:
                 raise BusClosed(f"{self._name}: asked after the bus was closed")
             self._orders.put(post)
             self._station.ring()
@@ -109,25 +95,15 @@ class Caller:
 
     def _withdraw(self, future: "Future[Message]") -> None:
         if future.cancelled():
-            with self._lock:
-                if not self._closed:
+            with self._owner.lock:
+                if not self._owner.closed:
                     self._orders.put(None)
                     self._station.ring()
 
     # --- in the thread of the bus ---------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            self._serve()
-        finally:  # also when the thread itself is broken: who waits must learn of it
-            with self._lock:
-                self._closed = True
-            self._take_orders()
-            self._give_up()
-            self._station.close()
-
     def _serve(self) -> None:
-        while not self._closed:
+        while not self._owner.closed:
             self._take_orders()
             due, now = self._outgoing.next_due(), time.monotonic()
             ready = due is not None and due <= now
@@ -142,6 +118,8 @@ class Caller:
         self._send()
 
     def _give_up(self) -> None:
+        """Let who waits learn of the end, also when the thread itself is broken."""
+        self._take_orders()
         for futures in self._futures.values():
             for future in futures:
                 if future.set_running_or_notify_cancel():

@@ -6,7 +6,6 @@ log is the truth.
 """
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import zmq
 
 from controller.bus.errors import MessageUnsendable
-from controller.bus.sockets import Keys, Station
+from controller.bus.sockets import Keys, Owner, Station, nothing_more
 from controller.bus.wire import pack
 
 HIGH_WATER = 1000
@@ -38,26 +37,18 @@ class DocumentFeed:
         if b" " in prefix:
             raise ValueError(f"prefix {prefix!r}: may not contain a space")
         self._prefix = prefix
-        self._station = Station(zmq.PUB)
-        try:
-            self._station.socket.set(zmq.SNDHWM, HIGH_WATER)
-            self._station.bind(address, keys)
-        except BaseException:
-            self._station.close()
-            raise
+        self._station = Station.listening(zmq.PUB, address, keys, (zmq.SNDHWM, HIGH_WATER))
         self.address = self._station.address
         self._waiting: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._large: deque[tuple[zmq.MessageTracker, int]] = deque()
         self._dropped = 0
-        self._lock = threading.RLock()  # a signal handler may come in between
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="document-feed", daemon=True)
-        self._thread.start()
+        self._owner = Owner(self._station, "document-feed", self._publish, nothing_more)
+        self._owner.start()
 
     def __call__(self, name: str, document: Mapping[str, Any]) -> None:
         """Publish one document soon, or drop and count it when too many wait."""
-        with self._lock:
-            if not self._closed and len(self._waiting) < WAITING:
+        with self._owner.lock:
+            if not self._owner.closed and len(self._waiting) < WAITING:
                 self._waiting.append((name, document))
                 if len(self._waiting) == 1:
                     self._station.ring()
@@ -71,34 +62,25 @@ class DocumentFeed:
 
     def close(self) -> None:
         """Send what waits, then free the address."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._station.ring()
-        self._thread.join()
+        self._owner.close()
 
     def _drop(self) -> None:
-        with self._lock:
+        with self._owner.lock:
             self._dropped += 1
 
-    def _run(self) -> None:
+    def _publish(self) -> None:
         told = 0
-        try:
-            while not self._closed or self._waiting:
-                if not self._waiting:
-                    self._station.wait(0, None)
-                self._send_waiting()
-                if self._dropped >= max(1, 2 * told):  # 1, 2, 4, ...: a flood isn't logged twice
-                    told = self._dropped
-                    _log.warning("%s: %d documents were not published", self.address, told)
-        finally:
-            with self._lock:
-                self._closed = True
-            self._station.close()
+        while not self._owner.closed or self._waiting:
+            if not self._waiting:
+                self._station.wait(0, None)
+            self._send_waiting()
+            if self._dropped >= max(1, 2 * told):  # 1, 2, 4, ...: a flood isn't logged twice
+                told = self._dropped
+                _log.warning("%s: %d documents were not published", self.address, told)
 
     def _send_waiting(self) -> None:
         while True:
-            with self._lock:
+            with self._owner.lock:
                 if not self._waiting:
                     return
                 name, document = self._waiting.popleft()

@@ -14,7 +14,7 @@ import zmq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.bus.errors import BusClosed, MessageRefused
-from controller.bus.sockets import Keys, Station
+from controller.bus.sockets import Keys, Owner, Station, nothing_more
 from controller.bus.wire import pack, unpack
 
 __all__ = ["Item", "Publisher", "Subscriber"]
@@ -40,13 +40,7 @@ class Publisher:
     """Sends items to whoever listens at *address*; never waits; usable from any thread."""
 
     def __init__(self, address: str, *, keys: Keys | None = None) -> None:
-        self._station = Station(zmq.PUB)
-        try:
-            self._station.socket.set(zmq.SNDHWM, HIGH_WATER)
-            self._station.bind(address, keys)
-        except BaseException:
-            self._station.close()
-            raise
+        self._station = Station.listening(zmq.PUB, address, keys, (zmq.SNDHWM, HIGH_WATER))
         self.address = self._station.address
         self._source = uuid.uuid4().hex
         self._sent: dict[str, int] = {}
@@ -92,40 +86,19 @@ class Subscriber:
     ) -> None:
         self._callback = callback
         self._seen: dict[str, tuple[str, int]] = {}
-        self._station = Station(zmq.SUB)
-        try:
-            self._station.socket.set(zmq.RCVHWM, HIGH_WATER)
-            for topic in topics:
-                self._station.socket.set(zmq.SUBSCRIBE, _filter(topic))
-            if not topics:
-                self._station.socket.set(zmq.SUBSCRIBE, b"")
-            self._station.connect(address, keys)
-        except BaseException:
-            self._station.close()
-            raise
-        self._lock = threading.RLock()  # a signal handler may come in between
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name=f"live-{address}", daemon=True)
-        self._thread.start()
+        wanted = [(zmq.SUBSCRIBE, _filter(topic)) for topic in topics] or [(zmq.SUBSCRIBE, b"")]
+        self._station = Station.speaking(zmq.SUB, address, keys, (zmq.RCVHWM, HIGH_WATER), *wanted)
+        self._owner = Owner(self._station, f"live-{address}", self._follow, nothing_more)
+        self._owner.start()
 
     def close(self) -> None:
         """Listen no more; waits for a callback that runs."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._station.ring()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._owner.close()
 
-    def _run(self) -> None:
-        try:
-            while not self._closed:
-                if self._station.wait(zmq.POLLIN, None) & zmq.POLLIN:
-                    self._receive(self._station.socket.recv_multipart())
-        finally:
-            with self._lock:
-                self._closed = True
-            self._station.close()
+    def _follow(self) -> None:
+        while not self._owner.closed:
+            if self._station.wait(zmq.POLLIN, None) & zmq.POLLIN:
+                self._receive(self._station.socket.recv_multipart())
 
     def _receive(self, frames: list[bytes]) -> None:
         try:

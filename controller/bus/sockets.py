@@ -2,11 +2,13 @@
 
 import os
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import zmq
 
@@ -22,6 +24,8 @@ _BATCH = 256  # frames taken in before anything else is looked at
 _T = TypeVar("_T")
 
 Keys = ServerKeys | ClientKeys
+Option = tuple[int, int | bytes]
+"""A socket option of ZMQ and its value; set before anybody is spoken to."""
 
 
 class Station:
@@ -37,6 +41,28 @@ class Station:
         self._poller.register(self._bell, zmq.POLLIN)
         self._admission: Callable[[], None] | None = None
         self._file: tuple[Path, int] | None = None
+
+    @classmethod
+    def listening(cls, kind: int, address: str, keys: Keys | None, *options: Option) -> Self:
+        """Return a station of *kind* at *address*, as ``bind`` has it; freed where it can't be."""
+        station = cls(kind)
+        return station._opened(partial(station.bind, address, keys), options)
+
+    @classmethod
+    def speaking(cls, kind: int, address: str, keys: Keys | None, *options: Option) -> Self:
+        """Return a station of *kind* that speaks to *address*, as ``connect`` has it."""
+        station = cls(kind)
+        return station._opened(partial(station.connect, address, keys), options)
+
+    def _opened(self, place: Callable[[], None], options: Sequence[Option]) -> Self:
+        try:
+            for option, value in options:
+                self.socket.set(option, value)
+            place()
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     def bind(self, address: str, keys: Keys | None) -> None:
         """Listen at *address*; raise AddressRefused when others could reach it or it is taken."""
@@ -95,6 +121,52 @@ class Station:
             with suppress(OSError):
                 if path.stat().st_ino == number:
                     path.unlink()
+
+
+class Owner:
+    """The thread that owns a station: it does *work* until ``closed``, then frees the station.
+
+    *last* is done in it at the end, whatever *work* came to. Made not started.
+    """
+
+    def __init__(
+        self, station: Station, name: str, work: Callable[[], None], last: Callable[[], None]
+    ) -> None:
+        self._station, self._work, self._last = station, work, last
+        self.lock = threading.RLock()  # a signal handler may come in between
+        self.closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def here(self) -> bool:
+        """Whether it is this thread that asks."""
+        return threading.current_thread() is self._thread
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let the work end, and wait for that; in the thread itself only the first."""
+        with self.lock:
+            if not self.closed:
+                self.closed = True
+                self._station.ring()
+        if not self.here:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:  # also when the thread itself is broken
+            with self.lock:
+                self.closed = True
+            self._last()
+            self._station.close()
+
+
+def nothing_more() -> None:
+    """Do nothing at the end."""
 
 
 def drained(queue: "SimpleQueue[_T]") -> list[_T]:

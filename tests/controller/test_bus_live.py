@@ -294,7 +294,7 @@ def test_documents_that_come_faster_than_they_are_packed_are_dropped_and_counted
 ) -> None:
     monkeypatch.setattr(documents_feed, "WAITING", 10)
     feed = DocumentFeed(address)
-    with feed._lock:  # the thread of the feed can't take any
+    with feed._owner.lock:  # the thread of the feed can't take any
         for _ in range(12):
             feed(*stops_of("x"))
         dropped = feed.dropped
