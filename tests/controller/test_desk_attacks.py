@@ -453,6 +453,25 @@ def test_a_line_that_drips_is_let_go(alone, monkeypatch):
     assert alone.refused("Slow")
 
 
+def test_a_stranger_who_says_nothing_is_let_go_and_has_done_nothing_wrong(desk, monkeypatch):
+    monkeypatch.setattr("controller.safety.desk.server.IDLE_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(PATIENCE_S)
+        line.connect(str(desk.local))
+        assert closed(line)
+
+    assert not desk.records("refused")
+
+
+def test_somebody_who_is_known_may_say_nothing_for_long(alone, monkeypatch):
+    monkeypatch.setattr("controller.safety.desk.server.IDLE_S", 0.02)
+    with alone.here() as clerk:
+        name = clerk.greet().name
+        time.sleep(0.1)
+
+        assert clerk.greet().name == name
+
+
 def test_a_hundred_connections_without_a_handshake_keep_nobody_out(desk):
     lines = []
     try:

@@ -28,7 +28,10 @@ from controller.safety.people.file import Listen, Roster
 LINE_S = 5.0
 """How long a line may take to come, once it has begun (real seconds)."""
 IDLE_S = 120.0
-"""How long somebody may say nothing."""
+"""How long somebody may say nothing who isn't known."""
+KNOWN_IDLE_S = 12 * 3600.0
+"""How long somebody may who is: a terminal stays open over a shift. So many of one are open at a
+time (``Bounds``), and who is taken out of the people file is refused with the next word."""
 AT_A_TIME = 32
 """How many messages from other machines are answered at a time."""
 LOCAL, NETWORK = Bounds(in_all=48, of_one=16), Bounds(in_all=24, of_one=6)
@@ -135,10 +138,14 @@ class _Local:
 
     async def _line(self, reader: asyncio.StreamReader, peer: Peer) -> bytes | None:
         """Return the next line, None when there is none; who sends none that is one is let go."""
+        known = self._visitor(peer).principal is not None
         try:
-            first = await asyncio.wait_for(reader.read(1), IDLE_S)
-            if not first or first == b"\n":
-                return None
+            first = await asyncio.wait_for(reader.read(1), KNOWN_IDLE_S if known else IDLE_S)
+        except TimeoutError:  # nothing was begun: they may come again
+            return None
+        if not first or first == b"\n":
+            return None
+        try:
             rest = await asyncio.wait_for(reader.readuntil(b"\n"), LINE_S)
         except TimeoutError:
             self._desk.refuse(self._visitor(peer), "Slow", f"sent no whole line in {LINE_S:g} s")
