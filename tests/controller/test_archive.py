@@ -270,7 +270,7 @@ def wait_until(holds):
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.5)  # each look is work for the catalog
 
 
 def test_an_archiver_killed_anywhere_leaves_nothing_that_the_next_one_does_not_mend(

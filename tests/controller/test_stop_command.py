@@ -24,6 +24,13 @@ def ioc():
 
 
 @pytest.fixture
+def patient(monkeypatch):
+    """A stop that waits for a gate on a busy machine as long as it takes."""
+    for name in ("ANSWER_S", "BEGINS_S", "BACK_S"):
+        monkeypatch.setattr(f"controller.commands.stopping.{name}", PATIENCE_S)
+
+
+@pytest.fixture
 def gate(ioc, tmp_path):
     with gate_process(tmp_path / "c", live_campaign(), ioc.epics) as gate:
         yield gate
@@ -39,7 +46,9 @@ def heliostat(capsys, *words):
     return code, *capsys.readouterr()
 
 
-def test_a_stop_from_any_shell_makes_safe_latches_and_is_released_by_people(ioc, gate, capsys):
+def test_a_stop_from_any_shell_makes_safe_latches_and_is_released_by_people(
+    ioc, gate, patient, capsys
+):
     directory = gate.launch.directory
     with speaking(gate) as caller:
         heated(caller)
@@ -62,7 +71,9 @@ def test_a_stop_from_any_shell_makes_safe_latches_and_is_released_by_people(ioc,
     assert "signed checkpoints" in out and "this user's key" in out
 
 
-def test_a_gate_that_hangs_is_killed_and_the_next_one_makes_safe(ioc, gate, capsys):
+def test_a_gate_that_hangs_is_killed_and_the_next_one_makes_safe(ioc, gate, capsys, monkeypatch):
+    for name in ("BEGINS_S", "BACK_S"):
+        monkeypatch.setattr(f"controller.commands.stopping.{name}", PATIENCE_S)
     with speaking(gate) as caller:
         heated(caller)
     assert gate.process is not None

@@ -13,10 +13,10 @@ from tests.support.waiting import until
 STAGES = [
     (
         "off",
-        2.0,
+        60.0,
         {"furnace": ("TEST:FURNACE:SP", 40), "shutter": ("TEST:SHUTTER:CMD", "Closed")},
     ),
-    ("purge", 2.0, {"he": ("TEST:HE:SP", 100)}),
+    ("purge", 60.0, {"he": ("TEST:HE:SP", 100)}),
 ]
 
 

@@ -47,10 +47,10 @@ AMOUNTS = {
     Kind.OUT_OF_RANGE: 1e9,
     Kind.SATURATED: 0.5,
     Kind.CLOCK_JUMP: -DAY_S,
-    Kind.SLOW: 40.0,
+    Kind.SLOW: 160.0,
     Kind.SHORT: 1.0,
     Kind.CLAMPED: 0.5,
-    Kind.FAILS_LATE: 10.0,
+    Kind.FAILS_LATE: 160.0,
     Kind.MOVED: 3.0,
     Kind.RUNAWAY: 3.0,
 }
@@ -99,9 +99,17 @@ def settled(bench: Client, device: Device, value: Any) -> None:
     """Bring a sound device to *value*."""
     for signal, prepared in device.busy.items():
         assert bench.ask("put", signal, prepared) == ""
+    until(lambda: _brought(bench, device, value))
+
+
+def _brought(bench: Client, device: Device, value: Any) -> bool:
+    """Put *value*, and return whether it is there: a put that failed may be told as one that did.
+
+    (ophyd-async 0.21.3)
+    """
     assert bench.ask("put", device.setpoint, value) == ""
-    if not isinstance(value, bool):
-        until(lambda: bench.value(device.readback) == pytest.approx(value, abs=0.01))
+    there = pytest.approx(value, abs=0.01)
+    return isinstance(value, bool) or bool(bench.value(device.readback) == there)
 
 
 @pytest.fixture
@@ -220,7 +228,7 @@ def _writes_wrong(bench: Client, device: Device, kind: Kind) -> None:
     elif kind is Kind.NEVER_DONE:
         until(moved)
         assert bench.ask("done", number) is False
-    else:  # slow: forty seconds of the bench, two of ours
+    else:  # slow: eight seconds of ours
         assert not moved() or device is not CAMERA
         assert bench.value(device.readback) != device.two[1]
 
@@ -243,7 +251,7 @@ def _arrives_elsewhere(bench: Client, device: Device, kind: Kind) -> None:
 @pytest.mark.parametrize("kind", sorted(GONE - {Kind.DISCONNECT}))
 def test_a_server_that_is_gone_comes_back(bench, kind):
     settled(bench, GAS, 20.0)
-    assert bench.ask("spoil", kind.value, "", 0.0, SPEED * 1.0) == ""
+    assert bench.ask("spoil", kind.value, "", 0.0, SPEED * 5.0) == ""
 
     with pytest.raises(AssertionError):
         while True:
@@ -255,7 +263,7 @@ def test_a_server_that_is_gone_comes_back(bench, kind):
 def test_while_a_server_does_not_answer_its_bench_goes_on(bench):
     settled(bench, GAS, 20.0)
     assert bench.ask("put", "he.setpoint", 60.0) == ""
-    assert bench.ask("spoil", "unresponsive", "", 0.0, SPEED * 1.0) == ""
+    assert bench.ask("spoil", "unresponsive", "", 0.0, SPEED * 5.0) == ""
 
     with pytest.raises(AssertionError):
         while True:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -57,6 +58,13 @@ def eventually(true: Callable[[], Any], patience_s: float = 300.0) -> None:
         time.sleep(0.01)
 
 
+def answered(bench: Client, path: str) -> Any:
+    """Return the value of *path*, None while the server is away."""
+    with suppress(AssertionError):
+        return bench.value(path)
+    return None
+
+
 def test_every_pv_of_the_list_answers(twin):
     listing = subprocess.run(
         [sys.executable, "-c", SERVE.replace("False", "True"), str(COPPER), "1", "1"],
@@ -88,7 +96,7 @@ def test_a_setpoint_moves_the_twin_and_both_clients_see_it_move(twin, bench):
 def test_a_put_to_acquire_is_complete_when_the_counts_are_there_and_blocks_nobody(twin, bench):
     bench.ask("move", "shutter", "Open")
     assert bench.ask("put", "spectrometer.energies", [8950.0, 9000.0, 9050.0]) == ""
-    assert bench.ask("put", "spectrometer.exposure", 100.0) == ""
+    assert bench.ask("put", "spectrometer.exposure", 200.0) == ""
 
     number = bench.ask("begin", "spectrometer.acquire", True)
     eventually(lambda: twin.second.value("spectrometer.acquire") is True)
@@ -96,7 +104,7 @@ def test_a_put_to_acquire_is_complete_when_the_counts_are_there_and_blocks_nobod
     assert bench.ask("put", "h2.setpoint", 1.0) == ""
     assert bench.ask("done", number) is False
 
-    assert bench.ask("finish", number, 60.0) is True
+    assert bench.ask("finish", number, 300.0) is True
     assert bench.value("spectrometer.acquire") is False
     assert len(bench.value("spectrometer.fluorescence")) == 3
     assert min(bench.value("spectrometer.i0")) > 1e5
@@ -176,9 +184,11 @@ def test_a_saturated_detector_shows_its_full_scale(bench):
 def test_a_slow_move_takes_longer_and_a_stalled_one_for_ever(bench):
     bench.ask("move", "o2", 0.0)
     assert bench.ask("spoil", "slow", "o2.setpoint", 100.0) == ""
+    bench.ask("watch", "o2.readback")
     assert bench.ask("put", "o2.setpoint", 10.0) == ""
-    eventually(lambda: 1.0 < bench.value("o2.readback") < 9.0)
     eventually(lambda: bench.value("o2.readback") > 9.8)
+    seen = bench.ask("seen", "o2.readback", 0)
+    assert any(1.0 < reading["value"] < 9.0 for reading in seen)
 
     bench.ask("mend")
     assert bench.ask("spoil", "stalled", "o2.setpoint") == ""
@@ -219,7 +229,7 @@ def test_a_put_that_hangs_is_let_go_when_the_fault_is_cleared(twin, bench):
 def test_a_beam_dump_empties_ring_and_detectors_until_its_time_is_over(bench):
     bench.ask("move", "shutter", "Open")
     bench.ask("put", "detector.exposure", 1.0)
-    assert bench.ask("spoil", "beam_dump", "", 0.0, 60.0) == ""
+    assert bench.ask("spoil", "beam_dump", "", 0.0, 200.0) == ""
 
     assert bench.value("ring.current") == 0.0
     assert bench.value("front_end.status") == "Closed"
@@ -266,9 +276,12 @@ def test_a_disconnected_pv_is_gone_while_the_others_answer_and_comes_back(bench)
 
 def test_a_rebooted_ioc_comes_back_as_it_was_with_its_clients(bench):
     bench.ask("put", "h2.setpoint", 4.0)
-    assert bench.ask("spoil", "reboot", "", 0.0, 20.0) == ""
+    assert bench.ask("spoil", "reboot", "", 0.0, SPEED * 5.0) == ""
 
-    eventually(lambda: bench.ask("read", "h2.setpoint", 30.0)["value"] == 4.0)
+    with pytest.raises(AssertionError):
+        while True:
+            bench.ask("read", "h2.setpoint", 0.3)
+    eventually(lambda: answered(bench, "h2.setpoint") == 4.0)
     assert bench.ask("put", "h2.setpoint", 2.0, 30.0) == ""
     assert bench.value("h2.setpoint") == 2.0
 
@@ -280,6 +293,7 @@ motor = ophyd.EpicsMotor(sys.argv[1], name="x")
 motor.wait_for_connection(timeout=120)
 motor.set(2.5).wait(timeout=120)
 reached = motor.position
+motor.velocity.set(0.1).wait(timeout=120)
 motor.set(-40.0)
 motor.stop()
 print(json.dumps([reached, motor.position, motor.limits, motor.egu, motor.moving]))

@@ -17,7 +17,8 @@ from tests.support.ioc_client import Client, client
 from tests.support.served import COPPER, PREFIX, ROOT, served_twin
 
 SPEED = 20.0
-LEASE_S = 0.5
+LEASE_S, SHORT_S = 5.0, 0.5
+"""One that nobody who renews it loses, and one that is to lapse."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def served() -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture
 def bench(served) -> Iterator[Client]:
-    """A client of a bench that nobody holds a lease of, with a short lease."""
+    """A client of a bench that nobody holds a lease of, with a lease."""
     with client(served, PREFIX) as one:
         one.ask("connect")
         assert one.ask("put", "gate.seconds", LEASE_S) == ""
@@ -105,6 +106,7 @@ def test_when_the_holder_of_the_lease_is_killed_the_ioc_makes_its_bench_safe_by_
 
 
 def test_a_bench_whose_lease_has_lapsed_takes_nothing_but_the_lease(served, bench):
+    bench.ask("put", "gate.seconds", SHORT_S)
     bench.ask("put", "gate.lease", 7)
     eventually(lambda: bench.value("gate.state") == "Lapsed")
 
@@ -112,6 +114,7 @@ def test_a_bench_whose_lease_has_lapsed_takes_nothing_but_the_lease(served, benc
     assert asked(served, "anybody", f"{PREFIX}FURNACE:SP", 300.0)[1].startswith("refused")
     bench.ask("put", "gate.release", True)
     assert bench.value("gate.state") == "Lapsed"
+    bench.ask("put", "gate.seconds", LEASE_S)
     assert bench.value("furnace.setpoint") == 40.0
 
     assert bench.ask("put", "gate.lease", 8) == ""
@@ -131,7 +134,7 @@ def test_a_lease_that_was_given_back_does_not_lapse(bench):
 
     bench.ask("watch", "furnace.readback")
     bench.ask("forget", "furnace.readback")
-    bench.ask("seen", "furnace.readback", 30)  # 1.5 s, three leases
+    bench.ask("seen", "furnace.readback", 120, 300.0)  # six seconds: more than a lease
     assert bench.value("gate.lapses") == before
     assert bench.value("furnace.setpoint") == 300.0
 
@@ -139,6 +142,7 @@ def test_a_lease_that_was_given_back_does_not_lapse(bench):
 def test_a_put_that_hangs_is_given_up_when_the_lease_lapses(bench):
     assert bench.ask("spoil", "hung", "furnace.setpoint") == ""
     number = bench.ask("begin", "furnace.setpoint", 500.0)
+    bench.ask("put", "gate.seconds", SHORT_S)
     bench.ask("put", "gate.lease", 1)
     eventually(lambda: bench.value("gate.state") == "Lapsed")
     eventually(lambda: bench.ask("done", number))

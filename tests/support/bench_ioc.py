@@ -45,10 +45,17 @@ class Busy(ChannelEnum):
     async def verify_value(self, data: Any) -> Any:
         value = await super().verify_value(data)
         if value in (1, "Acquire"):
-            await asyncio.sleep(self._exposure.value)
+            await self._expose()
             for counts in self._counts:
                 await counts.write(counts.value)
         return value
+
+    async def _expose(self) -> None:
+        """Return after the exposure, which may be made shorter meanwhile."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        while (left_s := begun + self._exposure.value - clock()) > 0:
+            await asyncio.sleep(min(left_s, 0.02))
 
 
 class Followed(ChannelDouble):

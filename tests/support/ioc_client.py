@@ -79,7 +79,7 @@ class Station:
             found = dict(found.children())[child]
         return found
 
-    async def read(self, path: str, timeout: float = 10.0) -> Any:
+    async def read(self, path: str, timeout: float = 60.0) -> Any:
         reading = await asyncio.wait_for(
             self._signal(path)._connector.backend.get_reading(), timeout
         )
@@ -88,7 +88,7 @@ class Station:
     async def reads(self, path: str) -> Any:
         return plain(await self._signal(path).describe())
 
-    async def put(self, path: str, value: Any, timeout: float = 10.0) -> str:
+    async def put(self, path: str, value: Any, timeout: float = 60.0) -> str:
         """Return why it failed, empty where it didn't."""
         try:
             await self._signal(path).set(value, timeout=timeout)
@@ -110,7 +110,7 @@ class Station:
     async def done(self, number: int) -> bool:
         return bool(self._started[number].done)
 
-    async def finish(self, number: int, timeout: float = 10.0) -> bool:
+    async def finish(self, number: int, timeout: float = 60.0) -> bool:
         await asyncio.wait_for(self._started[number], timeout)
         return bool(self._started[number].success)
 
@@ -118,7 +118,7 @@ class Station:
         seen = self._seen.setdefault(path, [])
         self._signal(path).subscribe_reading(lambda r: seen.append(plain(next(iter(r.values())))))
 
-    async def seen(self, path: str, at_least: int, timeout: float = 20.0) -> Any:
+    async def seen(self, path: str, at_least: int, timeout: float = 120.0) -> Any:
         """Return what was seen since ``watch``, once there are so many."""
         async with asyncio.timeout(timeout):
             while len(self._seen[path]) < at_least:
@@ -154,7 +154,7 @@ class Station:
         """Put *value* to a PV by its name; return whether the server says that it was done."""
         from aioca import caput
 
-        return bool((await caput(name, value, wait=True, throw=False, timeout=10)).ok)
+        return bool((await caput(name, value, wait=True, throw=False, timeout=60)).ok)
 
     async def limits(self, name: str) -> Any:
         from aioca import FORMAT_CTRL, caget

@@ -15,7 +15,7 @@ from aioca import caput
 async def main(name: str, period_s: float) -> None:
     """Renew for ever."""
     for beat in itertools.count(1):
-        await caput(name, beat, wait=True, timeout=10)
+        await caput(name, beat, wait=True, timeout=60)
         if beat == 1:
             print("held", flush=True)
         await asyncio.sleep(period_s)

@@ -78,7 +78,7 @@ class Asked:
             for name, within_s, writes in stages
         )
         actuators = {s: PvActuator(pv) for *_, writes in stages for s, (pv, _) in writes.items()}
-        self._pulses = Pulses({"rules": 0.5})
+        self._pulses = Pulses({"rules": 5.0})
         self._stopper = Stopper(self._halt, SafePlan(self._stages, actuators), path, self._tell)
         self._stopper.start()
 
