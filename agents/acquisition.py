@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.excess import Aim
 from agents.outlook import Outlook
+from agents.steady import SteadyOutlook
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ class Improvement:
     ``best`` (s) is the worth of the incumbent by scenario, on the modelled scale.
     """
 
-    outlook: Outlook
+    outlook: Outlook | SteadyOutlook
     aim: Aim
     best: Array
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from agents.acquisition import Acquisition, Total
 from agents.belief import Belief
+from agents.choosing import Choosing
 from agents.costs import Cost, refuse_senseless
 from agents.errors import AgentOptionError
 from agents.explaining import explained, reason
@@ -34,6 +35,7 @@ from agents.protocols import (
 from agents.search import Ground, Target, best_searched
 from agents.sobol import next_points
 from agents.space import Space
+from agents.steady import Steady
 from agents.suggesting import Author, one_by_one
 from agents.transfer import earlier_campaigns
 from models.one_thread import one_thread
@@ -112,7 +114,12 @@ class BayesianAgent:
                 f"agent 'bayesian': transfer serves one or two objectives, got {len(objectives)}"
             )
         self._knowledge = Knowledge(
-            space, self._outcomes, warp=self._options.warp, even=even, earlier=self._earlier
+            space,
+            self._outcomes,
+            warp=self._options.warp,
+            even=even,
+            earlier=self._earlier,
+            others=self._other_learners(),
         )
         self._ground = Ground(space)
 
@@ -159,6 +166,26 @@ class BayesianAgent:
                 f"agent 'bayesian': thresholds name {', '.join(unknown)}, "
                 f"which is no objective; objectives: {', '.join(names)}"
             )
+
+    def _other_learners(self) -> dict[str, Choosing]:
+        """Return what learns the objective in another way than by the usual process."""
+        options, [objective, *others] = self._options, self._objectives
+        if options.surrogate == "gp":
+            return {}
+        if others:
+            raise AgentOptionError(
+                f"agent 'bayesian': surrogate {options.surrogate!r} serves one objective, "
+                f"got {len(self._objectives)}: leave it out"
+            )
+        learner = Choosing(
+            self._space,
+            objective,
+            self._seed,
+            named=options.surrogate,
+            among=options.among,
+            warp=options.warp,
+        )
+        return {objective.name: learner}
 
     def _stated_fidelity(self) -> Fidelity | None:
         """Return the fidelity of the options; AgentOptionError where it can't be had."""
@@ -341,10 +368,22 @@ class BayesianAgent:
         pursued = [belief.objective for belief in situation.pursued]
         grounds = self._case(situation, [entry.point for entry in ranked]).grounds(ranked[0].point)
         note = reason(_why(model), pursued, predicted[0])
+        model = self._named(model, situation.pursued[0])
+        if chosen_why := situation.pursued[0].chosen:
+            note += f" The model is {chosen_why}."
         note += self._hope_at_target(ranked[0].point)
         chosen = self._suggest(ranked[0].point, model, situation.waiting, note)
         found = among(chosen, ranked, predicted)
         return replace(found, fit=self._knowledge.fit(), grounds=grounds)
+
+    def _named(self, model: str, belief: Belief) -> str:
+        """Return *model* with the surrogate that *belief* rests on in its name."""
+        if self._options.surrogate == "gp":
+            return model
+        rule = model.partition("/")[2]
+        if isinstance(belief.surrogate, Steady):
+            rule = rule.replace("log-nei", "log-ei")
+        return f"{belief.surrogate.name}/{rule}"
 
     def _hope_at_target(self, point: Parameters) -> str:
         """Return what is expected of *point* at the target fidelity, in a sentence."""

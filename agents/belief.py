@@ -1,7 +1,7 @@
 """What an agent believes about one objective: its surrogate, in the objective's own unit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from agents.hindsight import UNTRIED, Trust
 from agents.outcomes import OutcomeScale
 from agents.protocols import Goal, Objective, Parameters, Prediction
 from agents.space import Space
+from agents.steady import Steady
 from models.surrogates.gaussian import GaussianProcess
 
 Array = NDArray[np.float64]
@@ -18,13 +19,25 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Belief:
-    """A fitted surrogate of *objective*, the *scale* of its outcomes, and how far to trust it."""
+    """A fitted surrogate of *objective*, the *scale* of its outcomes, and how far to trust it.
+
+    Where it was chosen among several, *chosen* says why and *scores* the held-out NLL of each.
+    """
 
     space: Space
     objective: Objective
     scale: OutcomeScale
-    surrogate: GaussianProcess
+    surrogate: GaussianProcess | Steady
     trust: Trust = UNTRIED
+    chosen: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def process(self) -> GaussianProcess:
+        """The surrogate, where it is a process that can be grown; TypeError where it isn't."""
+        if not isinstance(self.surrogate, GaussianProcess):
+            raise TypeError(f"{self.surrogate.name} of {self.objective.name} is no process")
+        return self.surrogate
 
     def predictions(self, points: Sequence[Parameters]) -> list[Prediction]:
         """Return what is expected at *points*, in the objective's unit.
@@ -70,13 +83,22 @@ class Belief:
     def hyperparameters(self) -> dict[str, float]:
         """Return what was fitted, under flat names."""
         name = self.objective.name
+        return {
+            **self._of_process(),
+            **{f"{name}.nll.{surrogate}": score for surrogate, score in self.scores.items()},
+            f"{name}.scale.centre": self.scale.centre,
+            f"{name}.scale.spread": self.scale.spread,
+            f"{name}.scale.exponent": self.scale.exponent,
+            **{f"{name}.likeness.{at}": like for at, like in self.surrogate.likeness.items()},
+        }
+
+    def _of_process(self) -> dict[str, float]:
+        if not isinstance(self.surrogate, GaussianProcess):
+            return {}
+        name = self.objective.name
         lengths = zip(self.space.scales, self.surrogate.lengths.tolist(), strict=True)
         return {
             **{f"{name}.lengthscale.{column}": length for column, length in lengths},
             f"{name}.noise": self.surrogate.noise,
             f"{name}.mean": self.surrogate.mean,
-            f"{name}.scale.centre": self.scale.centre,
-            f"{name}.scale.spread": self.scale.spread,
-            f"{name}.scale.exponent": self.scale.exponent,
-            **{f"{name}.likeness.{at}": like for at, like in self.surrogate.likeness.items()},
         }

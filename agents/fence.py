@@ -91,7 +91,7 @@ class Fence:
 
 def fence_of(bound: Bound, reach: float) -> Fence:
     """Return where what is believed of a *bound* keeps it by *reach* cautious sigma."""
-    process = bound.belief.surrogate
+    process = bound.belief.process
     training = process.training
     distinct = len(np.unique(training.inputs, axis=0))
     longest = LONGEST * math.sqrt(training.scales) * distinct / (ENOUGH * training.scales)

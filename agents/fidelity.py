@@ -123,7 +123,7 @@ def told(belief: Belief, fidelity: Fidelity, asked: Question) -> Told:
     The best so far is the best mean at the target, of all places where anything was measured;
     pending experiments count as if they had come out as expected.
     """
-    process = belief.surrogate
+    process = belief.process
     if len(asked.pending):
         process = process.imagining(asked.pending, process.moments(asked.pending)[0])
     places = fidelity.projected(process.training.inputs)

@@ -19,6 +19,7 @@ from agents.history import History
 from agents.prospects import Bound
 from agents.protocols import Parameters
 from models.surrogates.factor import solved, solved_back
+from models.surrogates.gaussian import GaussianProcess
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -194,9 +195,11 @@ def influences(belief: Belief, experiments: Sequence[str], place: Array) -> dict
 
     Each outcome's weight k(x, X) K^-1 in the predicted mean, as a share of the sum of all weights'
     sizes, those of earlier campaigns included; of an experiment that stands there more than once,
-    the sum.
+    the sum. Empty of a surrogate that weighs nothing.
     """
-    process = belief.surrogate
+    if not isinstance(belief.surrogate, GaussianProcess):
+        return {}
+    process = belief.process
     weights = solved_back(process.factor, solved(process.factor, process.cross(place)))[:, 0]
     total = float(np.abs(weights).sum())
     if total <= 0:

@@ -1,8 +1,9 @@
 """What an agent has been told, and what it believes of it: one belief for each outcome."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from agents.belief import Belief
+from agents.choosing import Choosing
 from agents.history import History
 from agents.learning import Learner
 from agents.protocols import Objective, Observation, Parameters, Prediction
@@ -15,7 +16,7 @@ class Knowledge:
     """The history of a campaign over *space*, and beliefs about *outcomes* learned from it.
 
     With *warp* skewed outcomes are straightened, except the *even* ones. What *earlier* campaigns
-    found takes part.
+    found takes part. What *others* learn, by outcome, they learn in their own way.
     """
 
     def __init__(
@@ -26,10 +27,11 @@ class Knowledge:
         warp: bool,
         even: frozenset[str] = frozenset(),
         earlier: Sequence[Earlier] = (),
+        others: Mapping[str, Choosing] | None = None,
     ) -> None:
         self.space = space
         self.history = History(space)
-        self._learners = {
+        self._learners: dict[str, Learner | Choosing] = {
             outcome.name: Learner(
                 space,
                 outcome,
@@ -37,7 +39,7 @@ class Knowledge:
                 earlier=[one.rows[outcome.name] for one in earlier if outcome.name in one.rows],
             )
             for outcome in outcomes
-        }
+        } | dict(others or {})
         self._beliefs: dict[str, Belief] | None = None
 
     def tell(self, observations: Sequence[Observation]) -> None:

@@ -121,7 +121,7 @@ class Learner:
 
     def _transferring(self, earlier: Sequence[Sequence[Row]]) -> Transfer:
         """Return what fits a process that rests on *earlier* campaigns."""
-        trainings = [self._prepared(rows)[0] for rows in earlier]
+        trainings = [prepared(self._space, rows, warp=self._warp)[0] for rows in earlier]
         return Transfer(trainings, MOST)
 
     def _after(self, rows: Sequence[Row], count: int) -> Learned | None:
@@ -137,7 +137,7 @@ class Learner:
         """Return what is *learned* after one more of *rows*."""
         count = learned.count + 1
         grown = self._grown(learned, rows[learned.count])
-        foretold = _foretold(learned.belief.surrogate, grown)
+        foretold = _foretold(learned.belief.process, grown)
         self._hindsight.note(learned.count, foretold)
         surprising = abs(foretold.outcome - foretold.mean) > SURPRISE * foretold.sigma
         if count == self._last_set(count) or (count - learned.fitted > PAUSE and surprising):
@@ -147,21 +147,10 @@ class Learner:
 
     def _fitted(self, rows: Sequence[Row]) -> Learned:
         """Return what is learned from *rows* with hyperparameters of their own."""
-        training, scale, limits = self._prepared(rows)
+        training, scale, limits = prepared(self._space, rows, warp=self._warp)
         process = fit(training) if self._transfer is None else self._transfer(training)
         belief = Belief(self._space, self._objective, scale, process)
         return Learned(belief, len(rows), len(rows), limits)
-
-    def _prepared(self, rows: Sequence[Row]) -> tuple[Training, OutcomeScale, tuple[float, float]]:
-        """Return *rows* as a training set, its scale, and how far its outcomes are believed."""
-        told = np.array([value.mean for _, value in rows])
-        limits = believable(told)
-        outcomes = np.clip(told, *limits)
-        scale = scale_of(outcomes, warp=self._warp)
-        known = _variances([value.sigma for _, value in rows], scale.slope(outcomes))
-        inputs = self._space.encode([point for point, _ in rows])
-        training = Training(inputs, scale.forward(outcomes), known, self._space.groups)
-        return training, scale, limits
 
     def _grown(self, learned: Learned, row: Row) -> GaussianProcess:
         """Return what is *learned* with one more *row*, on the scale that it has."""
@@ -169,9 +158,22 @@ class Learner:
         belief = learned.belief
         outcome = np.clip(np.array([value.mean]), *learned.limits)
         known = _variances([value.sigma], belief.scale.slope(outcome))
-        return belief.surrogate.grown(
+        return belief.process.grown(
             self._space.encode([point]), belief.scale.forward(outcome), known
         )
+
+
+def prepared(
+    space: Space, rows: Sequence[Row], *, warp: bool
+) -> tuple[Training, OutcomeScale, tuple[float, float]]:
+    """Return *rows* as a training set, its scale, and how far its outcomes are believed."""
+    told = np.array([value.mean for _, value in rows])
+    limits = believable(told)
+    outcomes = np.clip(told, *limits)
+    scale = scale_of(outcomes, warp=warp)
+    known = _variances([value.sigma for _, value in rows], scale.slope(outcomes))
+    inputs = space.encode([point for point, _ in rows])
+    return Training(inputs, scale.forward(outcomes), known, space.groups), scale, limits
 
 
 def believable(outcomes: Array) -> tuple[float, float]:

@@ -175,7 +175,7 @@ class MappingAgent:
 
     def _reduction(self, belief: Belief, elsewhere: Array) -> Reduction:
         """Return what an experiment takes of *belief*, those at *elsewhere* (q x d) done."""
-        process, references = belief.surrogate, self._references
+        process, references = belief.process, self._references
         level = BETWEEN if self._options.phases else self._options.level
         weights = np.ones(len(references))
         if level is not None:

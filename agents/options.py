@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,8 @@ from pydantic import (
 from agents.cost_options import CostOptions, FidelityOptions
 from agents.protocols import Value
 from agents.transfer_options import EarlierCampaign
+
+SurrogateName = Literal["gp", "mixed", "forest", "deep-kernel", "ensemble", "dropout", "quantile"]
 
 
 class SobolOptions(BaseModel):
@@ -61,6 +63,10 @@ class BayesianOptions(BaseModel):
     scan, say), and cheaper experiments at other values are made where they tell more of it for what
     they cost (``costs.measuring``).
 
+    ``surrogate`` is the model of the objective: ``gp`` (what the rest of these words are about),
+    ``mixed``, ``forest``, ``deep-kernel``, ``ensemble``, ``dropout``, ``quantile``, or ``choose``:
+    the best by cross-validated NLL ``among`` some of them.
+
     ``transfer`` names earlier campaigns (their folders or journals, seen from the campaign file) of
     the same parameters, units and objectives: what they found is used as far as it turns out to be
     alike. It is read when the campaign begins and kept in its own journal.
@@ -75,8 +81,22 @@ class BayesianOptions(BaseModel):
     outcome_constraints: tuple[OutcomeConstraint, ...] = ()
     thresholds: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     costs: CostOptions | None = None
+    surrogate: Literal[SurrogateName, "choose"] = "gp"
+    among: Annotated[tuple[SurrogateName, ...], Field(max_length=7)] = ()
     fidelity: FidelityOptions | None = None
     transfer: Annotated[tuple[EarlierCampaign | str, ...], Field(max_length=8)] = ()
+
+    @model_validator(mode="after")
+    def _surrogates_fit_together(self) -> Self:
+        if self.among and self.surrogate != "choose":
+            raise ValueError("`among` belongs to `surrogate: choose`; it names what is chosen from")
+        if len(set(self.among)) != len(self.among) or len(self.among) == 1:
+            raise ValueError("`among` names two surrogates or more, each once")
+        if self.surrogate != "gp" and (self.transfer or self.fidelity):
+            raise ValueError(
+                f"surrogate {self.surrogate!r} takes neither transfer nor fidelity: leave it out"
+            )
+        return self
 
 
 class SafeOptions(BaseModel):

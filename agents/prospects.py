@@ -10,6 +10,7 @@ from agents.acquisition import Acquisition, Feasibility, Improvement, Total
 from agents.belief import Belief
 from agents.hypervolume import HypervolumeImprovement, strips_of, thresholds_of
 from agents.outlook import Outlook, drawn, normals_of
+from agents.steady import Steady, SteadyOutlook
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -45,7 +46,7 @@ class Bound:
 
     def term(self) -> Feasibility:
         """Return the log probability of keeping the bound."""
-        return Feasibility(Outlook.plain(self.belief.surrogate), self.modelled, self.sign)
+        return Feasibility(Outlook.plain(self.belief.process), self.modelled, self.sign)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def improvement(belief: Belief, bounds: Sequence[Bound], asked: Question) -> Acq
     Over the best that is expected among the measured points that are expected to keep the
     bounds; where none does, over the worst.
     """
-    process, aim = belief.surrogate, belief.aim
+    if isinstance(belief.surrogate, Steady):
+        return _by_means(belief, belief.surrogate, bounds, asked)
+    process, aim = belief.process, belief.aim
     inputs = process.training.inputs
     kept = _kept(bounds, inputs)
     mean, sigma = process.moments(inputs)
@@ -81,6 +84,22 @@ def improvement(belief: Belief, bounds: Sequence[Bound], asked: Question) -> Acq
     else:
         outlook, best = Outlook.plain(process), np.array([incumbent])
     return _all((Improvement(outlook, aim, best), *(bound.term() for bound in bounds)))
+
+
+def _by_means(
+    belief: Belief, surrogate: Steady, bounds: Sequence[Bound], asked: Question
+) -> Acquisition:
+    """Return the same where no scenario can be supposed: over the best mean of what was measured.
+
+    Pending experiments count as if they had come out as expected.
+    """
+    inputs = surrogate.training.inputs
+    worth, kept = belief.aim.worth(surrogate.means(inputs)), _kept(bounds, inputs)
+    best = float(worth[kept].max()) if kept.any() else float(worth.min())
+    if len(asked.pending):
+        surrogate = surrogate.imagining(asked.pending, surrogate.means(asked.pending))
+    gain = Improvement(SteadyOutlook(surrogate), belief.aim, np.array([best]))
+    return _all((gain, *(bound.term() for bound in bounds)))
 
 
 def _all(terms: Sequence[Acquisition]) -> Acquisition:
@@ -135,7 +154,7 @@ def hypervolume(
 
     *thresholds* in the objectives' units; None has them inferred from the front so far.
     """
-    first, second = (belief.surrogate for belief in beliefs)
+    first, second = (belief.process for belief in beliefs)
     aims = (beliefs[0].aim, beliefs[1].aim)
     inputs = first.training.inputs
     inputs = inputs[_kept_or_all(bounds, inputs)]

@@ -53,7 +53,7 @@ def test_a_fidelity_of_the_campaign_is_accepted(tmp_path):
     assert problems(tmp_path, "bayesian", fidelity=stated, costs=COSTS) == []
 
 
-@pytest.mark.parametrize("word", ["fidelity:"])
+@pytest.mark.parametrize("word", ["fidelity:", "surrogate: choose"])
 def test_an_example_of_the_guide_makes_an_agent_that_suggests(word):
     assert len(made(shown(word)).ask(1)) == 1
 
@@ -72,6 +72,18 @@ def test_an_example_of_the_guide_makes_an_agent_that_suggests(word):
             {"fidelity": {"parameter": "dwell", "target": 300}, "costs": COSTS},
             "agent.options.fidelity",
             "1 to 30 min",
+        ),
+        (
+            "bayesian",
+            {"surrogate": "tree"},
+            "agent.options.surrogate",
+            "'gp', 'mixed', 'forest'",
+        ),
+        (
+            "bayesian",
+            {"surrogate": "forest", "fidelity": {"parameter": "dwell", "target": 30}},
+            "agent.options",
+            "takes neither transfer nor fidelity",
         ),
         (
             "bayesian",
