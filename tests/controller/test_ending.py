@@ -35,6 +35,7 @@ from instruments.effects import Effect
 from tests.controller.test_loop import Died, of_kind, resume, run, told
 from tests.support.benches import copper_bench
 from tests.support.campaigns import copper_campaign
+from tests.support.waiting import until
 
 ENVELOPE = Envelope("test", {"furnace.setpoint": Limit(20, 850), "o2.setpoint": Limit(0, 10)})
 
@@ -162,7 +163,10 @@ def interrupted_in(monkeypatch: Any, method: str, times: int) -> None:
     """Interrupt the first plan that *method* of the bench runs, *times*, each one noticed."""
     original = getattr(EngineBench, method)
 
+    engines: list[Any] = []
+
     def patched(self: EngineBench, *arguments: Any) -> Any:
+        engines.append(self._engine)
         start = self._world.hooks.start
         hooks = type(self._world.hooks)(lambda: (start(), rings()), self._world.hooks.stop)
         monkeypatch.setattr(EngineBench, method, original)
@@ -173,10 +177,11 @@ def interrupted_in(monkeypatch: Any, method: str, times: int) -> None:
             self._world = world
 
     def rings() -> None:
-        for _ in range(times):
+        patience = engines[0]._patience
+        for number in range(1, times + 1):
             interrupt()
-            time.sleep(0.15)
-        time.sleep(0.15)
+            until(lambda n=number: patience._interrupts.count >= n, "it to be noticed")
+        until(lambda: patience.over or (times == 1 and patience._warned), "all to be heeded")
 
     monkeypatch.setattr(EngineBench, method, patched)
 

@@ -265,7 +265,7 @@ def sealed(greeting: Greeting, act: Act, **changed: Any) -> bytes:
     command = Command(
         boot=greeting.boot,
         sequence=greeting.sequence + 1,
-        not_after=greeting.clock + 20.0,
+        not_after=greeting.clock + 55.0,
         act=act,
     )
     return json.dumps({**command.model_dump(mode="json"), **changed}).encode()
