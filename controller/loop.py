@@ -211,7 +211,8 @@ class Loop:
         elif self.state.terms.people_decide:
             self.record(PointAwaited())
         else:
-            self.record(CampaignStopped(reason=Stop.POOL))
+            safe = self.state.terms.safe_alone
+            self.record(CampaignStopped(reason=Stop.NOTHING_SAFE if safe else Stop.POOL))
 
     def _suggest(self, suggestion: Suggestion, number: int) -> None:
         """Journal *suggestion* under its id, with what was pending."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.catalogue import can_be_recomputed, read_options
+from agents.catalogue import SAFE, can_be_recomputed, read_options
 from agents.digest import plain
 from agents.errors import AgentOptionError
 from agents.fallback import MODEL as FALLBACK
@@ -42,6 +42,8 @@ from controller.versions import changed, file_digests, versions
 from controller.wiring import open_session
 
 ABSENT = "absent"
+NO_MORE = (Stop.POOL, Stop.NOTHING_SAFE)
+"""Ends of which the agent has nothing more to suggest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def compare(
             difference = again.difference(event, decisions + once + 1)
             decisions += difference is None
         elif _had_no_more(event) and again.recomputable:
-            difference = again.more_to_offer(decisions + once + 1)
+            said = event.reason if isinstance(event, CampaignStopped) else Stop.POOL.value
+            difference = again.more_to_offer(decisions + once + 1, said)
         if difference is not None:
             break
         watch(decisions + once)
@@ -109,7 +112,7 @@ def compare(
 def _had_no_more(event: Event) -> bool:
     """Whether *event* says that the agent had nothing to suggest."""
     return isinstance(event, PointAwaited) or (
-        isinstance(event, CampaignStopped) and event.reason == Stop.POOL
+        isinstance(event, CampaignStopped) and event.reason in NO_MORE
     )
 
 
@@ -178,20 +181,24 @@ class Again:
     @property
     def recomputable(self) -> bool:
         """Whether the agent decides the same again when it knows the same."""
-        agent = self._resolved.campaign.agent if self._chosen is None else self._chosen
-        return can_be_recomputed(agent.name, agent.options)
+        return can_be_recomputed(self._deciding.name, self._deciding.options)
+
+    @property
+    def _deciding(self) -> Chosen:
+        """Who decides now."""
+        return self._resolved.campaign.agent if self._chosen is None else self._chosen
 
     def can_be_had_once(self, suggestion: Suggestion) -> bool:
         """Whether *suggestion* was made by who may decide otherwise when asked again."""
         ours = is_of_a_person(suggestion) or _is_fallback(suggestion)
         return not ours and not self.recomputable
 
-    def more_to_offer(self, number: int) -> Difference | None:
-        """Return what is suggested where nothing was, None where nothing is."""
+    def more_to_offer(self, number: int, said: str) -> Difference | None:
+        """Return what is suggested where nothing was, as is *said*; None where nothing is."""
         again = self.ask(len(self.state.observations), self.state.pending)
         if again is None:
             return None
-        return Difference(number, "none", "suggestion", Stop.POOL.value, dict(again.parameters))
+        return Difference(number, "none", "suggestion", said, dict(again.parameters))
 
     def ask(
         self, known: int, pending: tuple[str, ...], instead_of: Suggestion | None = None
@@ -199,7 +206,8 @@ class Again:
         """Return what is decided with the first *known* observations; None where nothing is."""
         told = self.state.observations[:known]
         waiting = [self.state.suggestions[name] for name in pending]
-        if instead_of is not None and _is_fallback(instead_of):
+        replaceable = self._deciding.name != SAFE
+        if instead_of is not None and _is_fallback(instead_of) and replaceable:
             space, seed = self._words.space, self._seed
             found = space_filling(space, seed, told, waiting, "nobody decided")
             return replace(found[0], note=instead_of.note) if found else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import NormalDist
 
-from agents.catalogue import OPERATOR
+from agents.catalogue import OPERATOR, SAFE
 from agents.protocols import Objective, Observation
 from controller.files.campaign import Autonomy, Campaign, StopRules
 from controller.files.days import Upkeep
@@ -31,6 +31,10 @@ class Stop(StrEnum):
     DURATION = "budget: time used up"
     UNTIL = "until: the next experiment could not end in time"
     POOL = "pool exhausted"
+    NOTHING_SAFE = (
+        "safe: no point is left that is surely safe and worth trying; the log says why. List more "
+        "points under `start`, or allow more under `bound`"
+    )
     LITTLE_TO_GAIN = "stop: the next experiments promise less than they are worth"
     LITTLE_MISSED = "stop: hardly anything better can be left to be found"
     NOTHING_GAINED = "stop: the last experiments have gained nothing"
@@ -112,6 +116,8 @@ class Terms:
     advise: bool = False
     people_decide: bool = False
     """Whether a person's points are all there is to try."""
+    safe_alone: bool = False
+    """Whether only what is surely safe is tried."""
     final_plan: str | None = None
     upkeep: tuple[UpkeepTerms, ...] = ()
     stock: Mapping[str, float] = field(default_factory=dict)
@@ -134,6 +140,7 @@ def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
         target=target,
         advise=campaign.autonomy is Autonomy.ADVISE,
         people_decide=campaign.agent.name == OPERATOR,
+        safe_alone=campaign.agent.name == SAFE,
         final_plan=None if campaign.finally_ is None else campaign.finally_.name,
         upkeep=tuple(map(_upkeep_terms, campaign.upkeep)),
         stock=dict(campaign.stock or {}),

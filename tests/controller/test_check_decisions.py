@@ -86,6 +86,15 @@ def test_an_example_of_the_guide_makes_an_agent_that_suggests(word):
             "takes neither transfer nor fidelity",
         ),
         (
+            "safe",
+            {
+                "outcome_constraints": [{"outcome": "cu2", "at_most": 0.5}],
+                "start": [{"temperature": 5000, "o2": 1, "h2": 0, "dwell": 5}],
+            },
+            "agent.options.start",
+            "100 to 600 degC",
+        ),
+        (
             "bayesian",
             {"costs": {"experiment": 1, "moving": {"heat": 3}}},
             "agent.options.costs",
