@@ -1,5 +1,6 @@
 """How a rule that counts time, or what is used, is taken to its limit."""
 
+import math
 from collections.abc import AsyncIterator
 
 from controller.commissioning.drives import Bench, reacted
@@ -71,29 +72,41 @@ async def _told(bench: Bench, rule: Rate) -> AsyncIterator[Tried]:
 
 
 async def arrival(bench: Bench, rule: Arrival) -> AsyncIterator[Tried]:
-    """Write the setpoint, and let the readback arrive in one case and not in the other."""
+    """Write the setpoint, and let the readback arrive in one case and not in the other.
+
+    Where it has so long to begin, it does in both of these, and doesn't in one more.
+    """
     limit = bench.envelope.limits[rule.setpoint]
     if not isinstance(limit, Limit):
         return
-    for arrives in (True, False):
+    for how in ("arrives", "stays", *(("doesn't begin",) if rule.begins_s else ())):
         with rig_of(bench.alone(rule), bench.states.start) as rig:
             seen = await rig.begin()
-            here = rig.values[rule.setpoint]
+            setpoint = rig.values[rule.setpoint]
+            here = setpoint if isinstance(setpoint, float) else 0.0
             far = limit.high if here != limit.high else limit.low
-            way = abs(far - (here if isinstance(here, float) else 0.0))
-            deadline = rule.within_s + (way / rule.per_s if rule.per_s else 0.0)
+            deadline = rule.within_s + (abs(far - here) / rule.per_s if rule.per_s else 0.0)
+            allowed = rule.begins_s if how == "doesn't begin" else deadline
             seen = seen or await rig.write(rule.setpoint, far)
             if not seen:
-                await rig.pass_time(LITTLE * deadline)
+                begun_s = LITTLE * min(rule.begins_s, deadline)
+                if begun_s:
+                    await rig.pass_time(begun_s)
+                if begun_s and how != "doesn't begin":
+                    rig.values[rule.readback] = here + math.copysign(
+                        MUCH * rule.tolerance, far - here
+                    )
+                await rig.pass_time(LITTLE * allowed - begun_s)
                 waits = rig.gate.state is State.RUNNING
-                if arrives:
+                if how == "arrives":
                     rig.values[rule.readback] = far + 0.9 * rule.tolerance
-                seen = await rig.pass_time((MUCH - LITTLE) * deadline + 1.0)
-                ok = waits and (rig.gate.state is State.RUNNING if arrives else reacted(rig, rule))
+                seen = await rig.pass_time((MUCH - LITTLE) * allowed + 1.0)
+                runs = rig.gate.state is State.RUNNING
+                ok = waits and (runs if how == "arrives" else reacted(rig, rule))
             yield bench.tried(
                 rule,
-                f"{rule.setpoint} = {far:g}, {rule.readback} {'arrives' if arrives else 'stays'}",
-                expected="running" if arrives else rule.reaction.value,
+                f"{rule.setpoint} = {far:g}, {rule.readback} {how}",
+                expected="running" if how == "arrives" else rule.reaction.value,
                 seen=seen,
                 ok=bool(seen) and ok,
             )

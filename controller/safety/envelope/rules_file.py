@@ -174,10 +174,15 @@ class ArrivalRule(ReactingPart):
     ramp: RateText | None = Field(
         default=None, description="how fast it goes there at least, for a device that ramps"
     )
+    begins_within: DurationText | None = Field(
+        default=None,
+        description="how soon it must be nearer by `tolerance`: finds stuck sensors, dead heaters",
+    )
 
     def spec(self, read: Reader) -> specs.Arrival:
         """Return the rule as it is judged."""
         _require_one_unit(read, self.setpoint, self.readback)
+        begins_s = 0.0 if self.begins_within is None else lasting(self.begins_within)
         return specs.Arrival(
             **self.common(read),
             setpoint=self.setpoint,
@@ -185,6 +190,7 @@ class ArrivalRule(ReactingPart):
             tolerance=read.in_unit("tolerance", self.tolerance, self.readback, step=True),
             within_s=lasting(self.within),
             per_s=read.per_second("ramp", self.ramp, self.readback),
+            begins_s=begins_s,
         )
 
 

@@ -88,6 +88,7 @@ class Arrival(RuleSpec):
     """*readback* is within *tolerance* of *setpoint* before a deadline after each write of it.
 
     The deadline is *within_s*, and for a device that ramps the time of its way at *per_s* more.
+    Where *begins_s* isn't 0 it must have come nearer by *tolerance* that soon.
     """
 
     setpoint: str
@@ -95,6 +96,7 @@ class Arrival(RuleSpec):
     tolerance: float
     within_s: float
     per_s: float = 0.0
+    begins_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""Arrival: done is not arrived. After each write the readback has to get there in time."""
+"""Arrival: done is not arrived. After each write the readback has to get there in time.
+
+Where the rule says so it has to begin as well: a sensor that is stuck, or a heater that is dead,
+is found out long before the deadline of a way of hours.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +20,8 @@ class _Way:
     """Where it may end: one, or the one before as well where nobody knows whether it was done."""
     begun: float
     deadline: float
+    started: float | None = None
+    """Where the readback was then; None where it isn't known, needn't move, or has begun to."""
 
 
 class ArrivalWatcher(Watcher):
@@ -44,7 +50,9 @@ class ArrivalWatcher(Watcher):
         limit_s = self.spec.within_s
         if self.spec.per_s > 0.0:
             limit_s += self._distance(target, scene) / self.spec.per_s
-        self._way = _Way((target,), begun, begun + limit_s)
+        read = scene.read(self.spec.readback) if self.spec.begins_s > 0.0 else None
+        started = read if isinstance(read, float) else None
+        self._way = _Way((target,), begun, begun + limit_s, started)
 
     def ended(self, signal: str, value: Any, scene: Scene, *, done: bool) -> None:
         """Allow the former target as well where nobody knows whether it was done."""
@@ -69,8 +77,10 @@ class ArrivalWatcher(Watcher):
         if isinstance(read, float) and any(self._there(read, t) for t in way.targets):
             self._last, self._way = way.targets[0], None
             return None
+        if isinstance(read, float) and self._has_begun(way, read):
+            way.started = None
         if scene.when.campaign_s <= way.deadline:
-            return None
+            return self._stands_still(way, scene)
         unit = scene.unit(self.spec.readback)
         since, allowed = scene.when.campaign_s - way.begun, way.deadline - way.begun
         return Broken(
@@ -91,6 +101,25 @@ class ArrivalWatcher(Watcher):
         left = way.deadline - scene.when.campaign_s
         allowed = way.deadline - way.begun
         return Gauge(left, "s", 1.0 - left / allowed if allowed > 0.0 else None)
+
+    def _has_begun(self, way: _Way, read: float) -> bool:
+        """Whether it has come nearer by the tolerance to where it may end."""
+        least, start = self.spec.tolerance, way.started
+        return start is not None and any(
+            abs(start - t) - abs(read - t) >= least - 1e-6 * abs(t) for t in way.targets
+        )
+
+    def _stands_still(self, way: _Way, scene: Scene) -> Broken | None:
+        since = scene.when.campaign_s - way.begun
+        if way.started is None or since <= self.spec.begins_s:
+            return None
+        unit = scene.unit(self.spec.readback)
+        return Broken(
+            f"{self.spec.setpoint} was given {way.targets[0]:.6g} {unit} {duration(since)} ago, "
+            f"and {self.spec.readback} hasn't come {self.spec.tolerance:g} {unit} nearer from "
+            f"{way.started:.6g} {unit}, for which it has {duration(self.spec.begins_s)}: it is "
+            f"stuck, or nothing drives it; {scene.told([self.spec.readback])}"
+        )
 
     def _there(self, read: float, target: float) -> bool:
         return abs(read - target) <= self.spec.tolerance + 1e-6 * abs(target)

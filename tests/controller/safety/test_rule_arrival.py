@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -142,5 +143,65 @@ def test_after_a_write_that_failed_it_may_arrive_where_the_one_before_leads():
 
     bench.hears(h2__readback=8.0)
     bench.passes(61.0)
+
+    assert bench.found() == {}
+
+
+BEGINS = replace(FURNACE, begins_s=120.0)
+
+
+def test_a_stuck_readback_is_found_long_before_it_should_arrive():
+    bench = Bench(BEGINS)
+    bench.writes("furnace.setpoint", 440.0)
+
+    bench.passes(120.0)
+    assert bench.found() == {}
+    bench.passes(1.0)
+
+    assert bench.found()["furnace arrives"] == (
+        "trip: furnace.setpoint was given 440 degC 2.02 min ago, and furnace.readback hasn't come "
+        "5 degC nearer from 40 degC, for which it has 2 min: it is stuck, or nothing drives it; "
+        "furnace.readback is 40 degC"
+    )
+
+
+def test_what_has_begun_to_move_has_the_time_of_its_way():
+    bench = Bench(BEGINS)
+    bench.writes("furnace.setpoint", 440.0)
+    bench.passes(60.0)
+    bench.hears(furnace__readback=45.0)
+    assert bench.found() == {}
+
+    bench.hears(furnace__readback=41.0)
+    bench.passes(1000.0)
+
+    assert bench.found() == {}
+
+
+def test_what_is_there_already_needs_not_begin():
+    bench = Bench(BEGINS)
+    bench.writes("furnace.setpoint", 43.0)
+
+    bench.passes(600.0)
+
+    assert bench.found() == {}
+
+
+def test_a_readback_that_moves_the_wrong_way_has_not_begun():
+    bench = Bench(BEGINS)
+    bench.writes("furnace.setpoint", 440.0)
+    bench.hears(furnace__readback=30.0)
+
+    bench.passes(121.0)
+
+    assert "hasn't come 5 degC nearer" in bench.found()["furnace arrives"]
+
+
+def test_a_newer_write_begins_that_time_anew():
+    bench = Bench(BEGINS)
+    bench.writes("furnace.setpoint", 440.0)
+    bench.passes(100.0)
+    bench.writes("furnace.setpoint", 450.0)
+    bench.passes(100.0)
 
     assert bench.found() == {}
