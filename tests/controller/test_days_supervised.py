@@ -15,6 +15,7 @@ from controller.recorded.recording import recording
 from controller.replay import compare
 from tests.support.besieged import campaign_file
 from tests.support.campaigns import ROOT
+from tests.support.crews import LEASE
 from tests.support.ioc_client import client
 from tests.support.sieges import OK, Siege
 
@@ -78,7 +79,7 @@ press_once.look_up = pressed
 
 def revised(folder: Path, **changes: Any) -> Path:
     """Write a campaign of presses with *changes*; return its file."""
-    file = campaign_file(folder, "repeatable", 4)
+    file = campaign_file(folder, "repeatable", 4, lease=LEASE)
     data = {**yaml.safe_load(file.read_text()), **changes}
     file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     return file

@@ -20,6 +20,7 @@ from controller.processes import launch
 from controller.processes.launch import Launch
 from controller.processes.leftovers import PREFIX, end_leftovers
 from tests.support.besieged import campaign_file, press_for
+from tests.support.crews import LEASE
 from tests.support.sieges import OK, ROLES, Siege
 from tests.support.verdicts import events_of, uncatalogued
 
@@ -27,8 +28,11 @@ FAILED, INTERRUPTED = 1, 130
 FINAL = {"name": "move_and_read", "arguments": {"x": 0, "y": 0, "detectors": ["x"]}}
 
 
-LONG_S, SHORT_S = 8.0, 0.1
-"""Strokes that are sure to last until a signal has been heard (a put is given up after 10 s)."""
+LONG_S, SHORT_S = 50.0, 0.1
+"""Strokes (s of the campaign, whose time is twice as fast) that last until a signal was heard.
+
+A put is given up after 60 s of the campaign.
+"""
 ENOUGH_N = 10.0
 """Ten times what the press can measure: a campaign goes on until a person tells of more."""
 UNTIL_TOLD: dict[str, Any] = {"goal": {"objective": "force", "at_least": ENOUGH_N}}
@@ -36,10 +40,10 @@ UNTIL_TOLD: dict[str, Any] = {"goal": {"objective": "force", "at_least": ENOUGH_
 
 def pressing(folder: Path, experiments: int, **changes: Any) -> Siege:
     """Return a campaign of *experiments*, with a final plan."""
-    file = campaign_file(folder / "files", "repeatable", experiments)
+    file = campaign_file(folder / "files", "repeatable", experiments, lease=LEASE)
     data = yaml.safe_load(file.read_text(encoding="utf-8")) | {"finally": FINAL} | changes
     file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    return Siege(folder / "campaign", file, ("--speed", "1.0"))
+    return Siege(folder / "campaign", file, ("--speed", "2.0"))
 
 
 def runtime_of(siege: Siege) -> Path:
@@ -68,7 +72,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     """Run one with ``nohup``; the terminal hangs up, and a person tells a result meanwhile."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with pressing(tmp_path_factory.mktemp("finished"), experiments=10_000, **UNTIL_TOLD) as siege:
-        press_for(siege.file.parent, 2.0)  # few are made while a command runs
+        press_for(siege.file.parent, 10.0)  # few are made while a command runs
         siege.start()
         signal.signal(signal.SIGHUP, before)
         siege.until(lambda: siege.count("observation_made"))

@@ -135,8 +135,13 @@ LOOKING_UP: dict[str, Any] = {
 }
 
 
-def campaign_file(folder: Path, kind: Kind, experiments: int, seed: int = 1) -> Path:
-    """Write a campaign with all that it refers to into *folder*; return its file."""
+def campaign_file(
+    folder: Path, kind: Kind, experiments: int, seed: int = 1, lease: str = "3 s"
+) -> Path:
+    """Write a campaign with all that it refers to into *folder*; return its file.
+
+    *lease* is how long its engine and controller may be silent.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, dict[str, Any]] = {}
     budget = {"budget": {"experiments": experiments}, "seed": seed}
@@ -146,7 +151,7 @@ def campaign_file(folder: Path, kind: Kind, experiments: int, seed: int = 1) -> 
     else:
         (folder / "press_lab.py").write_text(LAB, encoding="utf-8")
         plan = {"name": "move_and_read", "arguments": {"detectors": ["press"]}, "effect": kind}
-        files |= {"beamline": PRESS, "envelope": ENVELOPE}
+        files |= {"beamline": PRESS, "envelope": {**ENVELOPE, "dead_man": {"lease": lease}}}
         files["campaign"] = {**PRESSING, "plan": plan, **budget}
     for name, data in files.items():
         text = yaml.safe_dump(data, sort_keys=False)
