@@ -2,9 +2,10 @@
 
 When hyperparameters are fitted is a function of the told history alone: at set numbers of
 observations, and in between where an observation came as a surprise. In between the model grows
-by a row per observation. A fit starts from nothing but the observations up to it, so that a
-campaign told all at once ends with the same model, bit for bit. It needs the models of the time
-that ``agents.hindsight`` looks back on, for each outcome was foretold by the model before it.
+by a row per observation. A fit starts from nothing but the observations up to it, or near the one
+before it back to a fit that does, so that a campaign told all at once ends with the same model, bit
+for bit. It needs the models of the time that ``agents.hindsight`` looks back on, for each outcome
+was foretold by the model before it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.belief import Belief
-from agents.hindsight import LEAST, Foretold, Hindsight, counted_from, trust_in
+from agents.hindsight import BLOCK, LEAST, Foretold, Hindsight, counted_from, trust_in
 from agents.history import History
 from agents.outcomes import OutcomeScale, scale_of
 from agents.protocols import Goal, Measured, Objective, Parameters
@@ -51,6 +52,16 @@ def last_set(count: int) -> int:
     while due >= ALWAYS and due + due // PART <= count:
         due += due // PART
     return due
+
+
+def is_anchor(count: int) -> bool:
+    """Whether the fit at *count* observations starts from nothing.
+
+    Up to ALWAYS each does, and after that those from which hindsight may begin
+    (``hindsight.counted_from``): in between a search begins where the one before ended, and who is
+    told a long campaign at once begins at the same anchors.
+    """
+    return count <= ALWAYS or last_set(BLOCK * -(-count // BLOCK)) == count
 
 
 def last_set_among(count: int) -> int:
@@ -128,7 +139,9 @@ class Learner:
         """Return what is learned after *count* of *rows*; None where no fit succeeds."""
         learned = self._learned
         try:
-            return self._fitted(rows[:count]) if learned is None else self._next(learned, rows)
+            if learned is None:
+                return self._fitted(rows[:count], None)
+            return self._next(learned, rows)
         except FitError as error:
             self._failure = str(error)
             return None
@@ -141,14 +154,18 @@ class Learner:
         self._hindsight.note(learned.count, foretold)
         surprising = abs(foretold.outcome - foretold.mean) > SURPRISE * foretold.sigma
         if count == self._last_set(count) or (count - learned.fitted > PAUSE and surprising):
-            return self._fitted(rows[:count])
+            return self._fitted(rows[:count], None if is_anchor(count) else learned)
         belief = Belief(self._space, self._objective, learned.belief.scale, grown)
         return Learned(belief, count, learned.fitted, learned.limits)
 
-    def _fitted(self, rows: Sequence[Row]) -> Learned:
-        """Return what is learned from *rows* with hyperparameters of their own."""
+    def _fitted(self, rows: Sequence[Row], before: Learned | None) -> Learned:
+        """Return what is learned from *rows* with hyperparameters of their own.
+
+        They are sought from nothing, or near those of what was learned *before*.
+        """
         training, scale, limits = prepared(self._space, rows, warp=self._warp)
-        process = fit(training) if self._transfer is None else self._transfer(training)
+        near = None if before is None else before.belief.process
+        process = fit(training, near) if self._transfer is None else self._transfer(training)
         belief = Belief(self._space, self._objective, scale, process)
         return Learned(belief, len(rows), len(rows), limits)
 
@@ -195,13 +212,9 @@ def _variances(stated: Sequence[float], slopes: Array) -> Array:
 
 
 def _foretold(before: GaussianProcess, after: GaussianProcess) -> Foretold:
-    """Return what *before* expected of the last observation of *after*, and what it was.
-
-    The last diagonal element of the factor is the standard deviation of the one-step prediction.
-    """
-    mean, _ = before.moments(after.training.inputs[-1:])
-    sigma = max(float(after.factor[-1, -1]), 1e-12)
-    return Foretold(float(mean[0]), sigma, float(after.training.outcomes[-1]))
+    """Return what *before* expected of the last observation of *after*, and what it was."""
+    mean, sigma = before.ahead_of(after)
+    return Foretold(mean, max(sigma, 1e-12), float(after.training.outcomes[-1]))
 
 
 def believe(history: History, objective: Objective, *, warp: bool) -> Belief | None:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 LENGTH_BOUNDS = (2.5e-2, 1e3)
 NOISE_BOUNDS = (1e-7, 10.0)
 LEAST_VARIANCE = 1e-12
-FEW = 200
+FEW = 100
 """Up to so many observations all of them enter each step of a fit."""
-MANY = 1000
+MANY = 500
 POLISHING = 5
-"""So many steps with up to MANY observations follow a fit to FEW of them."""
+"""So many steps with up to MANY observations follow a fit to FEW of them, or begin near another."""
 CHUNK = 2048
 """Points predicted at once: bounds the memory, not the result."""
 
@@ -78,6 +78,26 @@ class GaussianProcess:
     @cached_property
     def _weighted(self) -> tuple[Array, float]:
         return weights_of(self.factor, self.training.outcomes)
+
+    @property
+    def told(self) -> Array:
+        """Whose constant each outcome has (1), and the outcomes (n x 2)."""
+        return np.column_stack([np.ones_like(self.training.outcomes), self.training.outcomes])
+
+    @cached_property
+    def _forward(self) -> Array:
+        """L^-1 of what was told (n x 2); a process that grows by a row takes it along."""
+        return solved(self.factor, self.told)
+
+    def ahead_of(self, longer: "GaussianProcess") -> tuple[float, float]:
+        """Return what it expects of the experiment that *longer* has more: mean and sigma.
+
+        Of the last row l' of the longer factor, l = L^-1 k, and the last diagonal element is the
+        standard deviation, noise included: nothing of order n^2 is computed again.
+        """
+        row, (ones, outcomes) = longer.factor[-1], self._forward.T
+        mean = float(ones @ outcomes / (ones @ ones))
+        return mean + float(row[:-1] @ (outcomes - mean * ones)), float(row[-1])
 
     @property
     def inputs(self) -> Array:
@@ -172,7 +192,12 @@ class GaussianProcess:
 
         *points* (m x d), standardised *outcomes* (m) and their *known* noise variances (m).
         """
-        return self._longer(points, outcomes, known, self.noise)
+        longer = self._longer(points, outcomes, known, self.noise)
+        if len(points) == 1:
+            row = longer.factor[-1]
+            last = (longer.told[-1] - row[:-1] @ self._forward) / row[-1]
+            longer.__dict__["_forward"] = np.vstack([self._forward, last])
+        return longer
 
     def imagining(self, points: Array, outcomes: Array) -> "GaussianProcess":
         """Return this process as if experiments at *points* (m x d) had given *outcomes* (m)."""
@@ -211,12 +236,16 @@ def _sigma(explained: Array) -> Array:
     return np.sqrt(np.maximum(1.0 - explained, LEAST_VARIANCE))
 
 
-def fit(training: Training) -> GaussianProcess:
-    """Return the process at the best hyperparameters found; the same for the same *training*.
+def fit(training: Training, near: GaussianProcess | None = None) -> GaussianProcess:
+    """Return the process at the best hyperparameters found; the same for the same arguments.
 
-    Bounded quasi-Newton searches from the prior's mode and from short lengthscales. Of many
+    Bounded quasi-Newton searches from the prior's mode and from short lengthscales; with a process
+    that is *near*, one to a few observations less, a few steps from where it is. Of many
     observations a part, evenly spaced in order, is searched with first. FitError if none succeeds.
     """
+    if near is not None:
+        start = np.append(np.log(near.lengths), math.log(near.noise))
+        return _at(training, _searched(_part(training, MANY), [start], POLISHING))
     dimension = training.scales
     location, scale = length_prior(dimension)
     starts = [(location - scale**2, -5.0), (math.log(0.3 * math.sqrt(dimension)), -2.0)]
@@ -224,8 +253,13 @@ def fit(training: Training) -> GaussianProcess:
     found = _searched(_part(training, FEW), places, 200)
     if found is not None and len(training.outcomes) > FEW:
         found = _searched(_part(training, MANY), [found], POLISHING)
+    return _at(training, found)
+
+
+def _at(training: Training, found: Array | None) -> GaussianProcess:
+    """Return the process at the logs of hyperparameters *found*; FitError for None."""
     if found is None:
-        raise FitError(f"no hyperparameters found from {len(starts)} starts")
+        raise FitError("no hyperparameters found from any start")
     return GaussianProcess(training, np.exp(found[:-1]), math.exp(found[-1]))
 
 

@@ -74,13 +74,17 @@ class RelatedProcess(GaussianProcess):
         """K^-1 (y - mean) (n), and the generalised least-squares constant of the own outcomes."""
         from scipy.linalg import cho_solve
 
-        earlier = np.zeros(len(self.before.loads))
-        ones = np.append(earlier, np.ones(len(self.training.outcomes)))
-        told = np.append(self.before.residuals, self.training.outcomes)
-        pair = np.column_stack([ones, told])
-        by_one, by_told = cho_solve((self.factor, True), pair, check_finite=False).T
+        by_one, by_told = cho_solve((self.factor, True), self.told, check_finite=False).T
+        ones = self.told[:, 0]
         mean = float(ones @ by_told / (ones @ by_one))
         return by_told - mean * by_one, mean
+
+    @property
+    def told(self) -> Array:
+        """Whose constant each outcome has (1; of earlier campaigns 0), and the outcomes (n x 2)."""
+        own, before = self.training.outcomes, self.before.residuals
+        ones = np.append(np.zeros_like(before), np.ones_like(own))
+        return np.column_stack([ones, np.append(before, own)])
 
     @property
     def residuals(self) -> Array:

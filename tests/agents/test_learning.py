@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import learning
+from agents.hindsight import counted_from
 from agents.history import History
 from agents.learning import Learner, last_set
 from agents.protocols import Goal, Measured, Objective, Observation
@@ -55,9 +56,9 @@ def test_one_by_one_it_fits_always_at_first_and_seldom_later(monkeypatch):
     sizes = []
     fit = learning.fit
 
-    def counting(training):
+    def counting(training, near):
         sizes.append(len(training.outcomes))
-        return fit(training)
+        return fit(training, near)
 
     monkeypatch.setattr(learning, "fit", counting)
     learned(observations(100), [1] * 100)
@@ -69,12 +70,20 @@ def test_one_by_one_it_fits_always_at_first_and_seldom_later(monkeypatch):
 
 def test_told_at_once_it_fits_only_what_is_looked_back_on(monkeypatch):
     sizes = []
+    anew = []
     fit = learning.fit
-    monkeypatch.setattr(learning, "fit", lambda t: sizes.append(len(t.outcomes)) or fit(t))
+
+    def counting(training, near):
+        sizes.append(len(training.outcomes))
+        anew.extend([len(training.outcomes)] if near is None else [])
+        return fit(training, near)
+
+    monkeypatch.setattr(learning, "fit", counting)
 
     learned(observations(180), [180])
 
     assert sizes[0] == last_set(100)
+    assert anew == [last_set(100), last_set(150)]
     assert sizes[-1] >= last_set(180)
     assert len(sizes) < 25
 
@@ -98,6 +107,33 @@ def test_fits_that_are_due_come_no_later_than_a_twentieth(count):
     assert due <= count
     assert due == count or count < due + max(due // 20, 1)
     assert last_set(due) == due
+
+
+@given(st.integers(1, 5000))
+def test_hindsight_begins_where_a_fit_begins_from_nothing(count):
+    assert learning.is_anchor(last_set(counted_from(count)) or 1)
+
+
+@given(st.integers(41, 5000))
+def test_in_between_anchors_lie_not_many_observations(count):
+    since = next(n for n in range(count, 0, -1) if n == last_set(n) and learning.is_anchor(n))
+
+    assert count - since < max(50, count // 10) + 50
+
+
+def test_what_is_expected_of_the_next_row_is_what_the_process_says():
+    process = learned(observations(44), [44]).surrogate
+    place, outcome = np.array([[0.31, 0.72]]), np.array([0.4])
+    expected = process.predict(place)
+
+    longer = process.grown(place, outcome, np.zeros(1))
+    further = longer.grown(place + 0.1, outcome, np.zeros(1))
+
+    mean, sigma = process.ahead_of(longer)
+    assert mean == pytest.approx(expected.mean[0], rel=1e-8)
+    assert sigma == pytest.approx(np.hypot(expected.epistemic, process.noise**0.5)[0], rel=1e-8)
+    after = longer.predict(place + 0.1).mean[0]
+    assert longer.ahead_of(further)[0] == pytest.approx(after, rel=1e-8)
 
 
 def test_a_surprise_calls_for_a_fit_before_it_is_due():
