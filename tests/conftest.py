@@ -10,10 +10,19 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from tests.support.audit_replay import replayed_under
 
 torch.set_num_threads(1)
+
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", settings.get_profile("suite"), derandomize=False)
+settings.load_profile("suite")
+"""Examples are the same each time and may take as long as a busy machine needs;
+``pytest --hypothesis-profile=search`` looks for others."""
 
 # Whoever starts the tests in the background starts them with signals ignored; they test signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,9 +31,10 @@ for number in (signal.SIGTERM, signal.SIGHUP):
 
 
 LONGEST = (
-    "test_days_supervised",
     "test_supervised",
+    "test_days_supervised",
     "test_siege",
+    "test_wishes",
     "test_crash_points",
     "test_io_faults",
     "test_engine_process",
@@ -32,10 +42,13 @@ LONGEST = (
     "test_agents",
     "test_archive",
     "test_siege_signals",
+    "test_crash",
     "test_drivers_in_processes",
     "test_faults_supervised",
     "test_gate_process",
-    "test_crash",
+    "test_fault_kinds",
+    "test_ioc_lease",
+    "test_catalog",
     "test_no_bypass",
     "test_safety_faults",
     "test_cli",
@@ -43,9 +56,12 @@ LONGEST = (
     "test_ending",
     "test_precheck",
     "test_ioc",
-    "test_fault_kinds",
     "test_gate_deaths",
     "test_check_campaigns",
+    "test_learning",
+    "test_bad_outcomes",
+    "test_latched_resume",
+    "test_check_live",
     "test_desk_attacks",
     "test_report",
 )
