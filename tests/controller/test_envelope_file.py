@@ -359,6 +359,13 @@ def test_what_a_rule_needs_to_clear_and_can_never_be_is_told(clears_when):
     assert "can never be so while 'exhaust.flow > 2 L/min' is: once broken it never clears" in text
 
 
+def test_a_rule_about_a_readback_that_overshoots_what_may_be_written_is_no_mistake():
+    content = data()
+    content["rules"] = [requires("r", "oven.readback < 0 degC", when="oven.readback > 2000 degC")]
+
+    assert problems_of(content) == []
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -36,7 +36,7 @@ def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
     *places* are those of the rules in their file.
     """
     faults: list[Fault] = []
-    anywhere = _state(envelope, {})
+    anywhere = _anywhere(envelope)
     sound: dict[int, AnyRule] = {}
     for place, rule in zip(places, envelope.rules, strict=True):
         never = list(_never(rule, anywhere)) or list(_contradictory(rule, envelope))
@@ -48,24 +48,31 @@ def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
     return [*faults, *_exclusive(envelope, sound)]
 
 
-def _never(rule: AnyRule, anywhere: Supposed) -> Iterator[tuple[str, str, str]]:
+def _anywhere(envelope: Envelope) -> Known:
+    """Return what is known within the limits: of a readback nothing, since it may overshoot."""
+    state = _state(envelope, {})
+    overshoots = {readback for _, readback in _pairs(envelope)} - set(envelope.limits)
+    return lambda name: None if name in overshoots else state.known(name)
+
+
+def _never(rule: AnyRule, anywhere: Known) -> Iterator[tuple[str, str, str]]:
     """Yield (key, message, accepted) of what can't be so within the limits."""
     possible = "what can be so within `limits`"
     when = getattr(rule, "when", None)
-    if when is not None and when.truth(anywhere.known) is Truth.FALSE:
+    if when is not None and when.truth(anywhere) is Truth.FALSE:
         yield "when", f"{when.text!r} can never be so within the limits", possible
         return
     needed = getattr(rule, "requires", None)
-    if needed is not None and needed.truth(anywhere.known) is Truth.FALSE:
-        always = when is None or when.truth(anywhere.known) is Truth.TRUE
+    if needed is not None and needed.truth(anywhere) is Truth.FALSE:
+        always = when is None or when.truth(anywhere) is Truth.TRUE
         if always or not isinstance(rule, Requires):
             yield "requires", f"{needed.text!r} can never be kept within the limits", possible
     if isinstance(rule, Sequence):
         for key in ("before", "after", "needs"):
             said = getattr(rule, key)
-            if said.truth(anywhere.known) is Truth.FALSE:
+            if said.truth(anywhere) is Truth.FALSE:
                 yield key, f"{said.text!r} can never be so within the limits", possible
-    if isinstance(rule, Dwell) and rule.when.truth(anywhere.known) is Truth.TRUE:
+    if isinstance(rule, Dwell) and rule.when.truth(anywhere) is Truth.TRUE:
         yield "when", f"{rule.when.text!r} is always so within the limits", "what can end"
 
 
