@@ -149,7 +149,7 @@ def test_pvs_that_are_not_there_are_all_named_and_the_look_ends_soon(client, tmp
         **{f"gone{i}": {"class": "ophyd.EpicsMotor", "prefix": f"GONE:{i}"} for i in range(10)},
     }
 
-    done = look(write(tmp_path, beamline={"devices": devices}), client, "--json")
+    done = look(write(tmp_path, beamline={"devices": devices}), client, "--json", "--soon")
 
     told = json.loads(done.stdout)
     assert done.returncode == 1
