@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulators.ioc.environment import epics_environment, free_port
+from simulators.ioc.environment import epics_environment
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CLIENT = """

@@ -20,9 +20,10 @@ from controller.bus.delivery import Answerer
 from controller.bus.messages import Done, Up
 from controller.journal import Journal
 from controller.processes.launch import Launch
-from simulators.ioc.environment import epics_environment, free_port
+from simulators.ioc.environment import epics_environment
 from tests.support.campaigns import barrel_campaign, copper_campaign
 from tests.support.ioc_client import client
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]

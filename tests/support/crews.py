@@ -34,8 +34,9 @@ from controller.safety.desk.client import Clerk, LocalLine
 from controller.safety.desk.commands import Acknowledge, Reset
 from controller.safety.envelope.envelope import Envelope
 from controller.safety.envelope.parts import DeadManPart, ReleasePart
-from simulators.ioc.environment import epics_environment, free_port
+from simulators.ioc.environment import epics_environment
 from tests.support.commissioning import commission_live
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from controller.safety.desk.commands import Acknowledge, Reset
 from controller.safety.envelope.envelope import Envelope
 from simulators.ioc.environment import epics_environment
 from tests.support.commissioning import commission_live
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
@@ -74,23 +74,10 @@ class IocProcess:
             self.process = None
 
 
-def free_ports() -> int:
-    """Return the first of two ports that are free."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-
-
 @contextmanager
 def bench_ioc() -> Iterator[IocProcess]:
     """Yield a running IOC on ports of its own."""
-    ioc = IocProcess(epics_environment(free_ports()))
+    ioc = IocProcess(epics_environment(free_port()))
     ioc.start()
     try:
         yield ioc

@@ -1,15 +1,14 @@
 """A small IOC in a process of its own: a motor record, a setpoint with its readback, an alarm."""
 
 import os
-import random
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from subprocess import PIPE, Popen
 
-from simulators.ioc.environment import LOOPBACK, epics_environment
+from simulators.ioc.environment import epics_environment
 from tests.support.campaigns import ROOT
+from tests.support.ports import free_port
 
 PREFIX = "LIVE:"
 
@@ -17,7 +16,7 @@ PREFIX = "LIVE:"
 @contextmanager
 def live_ioc() -> Iterator[dict[str, str]]:
     """Serve the IOC for a block; gives the environment in which a client finds it."""
-    environment = {**os.environ, **epics_environment(_port()), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **epics_environment(free_port()), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.support.live_ioc"]
     with Popen(command, cwd=ROOT, env=environment, stdout=PIPE, text=True) as ioc:
         try:
@@ -27,19 +26,6 @@ def live_ioc() -> Iterator[dict[str, str]]:
             yield environment
         finally:
             ioc.kill()
-
-
-def _port() -> int:
-    """Return a port that nobody has; below those that the system gives to clients."""
-    while True:
-        port = random.randrange(20000, 32000, 2)
-        try:
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                with socket.socket(socket.AF_INET, kind) as bound:
-                    bound.bind((LOOPBACK, port))
-        except OSError:
-            continue
-        return port
 
 
 def serve() -> None:

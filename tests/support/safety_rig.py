@@ -41,9 +41,10 @@ from controller.processes.leasing import LeaseKeeper
 from controller.resolving import ResolvedCampaign
 from controller.safety.desk.client import ActRefused, Clerk, LocalLine
 from controller.safety.desk.commands import Acknowledge, Reset, Sample
-from simulators.ioc.environment import epics_environment, free_port
+from simulators.ioc.environment import epics_environment
 from tests.support.crews import ROOT, Crew
 from tests.support.ioc_client import Client, client
+from tests.support.ports import free_port
 
 FILE = ROOT / "config/campaigns/copper_oxidation.yaml"
 PREFIX = "SIM:XAS:"

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
-from simulators.ioc.environment import epics_environment, free_port
+from simulators.ioc.environment import epics_environment
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 COPPER = ROOT / "config/beamlines/xas_copper_simulated.yaml"
