@@ -165,13 +165,13 @@ class Siege:
     def say_what_became(self) -> list[str]:
         """Resolve every abandoned experiment truthfully, as a person who has looked.
 
-        One whose stroke was made is done, and discarded; any other was not done.
+        One whose stroke was made is done, measured or not; any other was not done.
         """
         events = [record.event for record in self.records()]
         given_up = [e.experiment_id for e in events if isinstance(e, ExperimentAbandoned)]
         open_ones = [name for name in dict.fromkeys(given_up) if _undecided(events, name)]
         for name in open_ones:
-            word = "discard" if self.struck(name) else "not-done"
+            word = "done" if self.struck(name) else "not-done"
             code = self.command("resolve", str(self.directory), name, word, "--reason", "I looked")
             assert code == OK, self.story()
         return open_ones
