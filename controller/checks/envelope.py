@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from fnmatch import fnmatchcase
 from typing import Any
 
 from controller.checks.cases import Case
@@ -31,6 +32,7 @@ def check_envelope(case: Case) -> Iterator[Problem]:
             for name in getattr(file, key):
                 yield from _there(source, (key, name), name, known)
                 yield from _of_its_type(source, (key, name), envelope, known)
+        yield from _for_people_alone(source, envelope, known)
     if case.recorded:
         yield from _recorded(case, source, envelope)
 
@@ -100,6 +102,26 @@ def _of_its_type(
         if word not in members:
             message = f"{word!r} is no member of {name}"
             yield source.problem(way, message, suggestion(word, members))
+
+
+def _for_people_alone(
+    source: Source, envelope: Envelope, known: Mapping[str, Signals | None]
+) -> Iterator[Problem]:
+    """Nothing is for people alone and free for everybody at once."""
+    names = sorted(name for signals in known.values() for name in signals or ())
+    for i, pattern in enumerate(envelope.maintenance):
+        both = [
+            (name, free)
+            for name in names
+            if fnmatchcase(name, pattern)
+            for free in envelope.free
+            if fnmatchcase(name, free)
+        ]
+        if both:
+            name, free = both[0]
+            more = f", and {len(both) - 1} more" if both[1:] else ""
+            message = f"{name} is free for everybody by {free!r}{more}"
+            yield source.problem(("maintenance", i), message, "signals that aren't free", pattern)
 
 
 def _words(envelope: Envelope, name: str, key: str) -> tuple[str, ...]:

@@ -101,6 +101,15 @@ def test_free_patterns_match_signals_and_nothing_else():
     assert not envelope.is_free("furnace.setpoint")
 
 
+def test_what_people_alone_write_is_free_for_nobody():
+    envelope = Envelope("e", {}, ("detector.*",), maintenance=("*.offset",))
+
+    assert not envelope.is_free("detector.offset")
+    assert "in maintenance alone" in envelope.reason_against("detector.offset", 1e9)
+    assert envelope.reason_against("detector.acquire", 1) == ""
+    assert envelope.reason_against_hand("detector.offset", 0.5) == ""
+
+
 def test_the_digest_changes_with_what_is_allowed_and_not_with_the_name():
     one = Envelope("one", {"a.b": Limit(0.0, 1.0)})
 

@@ -145,3 +145,16 @@ def test_the_same_unit_spelled_otherwise_is_the_same(tmp_path):
     assert (
         told(COPPER, tmp_path, signals={"exhaust.flow": {"unit": "l/min", "max_age": "3 s"}}) == []
     )
+
+
+def test_a_signal_that_is_free_and_for_people_alone_is_told(tmp_path):
+    free, maintenance = ["spectrometer.energies", "*.acquire"], ["*.offset", "detector.*re"]
+
+    found = told(COPPER, tmp_path, free=free, maintenance=maintenance)
+
+    assert found == [
+        (
+            "maintenance.1",
+            "detector.acquire is free for everybody by '*.acquire'; signals that aren't free",
+        )
+    ]

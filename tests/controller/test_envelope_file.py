@@ -271,6 +271,7 @@ def test_an_amount_is_converted_as_it_stands():
         ({"rules__14__effect": "explosive"}, "rules.14.effect", "irreversible"),
         ({"free": ["oven.*"]}, "free.0", "can't be free as well"),
         ({"free": ["spectrometer.*"], "maintenance": ["spectrometer.*"]}, "maintenance.0", "free"),
+        ({"free": ["oven.offset"], "maintenance": ["*.offset"]}, "maintenance.0", "free"),
         ({"release__at_most_per_h": 0}, "release.at_most_per_h", "greater than or equal to 1"),
         ({"dead_man__record": "no spaces here"}, "dead_man.record", "pattern"),
         ({"limit": {}}, "limit", "mean 'limits'"),

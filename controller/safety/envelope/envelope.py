@@ -124,8 +124,9 @@ class Envelope:
     dead_man: DeadMan = field(default_factory=DeadMan)
 
     def is_free(self, signal: str) -> bool:
-        """Whether *signal* is listed as not acting on the world."""
-        return any(fnmatchcase(signal, pattern) for pattern in self.free)
+        """Whether *signal* is listed as not acting on the world, and not as people's alone."""
+        free = any(fnmatchcase(signal, pattern) for pattern in self.free)
+        return free and not self.is_maintenance(signal)
 
     def is_maintenance(self, signal: str) -> bool:
         """Whether *signal* is written by people alone, in maintenance."""

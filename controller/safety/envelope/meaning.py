@@ -127,7 +127,7 @@ def _patterns(form: EnvelopeForm, limits: Limits) -> Iterator[Fault]:
                 message = f"{signal} has a limit and can't be free as well"
                 yield Fault(("free", i), message, "patterns that match no limited signal")
     for i, pattern in enumerate(form.maintenance):
-        if any(pattern == free or fnmatchcase(pattern, free) for free in form.free):
+        if any(fnmatchcase(pattern, free) or fnmatchcase(free, pattern) for free in form.free):
             message = f"{pattern!r} is free for everybody as well"
             yield Fault(("maintenance", i), message, "signals that aren't free")
 
