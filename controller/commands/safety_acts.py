@@ -1,5 +1,6 @@
 """What people tell the gate: acknowledge, reset, approve, hold, go on, bypass, take, return."""
 
+import math
 from pathlib import Path
 from typing import TypeVar
 
@@ -89,11 +90,12 @@ def for_seconds(text: str) -> float:
 
 
 def number_or_word(text: str) -> float | str:
-    """Return *text* as the number that it is; otherwise as it stands."""
+    """Return *text* as the finite number that it is; otherwise as it stands, for the gate."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return number if math.isfinite(number) else text
 
 
 def _say(place: Path, act: Act, answer: Accepted) -> None:

@@ -216,6 +216,19 @@ def test_what_is_refused_says_once_that_nothing_was_done(desk, capsys):
     assert "nothing was done" not in err
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "hot"])
+def test_what_is_no_number_is_told_with_what_is_allowed(desk, capsys, text):
+    heliostat(capsys, "take", "heater", "--at", desk.folder)
+
+    code, _, err = heliostat(capsys, "write", "heater.setpoint", text, desk.folder)
+
+    told = f"heater.setpoint: {text} is no finite number; allowed 0 to 100 degC; nothing has moved"
+    assert code == 1
+    assert told in err
+    assert "--value" not in err
+    assert desk.registers["heater.setpoint"].value == 50.0
+
+
 def test_a_directory_without_a_campaign_is_said_to_be_none(tmp_path, capsys):
     code, _, err = heliostat(capsys, "safety", "status", tmp_path)
     stopped, _, why = heliostat(capsys, "stop", tmp_path)
@@ -311,7 +324,9 @@ def test_an_offset_is_written_by_who_has_the_device_and_shown_with_the_name(desk
     assert code == 1
     assert "allowed 0 to 100 degC" in err
     code, _, err = heliostat(capsys, "write", "heater.offset", "nan", desk.folder)
-    assert code != 0
+    assert code == 1
+    assert "neither a finite number nor a word; nothing has moved" in err
+    assert desk.registers["heater.offset"].value == -1.5
     _, out, _ = heliostat(capsys, "return", desk.folder)
     assert "heater.offset reads -1.5, read 0.0" in out
     _, out, _ = heliostat(capsys, "safety", "log", desk.folder)

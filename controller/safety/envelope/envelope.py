@@ -29,7 +29,7 @@ HARMLESS_RELEASES_PER_H = 3600
 """How often a bench where nothing can be unsafe may go on by itself after a process died."""
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Return whether *value* is a finite number: bool, text and None aren't."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
@@ -37,6 +37,16 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond doubles
         return False
+
+
+def _is_word(value: Any) -> bool:
+    """Return whether *value* is text, and none that a device could read as nan or infinity."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Limit:
 
     def refuses(self, value: Any) -> str:
         """Return why *value* may not be written, empty when it may."""
-        if not _is_finite(value):
+        if not is_finite(value):
             return (
                 f"not a finite number; allowed {self.accepts}: give a number of these, and look at "
                 "what it was worked out from (a division by zero, a reading that failed)"
@@ -150,7 +160,9 @@ class Envelope:
             return limit.refuses(value)
         if not self.is_maintenance(signal):
             return f"envelope {self.name!r} neither limits it nor names it under `maintenance:`"
-        return "" if isinstance(value, str) or _is_finite(value) else "neither a number nor a word"
+        if _is_word(value) or is_finite(value):
+            return ""
+        return "neither a finite number nor a word"
 
     def is_safe(self, signal: str, value: Any) -> bool:
         """Whether *value* is what makes *signal* safe, and so may be written in every state."""

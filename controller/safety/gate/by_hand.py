@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.errors import JournalError, NotAllowed
+from controller.safety.envelope.envelope import Limit, is_finite
 from controller.safety.gate.core import Core
 from controller.safety.gate.releasing import require
 from controller.safety.people.people import Principal, Scope
@@ -45,6 +46,11 @@ class ByHand:
     def _require(self, by: Principal, signal: str, value: Any) -> None:
         core = self._core
         self._require_still(by, signal)
+        limit = core.envelope.limits.get(signal)
+        if isinstance(limit, Limit) and not is_finite(value):
+            raise NotAllowed(
+                f"{signal}: {value} is no finite number; allowed {limit.accepts}; nothing has moved"
+            )
         if refused := core.rules.judge(signal, value, core.now(), by_hand=True):
             raise NotAllowed(f"{signal}: asked for {value!r}: {refused.reason}; nothing has moved")
 

@@ -342,8 +342,11 @@ def test_after_a_reset_a_person_may_mend_before_anything_is_armed(tended):
         (OPERATOR, "h2.setpoint", 1.0, "hasn't taken h2: `heliostat take h2` first"),
         (OPERATOR, "furnace.secret", 1.0, "neither limits it nor names it under `maint"),
         (OPERATOR, "furnace.setpoint", 900.0, "allowed 20 to 850 degC"),
-        (OPERATOR, "furnace.offset", float("nan"), "neither a number nor a word"),
-        (OPERATOR, "furnace.offset", True, "neither a number nor a word"),
+        (OPERATOR, "furnace.offset", float("nan"), "neither a finite number nor a word"),
+        (OPERATOR, "furnace.offset", "nan", "neither a finite number nor a word"),
+        (OPERATOR, "furnace.offset", "-Infinity", "neither a finite number nor a word"),
+        (OPERATOR, "furnace.setpoint", float("inf"), "inf is no finite number; allowed 20 to 850"),
+        (OPERATOR, "furnace.offset", True, "neither a finite number nor a word"),
     ],
 )
 def test_what_nobody_may_write_by_hand_is_refused(tended, by, signal, value, why):
