@@ -41,8 +41,9 @@ def on_record(directory: Path, what: Input, reason: str) -> int:
     require_campaign(directory)
     if holder_of(directory / FOLDER) is not None:
         raise GateLost(
-            f"{directory}: no gate runs for it now, and its supervisor is starting one: "
-            f"`heliostat {_COMMAND[what]}` again in a moment"
+            f"{directory}: no gate runs for it now. Its supervisor lives, and starts one or ends "
+            f"the campaign: `heliostat {_COMMAND[what]}` again in a moment; where it has ended, "
+            f"after `heliostat resume {directory}`"
         )
     if (directory / FOLDER).is_dir():
         raise GateLost(

@@ -191,7 +191,7 @@ def test_without_a_gate_the_record_says_where_it_stood_and_what_to_do(tmp_path, 
     assert "heliostat resume" in err
 
 
-def test_while_the_supervisor_lives_a_gate_that_was_killed_is_said_to_come_back(tmp_path, capsys):
+def test_while_the_supervisor_lives_a_gate_may_come_back_or_the_campaign_end(tmp_path, capsys):
     with desked(tmp_path, people=False) as desk:
         Launch(directory=tmp_path, runtime=desk.runtime).write()
         latch(desk)
@@ -203,10 +203,11 @@ def test_while_the_supervisor_lives_a_gate_that_was_killed_is_said_to_come_back(
         refused, _, err = heliostat(capsys, "ack", tmp_path)
 
     assert code == 0
-    assert f"its supervisor (process {os.getpid()}) lives and is starting a gate" in out
+    assert f"its supervisor (process {os.getpid()}) lives: it starts a gate" in out
+    assert "or ends the campaign; ask again in a moment" in out
     assert refused == 1
-    assert "`heliostat ack` again in a moment" in err
-    assert "heliostat resume" not in out + err
+    assert "starts one or ends the campaign: `heliostat ack` again in a moment" in err
+    assert f"where it has ended, after `heliostat resume {tmp_path}`" in err
 
 
 def test_what_is_refused_says_once_that_nothing_was_done(desk, capsys):
