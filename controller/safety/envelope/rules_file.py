@@ -201,7 +201,7 @@ class FollowsRule(ReactingPart):
     setpoint: SignalName = Field(description="what is written")
     readback: SignalName = Field(description="what says where it is")
     tolerance: AmountText = Field(
-        description="`20 K`: how much farther than the least since the last write"
+        description="`20 K`: how much farther away it may go; a write doesn't begin that anew"
     )
 
     def spec(self, read: Reader) -> specs.Follows:

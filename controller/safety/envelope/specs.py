@@ -101,7 +101,7 @@ class Arrival(RuleSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follows(RuleSpec):
-    """*readback* is never farther from *setpoint* than the least since a write and *tolerance*."""
+    """*readback* never goes farther away from *setpoint* than *tolerance*, whatever is written."""
 
     setpoint: str
     readback: str

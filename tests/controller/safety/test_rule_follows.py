@@ -1,5 +1,11 @@
 """Readbacks that go away from their setpoints."""
 
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from controller.safety.envelope.specs import Follows
 from tests.support.rules import Bench
 
@@ -89,3 +95,75 @@ def test_a_setpoint_that_is_seen_late_begins_anew():
     bench.hears(furnace__setpoint=40.0, furnace__readback=350.0)
 
     assert bench.found() == {}
+
+
+@pytest.mark.parametrize(
+    "rewritten", [(300.0, 300.0), (300.0, 302.0), (300.0, 320.0)], ids=lambda pair: f"{pair[1]:g}"
+)
+def test_a_furnace_that_runs_away_is_found_however_often_its_setpoint_is_rewritten(rewritten):
+    bench = settled(300.0)
+    read = 300.0
+    for second in range(600):
+        if second % 30 == 0:
+            bench.writes("furnace.setpoint", rewritten[second // 30 % 2])
+        read += 25.0 / 60.0
+        bench.hears(furnace__readback=read)
+        if bench.found():
+            break
+
+    assert bench.found()
+    assert read <= max(rewritten) + FURNACE.tolerance + 1.0
+
+
+def test_what_is_ahead_of_a_setpoint_that_climbs_in_steps_is_left_alone():
+    bench = settled(300.0)
+    bench.hears(furnace__readback=310.0)
+
+    for step in range(100):
+        bench.writes("furnace.setpoint", 300.0 + 2.0 * step)
+        bench.hears(furnace__readback=310.0 + 2.0 * step)
+        assert bench.found() == {}
+
+
+def test_what_overshot_may_still_fall_when_it_is_sent_up_again():
+    bench = settled(300.0)
+    bench.hears(furnace__readback=315.0)
+    assert bench.found() == {}
+
+    bench.writes("furnace.setpoint", 600.0)
+    bench.hears(furnace__readback=306.0)
+
+    assert bench.found() == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(20.0, 850.0), min_size=1, max_size=12),
+    st.floats(5.0, 600.0),
+    st.integers(1, 60),
+)
+def test_what_always_goes_where_it_was_told_never_breaks_it(targets, time_constant_s, every_s):
+    bench, read = settled(), 40.0
+    for target in targets:
+        bench.writes("furnace.setpoint", target)
+        for _ in range(every_s):
+            read = target + (read - target) * math.exp(-1.0 / time_constant_s)
+            bench.hears(furnace__readback=read)
+            assert bench.found() == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(20.0, 100.0), min_size=1, max_size=30), st.floats(0.5, 15.0))
+def test_what_rises_beyond_all_that_it_was_told_is_found_by_then(targets, step):
+    bench, read, highest = settled(), 40.0, 40.0
+    for number in range(400):
+        if number < len(targets):
+            highest = max(highest, targets[number])
+            bench.writes("furnace.setpoint", targets[number])
+        read += step
+        bench.hears(furnace__readback=read)
+        if read > max(highest, 100.0) + FURNACE.tolerance + step:
+            break
+        bench.found()
+
+    assert "furnace follows" in bench.found()
