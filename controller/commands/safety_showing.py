@@ -71,8 +71,8 @@ def _stood(directory: Path, *, as_json: bool) -> int:
     supervisor = holder_of(directory / FOLDER)
     if supervisor is not None:
         typer.echo(
-            f"its supervisor (process {supervisor}) lives: it starts a gate, which makes safe first "
-            "what was left armed, or ends the campaign; ask again in a moment"
+            f"its supervisor (process {supervisor}) lives: it starts a gate, which makes safe "
+            "first what was left armed, or ends the campaign; ask again in a moment"
         )
     elif (directory / MARKER_FILE).exists() and past.standing.state is not State.LATCHED:
         typer.echo(
