@@ -18,7 +18,8 @@ _ANEW = {
 class BudgetWatcher(Watcher):
     """Holds at ``hold_at`` of what is allowed, trips at all of it, refuses what would reach that.
 
-    Amounts and writes are charged when they are asked for, whatever becomes of them. An integral is
+    Amounts and writes are charged when they are asked for, whatever becomes of them; safe ones are
+    never refused, and charged where they change something. An integral is
     charged for the time between two looks at the larger of its values there, its worst case
     (``Interval.high``); what isn't known is charged as it was last known, and holds. A counter
     is charged by what it grew; that it falls only says where it goes on.
@@ -40,8 +41,8 @@ class BudgetWatcher(Watcher):
         self._now: float | None = None
 
     @property
-    def minds_safe(self) -> bool:
-        """Safe writes are never charged."""
+    def minds_repeats(self) -> bool:
+        """What is made safe again and again is charged once: nothing moves."""
         return False
 
     @property

@@ -49,6 +49,8 @@ class Rulebook:
         self._bypassed: dict[str, Moment] = {}
         self._lent: frozenset[str] = frozenset()
         self._others: dict[str, Any] = {}
+        self._given: dict[str, Any] = {}
+        """What each signal was given last, whatever became of it."""
         self._all = tuple(w for w in self._watchers if w.judges_all)
         self._of: dict[str, tuple[Watcher, ...]] = self._index()
         self._asking, self._ending = self._minding(Watcher.asked), self._minding(Watcher.ended)
@@ -108,10 +110,12 @@ class Rulebook:
         watchers = self._asking.get(signal)
         if not watchers:
             return
-        safe = self.envelope.is_safe(signal, value)
+        repeats = signal in self._given and self._given[signal] == value
+        self._given[signal] = value
+        repeats = repeats and self.envelope.is_safe(signal, value)
         scene = self._picture.scene(when)
         for watcher in watchers:
-            if watcher.minds_safe or not safe:
+            if watcher.minds_repeats or not repeats:
                 watcher.asked(signal, value, scene)
 
     def ended(self, signal: str, value: Any, when: Moment, *, done: bool) -> None:

@@ -90,8 +90,8 @@ class Watcher:
         return False
 
     @property
-    def minds_safe(self) -> bool:
-        """Whether it is told of safe writes too."""
+    def minds_repeats(self) -> bool:
+        """Whether it is told of a safe write of just what was written last, too."""
         return True
 
     @property

@@ -63,13 +63,33 @@ def test_it_holds_at_its_share_and_trips_at_all_of_it():
     assert bench.found()["volume"] == "trip: 100 uL of 100 uL per campaign are used"
 
 
-def test_safe_writes_are_never_refused_and_never_charged():
+def test_safe_writes_are_never_refused():
+    bench = Bench(MOVES)
+    for move in range(9):
+        bench.writes("he.setpoint", 100.0 + move)
+    assert bench.refuses("h2.setpoint", 1.0).startswith("moves: ")
+
+    assert bench.refuses("h2.setpoint", 0.0) == ""
+
+
+def test_what_is_made_safe_again_and_again_is_charged_once():
     bench = Bench(MOVES)
 
     for _ in range(100):
         bench.writes("h2.setpoint", 0.0)
 
-    assert used(bench, "moves") == 0.0
+    assert used(bench, "moves") == pytest.approx(0.1)
+
+
+def test_each_stroke_of_a_shutter_is_charged_also_the_one_that_makes_safe():
+    strokes = Budget(name="strokes", at_most=10.0, unit="", writes=("shutter.command",))
+    bench = Bench(strokes)
+
+    for word in ("Open", "Closed", "Open", "Closed"):
+        assert bench.refuses("shutter.command", word) == ""
+        bench.writes("shutter.command", word)
+
+    assert used(bench, "strokes") == pytest.approx(0.4)
 
 
 def test_of_the_last_hour_what_is_older_no_longer_counts():

@@ -142,6 +142,7 @@ class Spending(RuleBasedStateMachine):
         self.bench = Bench(*self.SPECS)
         self.least: dict[str, float] = {}
         self.volume = self.moves = 0.0
+        self.pumped: float | None = None
 
     @rule(value=st.floats(-1000.0, 1000.0), done=st.booleans())
     def pumps(self, value: float, done: bool) -> None:
@@ -149,9 +150,10 @@ class Spending(RuleBasedStateMachine):
         assert not refused or self.volume + abs(value) >= 1e4 or self.moves + 1.0 >= 1e4
         if not refused:
             self.bench.writes("pump.volume", value, done=done)
-            if value != 0.0:
-                self.volume += abs(value)
+            self.volume += abs(value)
+            if value != 0.0 or self.pumped != 0.0:
                 self.moves += 1.0
+            self.pumped = value
 
     @rule(value=st.floats(0.0, 200.0), done=st.booleans())
     def flows(self, value: float, done: bool) -> None:
@@ -174,7 +176,7 @@ class Spending(RuleBasedStateMachine):
     @rule(gap_s=st.floats(-1e6, 1e6))
     def restarts(self, gap_s: float) -> None:
         remembered = self.bench.rules.remember()
-        self.bench = Bench(*self.SPECS, rest=False)
+        self.bench, self.pumped = Bench(*self.SPECS, rest=False), None
         self.bench.rules.recall(remembered, gap_s)
         self.bench.hears(**{name.replace(".", "__"): value for name, value in AT_REST.items()})
 
