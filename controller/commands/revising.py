@@ -10,9 +10,16 @@ from controller.actions import next_action
 from controller.benches import installed, words_of
 from controller.checks.checking import load
 from controller.commands.correcting import now_of
+from controller.commands.safety_on_record import somebody
 from controller.journal import Journal, locked, require_campaign
 from controller.recorded.history import fold, resolved_of
-from controller.recorded.revising import require_possible, require_unchanged, revised, revision_of
+from controller.recorded.revising import (
+    require_allowed,
+    require_possible,
+    require_unchanged,
+    revised,
+    revision_of,
+)
 from controller.terms import terms_of
 
 
@@ -27,9 +34,11 @@ class Consent:
 def settle(directory: Path, consent: Consent) -> None:
     """Return when the campaign in *directory* may go on.
 
-    A changed campaign is journalled as revised where there is *consent*. Raises
-    ConfigurationError, with every change, where there is none. Of a campaign that is over, other
-    code and versions change nothing.
+    A changed campaign is journalled as revised where there is *consent*, of who may by the people
+    file that it was begun with: a safety officer where something is wider, else who may run it
+    (without such a file: the user). Raises ConfigurationError, with every change, where there is
+    none, ActRefused for somebody unknown and NotAllowed for who may not. Of a campaign that is
+    over, other code and versions change nothing.
     """
     require_campaign(directory)
     with locked(directory), closing(Journal.open(directory)) as journal:
@@ -42,7 +51,9 @@ def settle(directory: Path, consent: Consent) -> None:
             return
         if not consent.revise:
             require_unchanged(revision, directory)
+        by = somebody(before)
+        require_allowed(revision, by)
         require_possible(revision, state)
-        event = revised(revision, consent.reason)
+        event = revised(revision, consent.reason, by.name)
         typer.echo(f"{directory}: goes on revised:\n{revision}", err=True)
         journal.append(now_of(before, state), event)

@@ -4,7 +4,6 @@ Compared are the files it was read from (where they are still there), the code, 
 of what numbers depend on. A difference is never taken silently: a person says yes, and why.
 """
 
-import getpass
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from typing import Any
 
 from agents.errors import PointError
 from controller.benches import envelope_of, words_of
-from controller.errors import ConfigurationError
+from controller.errors import ConfigurationError, NotAllowed
 from controller.events import CampaignRevised, CampaignStarted
 from controller.journal import Record
-from controller.recorded.code_files import changed_files, code_files
+from controller.recorded.code_files import changed_files, code_files, new_files
 from controller.recorded.history import resolved_of, started_of
+from controller.recorded.widening import other_bench, wider
 from controller.resolving import ResolvedCampaign
-from controller.safety.envelope.envelope import Envelope, Limit, Members
+from controller.safety.people.people import SCOPES, Principal, Role, Scope
 from controller.state import CampaignState
 from controller.versions import code_digest, file_digests, versions
 from controller.wishes import wished
@@ -42,7 +42,7 @@ class Revision:
     """Digest of the envelope in force from now on."""
     changes: tuple[str, ...]
     wider: tuple[str, ...]
-    """Those of the changes by which more may be written than before."""
+    """All that isn't surely as narrow as before."""
 
     @property
     def of_software_alone(self) -> bool:
@@ -52,7 +52,7 @@ class Revision:
     def __str__(self) -> str:
         lines = [f"  {line}" for line in self.changes]
         if self.wider:
-            lines += ["  what may be written now and might not before:"]
+            lines += ["  wider than before, or not surely as narrow (a safety officer's to allow):"]
             lines += [f"    {line}" for line in self.wider]
         return "\n".join(lines)
 
@@ -96,12 +96,15 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     now_own = file_digests(own)
     for path in changed_files(own):
         changes.append(f"{path}: {own[path][:12]} -> {now_own.get(path, 'gone')[:12]}")
+    added = file_digests(new_files(own, now))
+    changes += [f"{path}: absent -> {digest[:12]}" for path, digest in added.items()]
     if digests.get(CODE) and digests[CODE] != now_digests[CODE]:
         changes.append(f"{CODE}: {digests[CODE][:12]} -> {now_digests[CODE][:12]}")
     changes += [f"{VERSION}{line}" for line in _differences(ran_on, versions())] if ran_on else []
     if not changes:
         return None
-    return Revision(now, new.digest(), tuple(changes), tuple(_wider(old, new)))
+    more = (*wider(old, new), *other_bench(before.beamline, now.beamline))
+    return Revision(now, new.digest(), tuple(changes), more)
 
 
 def require_unchanged(revision: Revision | None, directory: Path) -> None:
@@ -126,8 +129,22 @@ def require_possible(revision: Revision, state: CampaignState) -> None:
         ) from error
 
 
-def revised(revision: Revision, reason: str, person: str | None = None) -> CampaignRevised:
-    """Return the event by which *revision* is taken, for *reason*."""
+def require_allowed(revision: Revision, by: Principal) -> None:
+    """Raise NotAllowed where *by* may not take *revision*: what is wider is a safety officer's."""
+    scope = Scope.WIDEN if revision.wider else Scope.RUN
+    if by.may(scope):
+        return
+    who = " or ".join(role.value for role in Role if scope in SCOPES[role])
+    what = "what is wider than before" if revision.wider else "a revision"
+    roles = ", ".join(sorted(by.roles)) or "no role"
+    raise NotAllowed(
+        f"{by.name} ({roles}) may not revise it so: {what} is allowed by a person of role {who} "
+        f"alone; nothing was run:\n{revision}"
+    )
+
+
+def revised(revision: Revision, reason: str, person: str) -> CampaignRevised:
+    """Return the event by which *person* takes *revision*, for *reason*."""
     if not reason.strip():
         raise ConfigurationError("--revise needs a --reason: a few words for the journal")
     return CampaignRevised(
@@ -136,7 +153,7 @@ def revised(revision: Revision, reason: str, person: str | None = None) -> Campa
         digests=digests_of(revision.resolved),
         versions=versions(),
         changes=(*revision.changes, *(f"wider: {line}" for line in revision.wider)),
-        person=person or getpass.getuser(),
+        person=person,
         reason=reason,
     )
 
@@ -168,33 +185,3 @@ def _shown(value: Any) -> str:
         return "absent"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
-
-
-def _wider(old: Envelope, new: Envelope) -> Iterator[str]:
-    """Yield what *new* allows to be written and *old* didn't."""
-    for pattern in new.free:
-        if pattern not in old.free:
-            yield f"free: {pattern}"
-    for signal, limit in new.limits.items():
-        before = old.limits.get(signal)
-        if old.is_free(signal) or before == limit:
-            continue
-        if before is None:
-            yield f"{signal}: {limit.accepts}; nothing before"
-        elif _allows_more(before, limit):
-            yield f"{signal}: {limit.accepts}; before {before.accepts}"
-    rules = new.rules_said()
-    for name, said in old.rules_said().items():
-        if rules.get(name) != said:
-            yield f"rule {name!r}: {'changed' if name in rules else 'gone'}"
-    if new.release is not None and new.release != old.release:
-        yield f"release: {new.release.at_most_per_h} per hour"
-
-
-def _allows_more(before: Limit | Members, limit: Limit | Members) -> bool:
-    if isinstance(before, Limit) and isinstance(limit, Limit):
-        within = before.low <= limit.low and limit.high <= before.high
-        return before.unit != limit.unit or not within
-    if isinstance(before, Members) and isinstance(limit, Members):
-        return not set(limit.options) <= set(before.options)
-    return True

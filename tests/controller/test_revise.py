@@ -1,5 +1,7 @@
 """A campaign that goes on is the one that was begun, or a person says why not."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -8,13 +10,14 @@ import yaml
 from controller.benches import installed
 from controller.checks.checking import load
 from controller.commands.revising import Consent, settle
-from controller.errors import ConfigurationError
+from controller.errors import ConfigurationError, NotAllowed
 from controller.events import CampaignRevised, ObservationMade, SuggestionMade
 from controller.journal import read
 from controller.recorded.recording import recording
 from controller.recorded.revising import require_possible, require_unchanged, revised, revision_of
 from controller.replay import compare
 from controller.resolving import Wishes
+from controller.safety.desk.client import ActRefused
 from controller.terms import Stop
 from controller.wiring import open_session, resume_session
 from controller.wishes import wished
@@ -176,6 +179,73 @@ def test_with_a_persons_word_it_goes_on_as_it_is_now_and_replays(begun, files):
     assert len([r for r in read(begun) if isinstance(r.event, ObservationMade)]) == 2
     assert revision(begun) is None
     assert compare(recording(begun)).difference is None
+
+
+def people(folder, role, user=None):
+    """Let the beamline have a people file that has who runs this, or *user*, as *role* alone."""
+    user = pwd.getpwuid(os.getuid()).pw_name if user is None else user
+    file = folder / "people.yaml"
+    file.write_text(f"people:\n  - {{name: Pat, roles: [{role}], user: {user}}}\n")
+    file.chmod(0o644)
+    if "people:" not in (folder / "xas.yaml").read_text():
+        edit(folder / "xas.yaml", "station: xas", "station: xas\npeople: people.yaml")
+
+
+NARROWER = ("copper.yaml", "20..500 degC", "20..450 degC")
+WIDER = ("copper.yaml", "20..500 degC", "20..600 degC")
+BY_CONSENT = Consent(revise=True, reason="so it must be")
+
+
+@pytest.mark.parametrize(
+    ("role", "change", "allowed"),
+    [
+        ("viewer", NARROWER, "operator or safety officer"),
+        ("scientist", NARROWER, "operator or safety officer"),
+        ("operator", NARROWER, ""),
+        ("safety officer", NARROWER, ""),
+        ("operator", WIDER, "safety officer"),
+        ("admin", WIDER, "safety officer"),
+        ("safety officer", WIDER, ""),
+    ],
+)
+def test_a_revision_is_taken_by_who_may_and_what_is_wider_by_a_safety_officer(
+    files, role, change, allowed
+):
+    people(files, role)
+    directory = files / "run"
+    with open_session(read_again(files / "c.yaml"), directory, nobody) as session:
+        session.loop.run()
+    name, old, new = change
+    edit(files / name, old, new)
+
+    if allowed:
+        with pytest.raises(NotAllowed, match=rf"Pat \({role}\).* by a person of role {allowed} al"):
+            settle(directory, BY_CONSENT)
+    else:
+        settle(directory, BY_CONSENT)
+
+    events = [r.event for r in read(directory) if isinstance(r.event, CampaignRevised)]
+    assert [event.person for event in events] == ([] if allowed else ["Pat"])
+
+
+def test_who_is_not_in_the_people_file_revises_nothing_not_even_the_people_file(files):
+    people(files, "safety officer", user="nobody")
+    directory = files / "run"
+    with open_session(read_again(files / "c.yaml"), directory, nobody) as session:
+        session.loop.run()
+    edit(files / "xas.yaml", "people: people.yaml\n", "")
+
+    assert any(line.startswith("beamline people: none") for line in revision(directory).wider)
+    with pytest.raises(ActRefused, match=f"user {os.getuid()} is not known"):
+        settle(directory, BY_CONSENT)
+
+
+def test_another_bench_counts_as_wider(begun, files):
+    edit(files / "xas.yaml", "TEST:", "OTHER:")
+
+    assert revision(begun).wider == (
+        "beamline prefix: changed; the limits speak of what it says now",
+    )
 
 
 def test_a_revision_needs_a_reason(begun, files):

@@ -177,9 +177,13 @@ class Envelope:
         """Return what each rule says, by its name, as plain data that can be compared."""
         return {rule.name: _said(rule) for rule in self.rules}
 
+    def said(self) -> dict[str, Any]:
+        """Return what each field says, as plain data that can be compared."""
+        return {field.name: _said(getattr(self, field.name)) for field in fields(self)}
+
     def digest(self) -> str:
         """Return the hash of all that is allowed and asked for; the name doesn't count."""
-        parts = {field.name: _said(getattr(self, field.name)) for field in fields(self)}
+        parts = self.said()
         del parts["name"]
         return digest_of({**parts, "free": sorted(self.free)})
 

@@ -26,6 +26,8 @@ class Scope(StrEnum):
     APPROVE = "approve"
     BYPASS = "bypass"
     MAINTAIN = "maintain"
+    WIDEN = "widen"
+    """Go on with a campaign of wider limits than those it was begun with."""
 
 
 SCOPES: dict[Role, frozenset[Scope]] = {
@@ -37,7 +39,8 @@ SCOPES: dict[Role, frozenset[Scope]] = {
     Role.SAFETY_OFFICER: frozenset(Scope),
     Role.ADMIN: frozenset({Scope.READ, Scope.STOP}),
 }
-"""Reset and bypass are the safety officer's; whoever looks after keys doesn't run the bench."""
+"""Reset, bypass and wider limits are the safety officer's; whoever looks after keys doesn't run
+the bench."""
 
 
 @dataclass(frozen=True, slots=True)
