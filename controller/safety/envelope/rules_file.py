@@ -176,7 +176,8 @@ class ArrivalRule(ReactingPart):
     )
     begins_within: DurationText | None = Field(
         default=None,
-        description="how soon it must be nearer by `tolerance`: finds stuck sensors, dead heaters",
+        description="how soon it must be nearer by half of `tolerance`: finds stuck sensors, "
+        "dead heaters",
     )
 
     def spec(self, read: Reader) -> specs.Arrival:

@@ -88,7 +88,7 @@ class Arrival(RuleSpec):
     """*readback* is within *tolerance* of *setpoint* before a deadline after each write of it.
 
     The deadline is *within_s*, and for a device that ramps the time of its way at *per_s* more.
-    Where *begins_s* isn't 0 it must have come nearer by *tolerance* that soon.
+    Where *begins_s* isn't 0 it must have come nearer by half of *tolerance* that soon.
     """
 
     setpoint: str
