@@ -137,6 +137,11 @@ def _is_duration(text: str) -> str:
     return _positive(duration(text), text)
 
 
+def _is_level(text: str) -> str:
+    parse_amount(text)
+    return text
+
+
 def _is_amount(text: str) -> str:
     return _positive(parse_amount(text)[0], text)
 
@@ -152,6 +157,8 @@ DurationText = Annotated[
 """``120 s``, ``2 h``."""
 AmountText = Annotated[str, _SHORT, _needs_unit("2 K"), AfterValidator(_is_amount)]
 """``2 K``, more than 0."""
+LevelText = Annotated[str, _SHORT, _needs_unit("30 degC"), AfterValidator(_is_level)]
+"""``30 degC``, also 0 and less."""
 RateText = Annotated[str, _SHORT, _needs_unit("20 K/min"), AfterValidator(_is_rate)]
 """``20 K/min``, more than 0."""
 CountText = Annotated[

@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from controller.safety.envelope import specs
+from controller.safety.envelope.envelope import Limit
 from controller.safety.envelope.file_values import (
     AmountText,
     DurationText,
+    LevelText,
     RateText,
     SignalName,
     Text,
@@ -180,10 +182,15 @@ class ArrivalRule(ReactingPart):
         "dead heaters",
     )
 
+    lowest: LevelText | None = Field(
+        default=None,
+        description="as low as it goes by itself (`30 degC` for what only cools to the room): "
+        "from there down to a setpoint below it has arrived",
+    )
+
     def spec(self, read: Reader) -> specs.Arrival:
         """Return the rule as it is judged."""
         _require_one_unit(read, self.setpoint, self.readback)
-        begins_s = 0.0 if self.begins_within is None else lasting(self.begins_within)
         return specs.Arrival(
             **self.common(read),
             setpoint=self.setpoint,
@@ -191,8 +198,19 @@ class ArrivalRule(ReactingPart):
             tolerance=read.in_unit("tolerance", self.tolerance, self.readback, step=True),
             within_s=lasting(self.within),
             per_s=read.per_second("ramp", self.ramp, self.readback),
-            begins_s=begins_s,
+            begins_s=lasting(self.begins_within),
+            lowest=self._lowest(read),
         )
+
+    def _lowest(self, read: Reader) -> float | None:
+        if self.lowest is None:
+            return None
+        lowest = read.in_unit("lowest", self.lowest, self.readback)
+        limit = read.words.limits.get(self.setpoint)
+        if isinstance(limit, Limit) and not lowest < limit.high:
+            message = f"{self.lowest!r} is no lower than all that may be written: all has arrived"
+            read.fault(("lowest",), message, f"less than {limit.high:g} {limit.unit}")
+        return lowest
 
 
 class FollowsRule(ReactingPart):

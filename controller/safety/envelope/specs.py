@@ -88,7 +88,8 @@ class Arrival(RuleSpec):
     """*readback* is within *tolerance* of *setpoint* before a deadline after each write of it.
 
     The deadline is *within_s*, and for a device that ramps the time of its way at *per_s* more.
-    Where *begins_s* isn't 0 it must have come nearer by half of *tolerance* that soon.
+    What can't go below *lowest* by itself has arrived at a setpoint below it when it is between the
+    two. Where *begins_s* isn't 0 it must have come nearer by half of *tolerance* that soon.
     """
 
     setpoint: str
@@ -97,6 +98,7 @@ class Arrival(RuleSpec):
     within_s: float
     per_s: float = 0.0
     begins_s: float = 0.0
+    lowest: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,18 +174,23 @@ class ArrivalWatcher(Watcher):
     # --- where it is ----------------------------------------------------------------------------
 
     def _away(self, read: float, way: _Way) -> float:
-        return min(abs(read - target) for target in way.targets)
+        return min(self._off(read, target) for target in way.targets)
+
+    def _off(self, read: float, target: float) -> float:
+        """Return how far *read* is from *target*, or from where that is out of reach."""
+        lowest = target if self.spec.lowest is None else max(target, self.spec.lowest)
+        return max(0.0, target - read, read - lowest)
 
     def _is_there(self, read: float, way: _Way) -> bool:
         return any(self._there(read, target) for target in way.targets)
 
     def _there(self, read: float, target: float) -> bool:
-        return abs(read - target) <= self.spec.tolerance + 1e-6 * abs(target)
+        return self._off(read, target) <= self.spec.tolerance + 1e-6 * abs(target)
 
     def _distance(self, target: float, scene: Scene) -> float:
         """Return how far it is at the most; where nothing is known, no time is given for it."""
         read = scene.read(self.spec.readback)
         if isinstance(read, float):
-            return abs(target - read)
+            return self._off(read, target)
         given = number(scene.known(self.spec.setpoint))
         return 0.0 if given is None else max(abs(target - given.low), abs(target - given.high))

@@ -1,10 +1,13 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.checks.envelope_reading import read_envelope
+from controller.files.reading import read_yaml
 from controller.safety.envelope.specs import Arrival
 from simulators.copper.furnace import Furnace
 from simulators.copper.options import FurnaceOptions
@@ -357,3 +360,61 @@ def test_a_furnace_that_is_ramped_in_steps_is_never_found(step, every_s):
             bench.now = bench.now.later(1.0)
             bench.hears(furnace__readback=furnace.readback, furnace__setpoint=target)
             assert bench.found() == {}
+
+
+@pytest.mark.parametrize(
+    ("at", "target", "ramp"),
+    [
+        (30.0, 20.0, 5.0),
+        (35.5, 25.3, 5.0),
+        (31.0, 20.5, 5.0),
+        (40.0, 20.0, 5.0),
+        (41.0, 36.0, 20.0),
+        (60.0, 20.0, 20.0),
+        (100.0, 106.0, 5.0),
+    ],
+)
+def test_a_furnace_that_cools_as_far_as_its_room_has_arrived(at, target, ramp):
+    path = Path(__file__).parents[3] / "config" / "safety" / "copper.yaml"
+    file, _ = read_envelope(read_yaml(path))
+    assert file is not None
+    (rule,) = (one for one in file.envelope("").rules if one.name == "furnace arrives")
+    furnace, bench = Furnace(FurnaceOptions()), Bench(rule)
+    furnace.ramp_rate = 20.0
+    furnace.aim(at)
+    for _ in range(12000):
+        furnace.control()
+        furnace.advance(1.0)
+
+    bench.hears(furnace__readback=furnace.readback, furnace__setpoint=at)
+    furnace.ramp_rate = ramp
+    furnace.aim(target)
+    bench.writes("furnace.setpoint", target)
+    for _ in range(5000):
+        furnace.control()
+        furnace.advance(1.0)
+        bench.now = bench.now.later(1.0)
+        bench.hears(furnace__readback=furnace.readback, furnace__setpoint=target)
+        assert bench.found() == {}
+
+    assert bench.reading("furnace arrives").margin is None
+
+
+def test_what_stays_hot_has_not_arrived_at_a_setpoint_that_is_out_of_reach():
+    bench = Bench(replace(STATION, lowest=30.0))
+    bench.hears(furnace__readback=60.0)
+    bench.writes("furnace.setpoint", 20.0)
+
+    bench.passes(1201.0)
+
+    assert "furnace arrives" in bench.found()
+
+
+def test_between_an_unreachable_setpoint_and_the_lowest_it_has_arrived_and_not_far_below():
+    for read, arrived in ((35.0, True), (26.0, True), (16.0, True), (14.0, False), (36.0, False)):
+        bench = Bench(replace(FURNACE, lowest=30.0))
+        bench.hears(furnace__readback=read)
+        bench.writes("furnace.setpoint", 20.0)
+        bench.found()
+
+        assert (bench.reading("furnace arrives").margin is None) == arrived
