@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -39,6 +40,7 @@ from controller.processes.forking import ForkServer
 from controller.processes.launch import FOLDER, Launch, Role
 from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
+from controller.recorded.code_files import changed_code
 from controller.recorded.following import Follower
 from controller.recorded.history import fold, resolved_of
 from controller.recorded.revising import code_digests_of
@@ -158,7 +160,9 @@ def _watched(case: _Case, manner: Manner, show: Display, ask: Approver | None) -
         terms = terms_of(case.resolved.campaign, case.words.objectives)
         follower = Follower(case.directory, terms, show, known=case.records)
         stack.callback(follower.close)
-        supervisor = Supervisor(launch, _roles(case.resolved), show.note, ask, manner.forks)
+        changed = partial(changed_code, case.code, case.resolved)
+        roles = _roles(case.resolved)
+        supervisor = Supervisor(launch, roles, show.note, ask, manner.forks, changed)
         code = FAILED
         try:
             with _heeding(supervisor):

@@ -31,8 +31,8 @@ from controller.processes.parting import orphaned, when_orphaned
 from controller.processes.patrol import Patrol
 from controller.processes.rounds import Rounds
 from controller.processes.telling import Telling
-from controller.recorded.code_files import changed_files
-from controller.recorded.recording import recording
+from controller.recorded.code_files import changed_code
+from controller.recorded.recording import Recording, recording
 from controller.safety.devices.absences import Absences
 from controller.safety.envelope.declared import Stage
 from controller.safety.envelope.envelope import Envelope
@@ -73,9 +73,10 @@ def keep(path: Path, first: First) -> int:
     Returns the exit code.
     """
     launch = Launch.read(path)
-    if changed := changed_files(launch.code):
+    recorded = recording(launch.directory)
+    if changed := changed_code(launch.code, recorded.resolved):
         return _unloaded(first, changed)
-    known = _known(launch.directory)
+    known = _known(recorded)
     with closing(SignedChain.open(launch.directory / GATE_FILE, AUDIT_TABLE)) as chain:
         sign(chain)
         asyncio.run(_live(launch, first, chain, known))
@@ -109,8 +110,7 @@ class _Known:
     """What tells why the envelope of a digest can't be used live; None for no real bench."""
 
 
-def _known(directory: Path) -> _Known:
-    recorded = recording(directory)
+def _known(recorded: Recording) -> _Known:
     resolved, words = recorded.resolved, recorded.words
     if resolved.beamline.has_devices:
         from controller.safety.devices.naming import name_only
@@ -119,7 +119,7 @@ def _known(directory: Path) -> _Known:
     file = Path(resolved.campaign.beamline)
     devices: dict[str, Any] = station_of(resolved.beamline, words, file).devices()
     people = resolved.beamline.people or ""
-    uncommissioned = against_arming(resolved, directory)
+    uncommissioned = against_arming(resolved, recorded.directory)
     return _Known(envelope_of(resolved, words.space), devices, people, uncommissioned)
 
 

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,11 @@ class Child:
 
 
 class Supervisor:
-    """Runs the processes of one launch from ``start`` to the controller's end."""
+    """Runs the processes of one launch from ``start`` to the controller's end.
+
+    *changed* tells which files of the user's own code aren't as they were when it began; without
+    it, those of the launch are looked at.
+    """
 
     def __init__(
         self,
@@ -105,8 +110,10 @@ class Supervisor:
         say: Say,
         approve: Callable[[Suggestion], bool | None] | None = None,
         forks: ForkServer | None = None,
+        changed: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._launch = launch
+        self._changed = changed or partial(changed_files, launch.code)
         self._roles = roles
         self._say = say
         self._approve = approve
@@ -309,7 +316,7 @@ class Supervisor:
         child = self._children[role]
         child.failures += code > 0
         often = child.too_often(time.monotonic())
-        changed = () if role == "archive" else changed_files(self._launch.code)
+        changed = () if role == "archive" else self._changed()
         again = not child.stillborn and not often
         if again and (not changed or role == "gate"):  # first of all: a gate makes safe
             if role != "gate" and len(child.deaths) > 1:

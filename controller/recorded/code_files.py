@@ -1,10 +1,13 @@
 """The files of the user's own code that a campaign runs: devices, plans, agents, what they import.
 
 They are found by reading, nothing is run: what lies beside the beamline file (or the agent's) and
-is named by the files, or imported by what is named. What is installed elsewhere isn't looked at.
+is named by the files, or by what is named: imported, loaded with ``import_module``, or a text in
+the code that is the path of a .py file. What is installed elsewhere isn't looked at, nor are names
+that the code puts together when it runs, or files other than code that it reads.
 """
 
 import ast
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +17,10 @@ from controller.resolving import ResolvedCampaign, absolute, own_files
 from controller.versions import file_digests
 
 SUFFIX = ".py"
+LOADERS = ("import_module", "__import__", "run_module", "run_path")
+"""Functions that load what their first argument names."""
+LONGEST = 255
+"""Characters of a text in the code that may be a path."""
 
 
 def code_files(resolved: ResolvedCampaign) -> tuple[str, ...]:
@@ -24,6 +31,19 @@ def code_files(resolved: ResolvedCampaign) -> tuple[str, ...]:
     for file in own_files(resolved.campaign.agent):
         _follow((Path(file),), Path(file).parent, found)
     return tuple(sorted(str(path) for path in found))
+
+
+def changed_code(digests: Mapping[str, str], resolved: ResolvedCampaign) -> tuple[str, ...]:
+    """Return the files of the user's own code that aren't as *digests* (SHA-256 by path) say.
+
+    That is what has changed, what is gone, and what belongs to *resolved* now and didn't then.
+    """
+    return (*changed_files(digests), *new_files(digests, resolved))
+
+
+def new_files(digests: Mapping[str, str], resolved: ResolvedCampaign) -> tuple[str, ...]:
+    """Return the files of the user's own code in *resolved* that aren't among *digests*."""
+    return tuple(path for path in code_files(resolved) if path not in digests)
 
 
 def changed_files(digests: Mapping[str, str]) -> tuple[str, ...]:
@@ -46,9 +66,23 @@ def _named(beamline: Beamline, campaign: Campaign, folder: Path) -> Iterator[Pat
             else:
                 yield from _modules(text.partition(":")[0], folder)
         case elsewhere:
-            yield Path(absolute(elsewhere.happi, folder))
+            database = Path(absolute(elsewhere.happi, folder))
+            yield database
+            for path in _classes(database):
+                yield from _modules(path.rpartition(".")[0], folder)
     for name in _own_plans(campaign):
         yield from _modules(name.partition(":")[0], folder)
+
+
+def _classes(database: Path) -> Iterator[str]:
+    """Yield the class of each active item of the happi *database*; who loads it says what's bad."""
+    try:
+        items = json.loads(database.read_bytes())
+    except (OSError, ValueError):
+        return
+    for item in items.values() if isinstance(items, dict) else ():
+        if isinstance(item, dict) and item.get("active", True):
+            yield str(item.get("device_class") or "")
 
 
 def _own_plans(campaign: Campaign) -> Iterator[str]:
@@ -83,6 +117,24 @@ def _imported(file: Path, folder: Path) -> Iterator[Path]:
             yield from _modules(module, place)
             for name in node.names:  # a name may be a module of the package
                 yield from _modules(f"{module}.{name.name}".strip("."), place)
+        elif isinstance(node, ast.Call):
+            yield from _loaded(node, folder)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _named_in(node.value, file.parent, folder)
+
+
+def _loaded(call: ast.Call, folder: Path) -> Iterator[Path]:
+    """Yield the files of the module that *call* loads by its name."""
+    what = call.func
+    called = what.attr if isinstance(what, ast.Attribute) else getattr(what, "id", "")
+    if called in LOADERS and call.args and isinstance(call.args[0], ast.Constant):
+        yield from _modules(str(call.args[0].value), folder)
+
+
+def _named_in(text: str, *folders: Path) -> Iterator[Path]:
+    """Yield the .py file in *folders* whose path *text* is."""
+    if text.endswith(SUFFIX) and text.isprintable() and len(text) <= LONGEST:
+        yield from (place for folder in folders if (place := folder / text).is_file())
 
 
 def _modules(name: str, folder: Path) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """The user's own code, edited while a campaign runs: what is begun on one code ends on it."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from controller.beginning import started
 from controller.benches import installed, words_of
 from controller.checks.checking import load
+from controller.files.beamline import DevicesOfHappi
 from controller.files.campaign import Chosen
 from controller.journal import Journal, read
-from controller.recorded.code_files import changed_files, code_files
+from controller.recorded.code_files import changed_code, changed_files, code_files
+from controller.recorded.history import resolved_of
 from controller.recorded.revising import code_digests_of, revision_of
 from tests.support.besieged import campaign_file, press_for
 from tests.support.sieges import OK, Siege
@@ -63,6 +66,102 @@ def test_an_agents_file_counts_with_what_lies_beside_it(tmp_path: Path) -> None:
     found = named(code_files(resolved.model_copy(update={"campaign": campaign})))
 
     assert found == {"press_lab.py", "agent.py", "maths.py"}
+
+
+def test_the_classes_of_a_happi_database_count_with_what_they_import(tmp_path: Path) -> None:
+    file = campaign_file(tmp_path, "repeatable", 2)
+    lab = tmp_path / "press_lab.py"
+    (tmp_path / "units.py").write_text("MM = 1.0\n")
+    (tmp_path / "old_lab.py").write_text("")
+    lab.write_text(f"import units\n{lab.read_text()}")
+    items = {
+        "x": {"active": True, "device_class": "press_lab.Stage"},
+        "gone": {"active": False, "device_class": "old_lab.Stage"},
+    }
+    (tmp_path / "db.json").write_text(json.dumps(items))
+    resolved = load(file, installed())
+    devices = DevicesOfHappi(happi="db.json")
+    beamline = resolved.beamline.model_copy(update={"devices": devices})
+
+    found = named(code_files(resolved.model_copy(update={"beamline": beamline})))
+
+    assert found == {"db.json", "press_lab.py", "units.py"}
+
+
+@pytest.mark.parametrize("database", ["no json", "[1]", '{"x": 3, "y": {"device_class": null}}'])
+def test_a_happi_database_that_says_nothing_counts_alone(tmp_path: Path, database: str) -> None:
+    resolved = load(campaign_file(tmp_path, "repeatable", 2), installed())
+    (tmp_path / "db.json").write_text(database)
+    beamline = resolved.beamline.model_copy(update={"devices": DevicesOfHappi(happi="db.json")})
+
+    found = named(code_files(resolved.model_copy(update={"beamline": beamline})))
+
+    assert found == {"db.json"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import importlib\nimportlib.import_module('tuning')",
+        "from importlib import import_module\nimport_module('tuning')",
+        "__import__('tuning')",
+        "from pathlib import Path\nexec(Path(__file__).with_name('tuning.py').read_text())",
+        "exec(open('/'.join([__file__.rpartition('/')[0], 'tuning.py'])).read())",
+    ],
+)
+def test_code_that_is_loaded_by_its_name_or_its_file_counts(tmp_path: Path, code: str) -> None:
+    file = campaign_file(tmp_path, "repeatable", 2)
+    (tmp_path / "tuning.py").write_text("import deeper\n")
+    (tmp_path / "deeper.py").write_text("")
+    lab = tmp_path / "press_lab.py"
+    lab.write_text(f"{lab.read_text()}\n{code}\n")
+
+    assert named(code_files(load(file, installed()))) == {"press_lab.py", "tuning.py", "deeper.py"}
+
+
+@pytest.mark.parametrize("new", ["local_settings.py", "press_lab/__init__.py"])
+def test_code_that_appears_after_a_campaign_began_is_a_change(tmp_path: Path, new: str) -> None:
+    file = campaign_file(tmp_path / "files", "repeatable", 2)
+    lab = tmp_path / "files" / "press_lab.py"
+    wanted = "try:\n    import local_settings\nexcept ImportError:\n    pass\n"
+    lab.write_text(f"{lab.read_text()}\n{wanted}")
+    begun(file, tmp_path / "run")
+    records = read(tmp_path / "run")
+    digests = code_digests_of(records, tmp_path / "run")
+    resolved = resolved_of(records, tmp_path / "run")
+    assert changed_code(digests, resolved) == ()
+
+    appeared = tmp_path / "files" / new
+    appeared.parent.mkdir(exist_ok=True)
+    appeared.write_text("RATE = 2\n")
+
+    assert changed_code(digests, resolved) == (str(appeared),)
+    found = revision_of(records, tmp_path / "run", lambda f: load(f, installed()))
+    assert found is not None
+    assert [line.partition(": ")[0] for line in found.changes] == [str(appeared)]
+    assert "absent -> " in str(found)
+
+
+@pytest.mark.parametrize("role", ["worker", "gate"])
+def test_a_process_that_dies_is_not_started_again_on_code_that_has_appeared(
+    tmp_path: Path, role: str
+) -> None:
+    file = campaign_file(tmp_path / "files", "repeatable", 4)
+    lab = tmp_path / "files" / "press_lab.py"
+    wanted = "try:\n    import local_settings\nexcept ImportError:\n    pass\n"
+    lab.write_text(f"{lab.read_text()}\n{wanted}")
+    with Siege(tmp_path / "campaign", file, ("--speed", "1.0")) as siege:
+        press_for(tmp_path / "files", 8.0)
+        siege.start()
+        siege.until(lambda: siege.count("experiment_started"))
+        new = tmp_path / "files" / "local_settings.py"
+        new.write_text("RATE = 2\n")
+        siege.send(role, signal.SIGKILL)
+
+        assert siege.wait() == FAILED, siege.story()
+        said = siege.output.read_text(encoding="utf-8")
+        assert f"{role} isn't started again: {new} changed while the campaign ran" in said
+        assert said.count(f"{role}: up") == 1
 
 
 def test_devices_that_changed_since_a_campaign_began_are_named_when_it_goes_on(
