@@ -304,6 +304,55 @@ def test_a_safe_state_that_breaks_a_rule_is_told(rule, told):
     assert any(part in found[0][1] for part in told.split("|"))
 
 
+@pytest.mark.parametrize(
+    ("hold", "rule", "key"),
+    [
+        ({"he.setpoint": 150}, "he.setpoint <= 120 mL/min", "hold.he.setpoint"),
+        ({"he.setpoint": 150}, "he.setpoint + h2.setpoint <= 120 mL/min", "hold.he.setpoint"),
+        ({"h2.setpoint": 5}, "h2.readback < 1 mL/min", "hold.h2.setpoint"),
+        (
+            {"he.setpoint": 50, "h2.setpoint": 5},
+            "h2.setpoint <= 0.05 * he.setpoint",
+            "hold",
+        ),
+    ],
+)
+def test_a_hold_value_that_surely_breaks_a_rule_is_told(hold, rule, key):
+    content = data()
+    content["hold"] = {"shutter.command": "Closed", **hold}
+    content["rules"] = [
+        {"kind": "requires", "name": "r", "requires": rule},
+        {
+            "kind": "follows",
+            "name": "h2 follows",
+            "setpoint": "h2.setpoint",
+            "readback": "h2.readback",
+            "tolerance": "1 mL/min",
+        },
+    ]
+
+    (found,) = problems_of(content)
+
+    assert found[0] == key
+    assert "breaks rule 'r'" in found[1]
+
+
+def test_a_hold_value_that_may_keep_the_rules_or_is_safe_passes():
+    content = data()
+    content["hold"] = {"shutter.command": "Closed", "he.setpoint": 150, "oven.setpoint": 40}
+    content["rules"] = [
+        {"kind": "requires", "name": "r", "requires": "he.setpoint + h2.setpoint <= 160 mL/min"},
+        {
+            "kind": "requires",
+            "name": "beam",
+            "when": "he.setpoint < 120 mL/min",
+            "requires": "he.setpoint < 110 mL/min",
+        },
+    ]
+
+    assert problems_of(content) == []
+
+
 def requires(name, statement, **more):
     return {"kind": "requires", "name": name, "requires": statement, **more}
 
@@ -539,3 +588,54 @@ def test_junk_in_the_place_of_any_part_is_told(key, junk):
 
     assert file is not None or problems
     assert all(problem.message for problem in problems)
+
+
+ARRIVES = {
+    "kind": "arrival",
+    "name": "arrives",
+    "setpoint": "oven.setpoint",
+    "readback": "oven.readback",
+    "tolerance": "2 K",
+    "within": "60 s",
+}
+
+
+@pytest.mark.parametrize("begins", ["2 h", "60 s", "1 min"])
+def test_what_must_begin_only_after_the_deadline_is_told(begins):
+    problems = problems_of(data(rules=[{**ARRIVES, "begins_within": begins}]))
+
+    told = f"'{begins}' isn't over before the deadline `within`; less than 60 s"
+    assert problems == [("rules.0.begins_within", told)]
+
+
+def test_what_must_begin_before_the_deadline_is_sound():
+    assert problems_of(data(rules=[{**ARRIVES, "begins_within": "59 s"}])) == []
+
+
+@pytest.mark.parametrize("kind", ["arrival", "follows"])
+def test_a_setpoint_that_is_its_own_readback_is_told(kind):
+    rule = {**ARRIVES, "kind": kind, "readback": "oven.setpoint"}
+    if kind == "follows":
+        del rule["within"]
+
+    told = "oven.setpoint is the setpoint itself: it would be there whatever happens"
+    assert problems_of(data(rules=[rule])) == [
+        ("rules.0.readback", f"{told}; a signal that is measured")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "told"),
+    [
+        ("30 degC", ""),
+        ("-20 degC", ""),
+        ("303.15 K", ""),
+        ("900 degC", "'900 degC' is no lower than all that may be written: all has arrived; less"),
+        ("30 mL", "'30 mL'"),
+    ],
+)
+def test_how_low_it_goes_by_itself_is_a_temperature_below_the_highest_setpoint(lowest, told):
+    problems = problems_of(data(rules=[{**ARRIVES, "lowest": lowest}]))
+
+    assert [key for key, _ in problems] == (["rules.0.lowest"] if told else [])
+    assert all(text.startswith(told) or told in text for _, text in problems)

@@ -18,6 +18,7 @@ from controller.safety.envelope.declared import (
 from controller.safety.envelope.envelope import Envelope, Limit, Members
 from controller.safety.envelope.file_values import parse_limit
 from controller.safety.envelope.form import EnvelopeForm
+from controller.safety.envelope.holding_values import unholdable
 from controller.safety.envelope.parts import DEFAULT_AGE, PairPart
 from controller.safety.envelope.reachability import unreachable
 from controller.safety.envelope.specs import AnyRule
@@ -60,7 +61,7 @@ def meaning(form: EnvelopeForm, prefix: str = "") -> Meaning:
         dead_man=_dead_man(form, prefix),
     )
     if not faults:
-        faults += unreachable(envelope, tuple(rules))
+        faults += unreachable(envelope, tuple(rules)) or unholdable(envelope)
     return Meaning(envelope, tuple(faults))
 
 

@@ -50,7 +50,7 @@ def unreachable(envelope: Envelope, places: tuple[int, ...]) -> list[Fault]:
 
 def _anywhere(envelope: Envelope) -> Known:
     """Return what is known within the limits: of a readback nothing, since it may overshoot."""
-    state = _state(envelope, {})
+    state = state_after(envelope, {})
     overshoots = {readback for _, readback in _pairs(envelope)} - set(envelope.limits)
     return lambda name: None if name in overshoots else state.known(name)
 
@@ -144,11 +144,13 @@ def _on_the_way(envelope: Envelope) -> Iterator[tuple[str, Supposed]]:
     for where, writes in stages or [("the safe state", envelope.safe_values())]:
         written |= {signal: exactly(value) for signal, value in writes.items()}
         if written:
-            yield where, _state(envelope, written)
-            yield where, _state(envelope, written, arrived=True)
+            yield where, state_after(envelope, written)
+            yield where, state_after(envelope, written, arrived=True)
 
 
-def _state(envelope: Envelope, written: Mapping[str, Value], *, arrived: bool = False) -> Supposed:
+def state_after(
+    envelope: Envelope, written: Mapping[str, Value], *, arrived: bool = False
+) -> Supposed:
     """Return what is known once *written* is; *arrived*: readbacks are where their setpoints are"""
     values: dict[str, Value] = {
         signal: Interval(limit.low, limit.high)
