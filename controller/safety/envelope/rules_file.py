@@ -178,8 +178,8 @@ class ArrivalRule(ReactingPart):
     )
     begins_within: DurationText | None = Field(
         default=None,
-        description="how soon it must be nearer by half of `tolerance`: finds stuck sensors, "
-        "dead heaters",
+        description="how soon it must be nearer by half of `tolerance`, less than `within`: finds "
+        "stuck sensors, dead heaters",
     )
 
     lowest: LevelText | None = Field(
@@ -198,9 +198,16 @@ class ArrivalRule(ReactingPart):
             tolerance=read.in_unit("tolerance", self.tolerance, self.readback, step=True),
             within_s=lasting(self.within),
             per_s=read.per_second("ramp", self.ramp, self.readback),
-            begins_s=lasting(self.begins_within),
+            begins_s=self._begins(read),
             lowest=self._lowest(read),
         )
+
+    def _begins(self, read: Reader) -> float:
+        begins_s = lasting(self.begins_within)
+        if begins_s and not begins_s < lasting(self.within):
+            message = f"{self.begins_within!r} isn't over before the deadline `within`"
+            read.fault(("begins_within",), message, f"less than {self.within}")
+        return begins_s
 
     def _lowest(self, read: Reader) -> float | None:
         if self.lowest is None:
@@ -252,6 +259,9 @@ class OwnershipRule(ReactingPart):
 def _require_one_unit(read: Reader, setpoint: str, readback: str) -> None:
     read.signal("setpoint", setpoint, written=True)
     read.signal("readback", readback)
+    if readback == setpoint:
+        message = f"{readback} is the setpoint itself: it would be there whatever happens"
+        read.fault(("readback",), message, "a signal that is measured")
     read.unit("setpoint", setpoint)
     read.unit("readback", readback)
     read.one_unit(setpoint, readback)
