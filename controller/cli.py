@@ -112,14 +112,16 @@ def run(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
         from controller.commands import running
         from controller.resolving import Wishes
 
-        wishes = Wishes(agent=agent, experiments=experiments, seed=seed, beamline=beamline)
+        wishes = Wishes(
+            agent=agent, experiments=experiments, seed=seed, beamline=beamline, speed=speed
+        )
         wanted = running.wanted(file, recorded, wishes)
         ending = running.Ending(json, report)
         if forks is None:
             raise typer.Exit(running.run(wanted, data, ending))
         from controller.commands import supervising
 
-        manner = supervising.Manner(speed, engine_user, forks)
+        manner = supervising.Manner(user=engine_user, forks=forks)
         raise typer.Exit(supervising.supervise(wanted, data, ending, manner))
 
 
@@ -137,7 +139,8 @@ def resume(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
 ) -> None:
     """Go on with an interrupted campaign; what was decided and measured stays as it is.
 
-    It goes on as it was begun: in processes of its own, or in one. A campaign that isn't as it
+    It goes on as it was begun: in processes of its own, or in one, and a twin as fast as `run`
+    was told, unless --speed says otherwise for this time. A campaign that isn't as it
     was (its files, the limits, the code, the versions) is shown line by line, and goes on with
     --revise only.
     """

@@ -16,6 +16,8 @@ class Wishes(FilePart):
     seed: int | None = None
     beamline: str | None = None
     """``live``, or a beamline file."""
+    speed: float | None = None
+    """How many seconds of a twin's time pass in one of ours."""
 
 
 class ResolvedCampaign(FilePart):

@@ -18,8 +18,9 @@ from controller.actions import next_action
 from controller.anchors import GATE_FILE
 from controller.approval import Approver, require_somebody
 from controller.beginning import require_new, started
-from controller.benches import Words, fresh_epics, ranks_of, words_of
+from controller.benches import Words, envelope_of, fresh_epics, ranks_of, words_of
 from controller.chain import in_one_file
+from controller.commands.paces import speed_of, too_fast
 from controller.commands.running import (
     FAILED,
     INTERRUPTED,
@@ -67,8 +68,9 @@ class _Case:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How processes are run: *speed* of a twin (None: its own), engine and worker as *user*.
+    """How processes are run: a twin's *speed* this time (None: as before), some as *user*.
 
+    Engine and worker are that user's; empty: as all others.
     Raises ConfigurationError for a user that they can't be.
     """
 
@@ -129,6 +131,12 @@ def _run(
         case = _case(directory)
         require_somebody(case.resolved.campaign, ask)
         over = next_action(case.state) is None and not case.state.final_failure
+        if not over and case.resolved.beamline.twin is not None:
+            warning = too_fast(
+                envelope_of(case.resolved, case.words.space), speed_of(case.resolved, manner.speed)
+            )
+            if warning:
+                typer.echo(warning, err=True)
         code = OK if over else _watched(case, manner, show, ask)
         for file in (FILE, GATE_FILE):
             in_one_file(directory / file)
@@ -200,7 +208,7 @@ def _launch(case: _Case, runtime: Path, manner: Manner) -> Launch:
         return launch
     return launch.model_copy(
         update={
-            "speed": twin.speed if manner.speed is None else manner.speed,
+            "speed": speed_of(case.resolved, manner.speed),
             "anchor_wall": time.time(),
             "anchor_campaign": case.state.latest,
             "epics": fresh_epics(),
