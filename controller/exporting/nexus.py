@@ -23,6 +23,8 @@ from models.values import Documents
 
 DEFINITION, VERSION = "NXxas", "1.0"
 UNKNOWN = "unknown"
+MAIN = "primary"
+"""The stream that holds what a plan measured."""
 SYNCHROTRON = "Synchrotron X-ray Source"
 """One of the kinds that the base class NXsource lists."""
 
@@ -65,7 +67,7 @@ class _Entry:
         self._recipe(start, experiment)
         spectrum = _spectrum(documents, self._context.names)
         if spectrum is None:
-            self._instrument("")
+            self._instrument("", "")
         else:
             self._group["definition"] = DEFINITION
             self._group["definition"].attrs["version"] = VERSION
@@ -73,6 +75,8 @@ class _Entry:
         self._process(experiment)
         self._suggestion(experiment)
         self._streams(documents)
+        if spectrum is None:
+            self._shown()
 
     def _about(self, experiment: Experiment, uid: str, documents: Documents) -> None:
         group, context = self._group, self._context
@@ -94,22 +98,30 @@ class _Entry:
         sample = _typed(self._group.create_group("sample"), "NXsample")
         sample["name"] = str(start.get("sample") or self._context.metadata.get("sample", UNKNOWN))
 
-    def _instrument(self, kind: str) -> h5py.Group:
-        """Write the instrument; its source is of *kind* where the campaign's metadata don't say."""
+    def _instrument(self, kind: str, probe: str) -> h5py.Group:
+        """Write the instrument; its source as the metadata say, else of *kind* with *probe*.
+
+        Where nobody says either, no source is written.
+        """
         context = self._context
         instrument = _typed(self._group.create_group("instrument"), "NXinstrument")
         instrument["name"] = context.beamline
+        kind = str(context.metadata.get("source_type", kind))
+        probe = probe or str(context.metadata.get("probe", ""))
+        if not (kind or probe or "source" in context.metadata):
+            return instrument
         source = _typed(instrument.create_group("source"), "NXsource")
-        if kind := str(context.metadata.get("source_type", kind)):
+        if kind:
             source["type"] = kind
         simulated = " (simulated)" if context.simulated else ""
         source["name"] = f"{context.metadata.get('source', context.beamline)}{simulated}"
-        source["probe"] = "x-ray"
+        if probe:
+            source["probe"] = probe
         return instrument
 
     def _spectrum(self, spectrum: FloatArray, documents: Documents) -> None:
         energy, i0, signal = spectrum
-        instrument = self._instrument(SYNCHROTRON)
+        instrument = self._instrument(SYNCHROTRON, "x-ray")
         mono = _typed(instrument.create_group("monochromator"), "NXmonochromator")
         _field(mono, "energy", energy, "eV")
         for name, counts in (("incoming_beam", i0), ("absorbed_beam", signal)):
@@ -123,6 +135,21 @@ class _Entry:
         data = _typed(self._group.create_group("data"), "NXdata")
         data["energy"], data["absorbed_beam"] = mono["energy"], instrument["absorbed_beam/data"]
         data.attrs["signal"], data.attrs["axes"] = "absorbed_beam", "energy"
+        self._group.attrs["default"] = "data"
+
+    def _shown(self) -> None:
+        """Let viewers find what the main stream recorded: its numbers over time, as an NXdata."""
+        recorded = self._group["streams"]
+        main = recorded.get(MAIN) if MAIN in recorded else next(iter(recorded.values()), None)
+        names = [] if main is None else [name for name in main if _plotted(main, name)]
+        if main is None or not names:
+            return
+        data = _typed(self._group.create_group("data", track_order=True), "NXdata")
+        for name in ("time", *names):
+            data[name] = main[name]
+        data.attrs["signal"], data.attrs["axes"] = names[0], "time"
+        if names[1:]:
+            data.attrs["auxiliary_signals"] = names[1:]
         self._group.attrs["default"] = "data"
 
     def _derived(self, energy: FloatArray, i0: FloatArray, signal: FloatArray) -> None:
@@ -216,6 +243,13 @@ def _spectrum(documents: Documents, names: SpectrumNames) -> FloatArray | None:
         return None
     found: FloatArray = np.concatenate([np.stack(row) for row in rows], axis=1)
     return found
+
+
+def _plotted(stream: h5py.Group, name: str) -> bool:
+    """Whether *name* in *stream* is a number for each of its times."""
+    item = stream[name]
+    numbers = isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf"
+    return name != "time" and numbers and item.size > 0 and item.shape == stream["time"].shape
 
 
 def _data(documents: Documents) -> Iterator[Mapping[str, Any]]:

@@ -93,6 +93,36 @@ def test_an_outcome_of_a_table_is_a_plain_entry(barrel):
         assert not file["entry/process/reduced/toughness_errors"].attrs["known"]
 
 
+def test_a_bench_that_names_no_source_gets_none(barrel):
+    with h5py.File(files_of(barrel)[0]) as file:
+        assert "source" not in file["entry/instrument"]
+
+
+def test_a_source_that_the_campaign_names_is_told_with_its_probe(tmp_path):
+    named = {"source": "reactor", "source_type": "Reactor Neutron Source", "probe": "neutron"}
+    table = barrel_campaign(budget={"experiments": 1})
+    campaign = table.campaign.model_copy(update={"metadata": named})
+    directory = run_in(tmp_path / "c", table.model_copy(update={"campaign": campaign}))
+    export(directory)
+
+    with h5py.File(files_of(directory)[0]) as file:
+        source = file["entry/instrument/source"]
+        assert source["type"].asstr()[()] == "Reactor Neutron Source"
+        assert source["probe"].asstr()[()] == "neutron"
+        assert source["name"].asstr()[()].startswith("reactor")
+
+
+def test_viewers_find_the_main_stream_of_a_plain_entry_by_the_default_attributes(barrel):
+    with h5py.File(files_of(barrel)[0]) as file:
+        entry = file[file.attrs["default"]]
+        data = entry[entry.attrs["default"]]
+        signal = data[data.attrs["signal"]]
+
+        assert data.attrs["NX_class"] == "NXdata"
+        assert signal == entry["streams/primary/bench_outcome_toughness"]
+        assert data[data.attrs["axes"]].shape == signal.shape == (1,)
+
+
 @pytest.mark.parametrize("which", ["copper", "barrel"])
 def test_an_export_passes_its_own_check(which, request):
     assert check_folder(request.getfixturevalue(which) / "export") == []
