@@ -94,6 +94,8 @@ class Status(_Told):
     plan: str = ""
     rules: tuple[RuleTold, ...] = ()
     holds: tuple[HoldTold, ...] = ()
+    hold_failed: dict[str, str] = {}
+    """Hold values that weren't written while it holds, by signal, and why."""
     leases: tuple[LeaseTold, ...] = ()
     bypasses: tuple[BypassTold, ...] = ()
     approvals: tuple[ApprovalTold, ...] = ()

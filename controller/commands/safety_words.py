@@ -20,6 +20,8 @@ def status_words(status: Status) -> Iterator[str]:
     yield from causes(status)
     yield from safe_words(status)
     yield from (f"holds: {cleaned(h.name)}: {cleaned(h.reason)}" for h in status.holds)
+    for signal, why in status.hold_failed.items():
+        yield f"hold value of {cleaned(signal)} NOT written: {cleaned(why)}"
     yield from (f"taken: {cleaned(d)} by {cleaned(who)}" for d, who in status.taken.items())
     yield from (_bypass(bypass) for bypass in status.bypasses)
     if status.approving:

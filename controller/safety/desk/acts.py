@@ -115,13 +115,15 @@ async def _acted_at_the_bench(gate: Gate, by: Principal, act: Act) -> Accepted:
     match act:
         case Hold(reason=reason):
             gate.hold(reason, by)
-            return Accepted(text=f"held by {by.name}; `heliostat go-on` lets it go on")
+            text = f"held by {by.name}; `heliostat go-on` lets it go on"
+            return Accepted(text=text, data=await _not_written(gate))
         case GoOn():
             gate.go_on(by)
             return Accepted(text=f"nobody holds it any more; the gate is {gate.state.value}")
         case TakeDevices(devices=devices):
             await gate.take(by, devices)
-            return Accepted(text=f"{', '.join(devices)} taken by {by.name}")
+            text = f"{', '.join(devices)} taken by {by.name}"
+            return Accepted(text=text, data=await _not_written(gate))
         case GiveBack():
             changes = await gate.give_back(by)
             return Accepted(text="given back" if changes else "given back as it was", data=changes)
@@ -133,6 +135,12 @@ async def _acted_at_the_bench(gate: Gate, by: Principal, act: Act) -> Accepted:
             return Accepted(text=f"{by.name} is there for {for_s:g} s")
         case _:
             return _begun(gate, by, act)
+
+
+async def _not_written(gate: Gate) -> list[str]:
+    """Return a line for each hold value that isn't written."""
+    failed = await gate.hold_failed()
+    return [f"hold value of {signal} NOT written: {why}" for signal, why in failed.items()]
 
 
 def _begun(gate: Gate, by: Principal, act: Act) -> Accepted:

@@ -54,6 +54,8 @@ class Core:
         """Devices in maintenance, and who has them."""
         self.disturbed = ""
         """What has changed the bench since it was armed that no plan has asked for, if anything."""
+        self.hold_failed: dict[str, str] = {}
+        """Hold values of this hold that weren't written, and why."""
         self.findings: tuple[Finding, ...] = ()
         """What was broken when one last looked."""
         self.rules = Rulebook(envelope, picture, self.approvals)

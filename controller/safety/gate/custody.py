@@ -42,13 +42,15 @@ class Custody:
         if core.state is State.MAINTENANCE:
             core.recorder.now(lambda: core.audit.event("taken", by=by.name, devices=list(devices)))
         else:
-            word, ran = Word(by.name, f"takes {', '.join(devices)}"), core.state is State.RUNNING
+            word, before_it = Word(by.name, f"takes {', '.join(devices)}"), core.state
             taken = core.course.take(Input.TAKE, core.facts(by, Scope.MAINTAIN), word)
             if not taken.taken:
                 raise NotAllowed(why_not(core, Input.TAKE, taken))
             core.means.hands.allow()  # for what is written by hand: all else is held
-            if ran:
+            if before_it is State.RUNNING:
                 self._holding.begin()
+            elif before_it is not State.HOLD:
+                self._holding.forget()
         self._before.update(before)
         core.taken.update(dict.fromkeys(devices, by.name))
         self._lend()

@@ -37,7 +37,7 @@ from controller.safety.people.people import SUPERVISOR, Principal
 from controller.safety.record.audit import Audit
 from controller.safety.scene.moment import Moment
 from controller.safety.states.causes import Cause, CauseKind
-from controller.safety.states.machine import Facts, Input, State
+from controller.safety.states.machine import HOLDS, Facts, Input, State
 
 __all__ = ["Arming", "Cause", "CauseKind", "Gate", "Means", "Permit", "Writes", "refusal"]
 
@@ -303,6 +303,11 @@ class Gate:
         """Let nothing new move until a person lets it go on."""
         self._people.hold(reason, by)
         self._watching.look()
+
+    async def hold_failed(self) -> dict[str, str]:
+        """Return which hold values aren't written, by signal, and why; empty where none holds."""
+        failed = await self._holding.failed()
+        return failed if self.state in HOLDS else {}
 
     def go_on(self, by: Principal) -> None:
         """End what people hold; raises NotAllowed where nobody does, and naming what holds yet."""

@@ -5,11 +5,11 @@ import logging
 
 from controller.errors import ControllerError, JournalError, NotArmed
 from controller.safety.gate.core import Core
-from controller.safety.states.machine import State
+from controller.safety.states.machine import HOLDS
 
 _log = logging.getLogger("heliostat.gate")
-_HOLDS = frozenset({State.HOLD, State.MAINTENANCE})
-"""Where nothing moves but what holds it: in maintenance the campaign holds too."""
+TOLD_S = 2.0
+"""How long what refuses a hold value is waited for before it is told (real seconds)."""
 
 Written = tuple[str, float | str]
 """A signal, and the hold value that was written to it."""
@@ -24,10 +24,21 @@ class Holding:
 
     def begin(self) -> None:
         """Begin to write what the envelope declares."""
+        self.forget()
         for signal, value in self._core.envelope.hold.items():
             task = asyncio.get_running_loop().create_task(self._write(signal, value))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def forget(self) -> None:
+        """Forget what wasn't written at an earlier hold."""
+        self._core.hold_failed = {}
+
+    async def failed(self) -> dict[str, str]:
+        """Return what of it isn't written, and why, as far as that is known within ``TOLD_S``."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=TOLD_S)
+        return dict(self._core.hold_failed)
 
     async def written(self) -> dict[str, float | str]:
         """Wait for what is being written; return what of it is there."""
@@ -45,7 +56,7 @@ class Holding:
         try:
             intent = self._intended(signal, value)
         except ControllerError as error:
-            _log.error("%s = %r, to hold: %s", signal, value, error)
+            self._not_written(signal, value, str(error))
             return None
         changes, failed = value not in self._present(signal), ""
         core.rules.asked(signal, value, core.now())
@@ -56,12 +67,16 @@ class Holding:
                 core.disturb(f"{signal} was set to {value!r} because the bench held")
         except ControllerError as error:
             failed = str(error)
-            _log.error("%s = %r, to hold: %s", signal, value, error)
+            self._not_written(signal, value, failed)
         core.rules.ended(signal, value, core.now(), done=not failed)
         if intent is not None:
             core.recorder.later(lambda: core.audit.outcome(intent, signal, failed))
             core.recorder.catch_up()
         return None if failed else (signal, value)
+
+    def _not_written(self, signal: str, value: float | str, why: str) -> None:
+        self._core.hold_failed[signal] = why
+        _log.error("hold value of %s (%r) NOT written: %s", signal, value, why)
 
     def _intended(self, signal: str, value: float | str) -> int | None:
         """Return the record that it is intended; None where a safe value can't be recorded.
@@ -80,5 +95,5 @@ class Holding:
             return None
 
     def _require_still(self) -> None:
-        if self._core.state not in _HOLDS or self._core.means.hands.stopped:
+        if self._core.state not in HOLDS or self._core.means.hands.stopped:
             raise NotArmed("it doesn't hold any more")

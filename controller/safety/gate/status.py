@@ -16,7 +16,7 @@ from controller.safety.gate.core import HOW_TO_RELEASE, Core
 from controller.safety.rules.findings import RuleReading
 from controller.safety.states.causes import Cause
 from controller.safety.states.holds import DISK, JOURNAL, Holds
-from controller.safety.states.machine import State
+from controller.safety.states.machine import HOLDS, State
 
 
 def status_of(core: Core) -> Status:
@@ -39,6 +39,7 @@ def status_of(core: Core) -> Status:
         plan=core.arming.plan,
         rules=tuple(_rule(reading, now.real_s) for reading in core.readings(now)),
         holds=tuple(HoldTold(name=h.name, reason=h.reason, by=h.by) for h in core.holds.all),
+        hold_failed=dict(core.hold_failed) if core.state in HOLDS else {},
         leases=_leases(core, now.real_s),
         bypasses=_bypasses(core, now.real_s),
         approvals=_approvals(core, now.real_s),

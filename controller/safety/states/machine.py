@@ -31,6 +31,10 @@ class State(StrEnum):
     """Made safe, or as far as that went, until a person acknowledges and resets."""
 
 
+HOLDS = frozenset({State.HOLD, State.MAINTENANCE})
+"""Where nothing moves but what holds it: in maintenance the campaign holds too."""
+
+
 class Input(StrEnum):
     """What can happen to the gate."""
 

@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
+from controller.commands.safety_words import status_words
 from controller.errors import Held, JournalUnwritable, NotAllowed, WriteRefused
+from controller.safety.desk.acts import acted
+from controller.safety.desk.commands import Hold, TakeDevices
 from controller.safety.envelope.specs import Follows, Ownership, Rate, Requires
 from tests.support.gated import (
     OFFICER,
@@ -152,6 +155,43 @@ def test_a_hold_value_that_cannot_be_written_keeps_nobody_from_taking_a_device(h
 
     assert holding.gate.status().taken == {"furnace": "Olga"}
     assert "shutter.command: no answer" in holding.records("outcome")[0]["error"]
+
+
+HELIUM = Requires(name="helium", requires=said("he.setpoint <= 120 mL/min"))
+ASKED = (Hold(reason="visitors"), TakeDevices(devices=("furnace",)))
+
+
+@pytest.mark.parametrize("act", ASKED, ids=lambda act: act.verb)
+def test_a_hold_value_that_a_rule_is_against_is_told_to_who_holds_or_takes(tmp_path, act):
+    hold = {"shutter.command": "Closed", "he.setpoint": 150.0}
+    with paper_bench(tmp_path, HELIUM, envelope={"hold": hold}) as bench:
+        bench.show(shutter__command="Open")
+        bench.runs()
+        answer = bench.run(acted(bench.gate, OPERATOR, act))
+        status = bench.gate.status()
+
+        (line,) = answer.data
+        assert line.startswith("hold value of he.setpoint NOT written: rule 'helium': ")
+        assert line in list(status_words(status))
+        assert bench.values["shutter.command"] == "Closed"
+        assert not bench.pvs["he.setpoint"].puts
+        bench.do(bench.gate.stop, VIEWER)
+        bench.safe()
+        assert bench.gate.status().hold_failed == {}
+
+
+def test_what_was_not_written_at_one_hold_is_not_told_of_the_next(holding):
+    holding.runs()
+    holding.pvs["shutter.command"].away = True
+    told = holding.run(acted(holding.gate, OPERATOR, ASKED[0])).data
+    holding.pvs["shutter.command"].away = False
+    holding.do(holding.gate.go_on, OPERATOR)
+    assert holding.state == "running"
+    assert holding.gate.status().hold_failed == {}
+
+    assert told and "shutter.command NOT written: shutter.command: no answer" in told[0]
+    assert holding.run(acted(holding.gate, OPERATOR, ASKED[0])).data == []
+    assert holding.values["shutter.command"] == "Closed"
 
 
 def test_a_stop_while_the_hold_values_are_written_ends_the_taking(holding):
