@@ -19,6 +19,8 @@ TEACHES_ANEW = (ObservationAmended, ObservationRetracted)
 
 GOES_ON = (*HALTED, Stop.NOBODY, Stop.UNDECIDED)
 """Ends after which a person's point may still be tried, once they are over."""
+MOST = 5
+"""So many experiments are named to a person who named one that there isn't."""
 
 
 def suggestion_of(proposal: PointProposed, known: int, seed: int) -> Suggestion:
@@ -87,4 +89,6 @@ def _observed(state: CampaignState) -> list[str]:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[-5:]) or "none"
+    if len(names) <= MOST:
+        return ", ".join(names) or "none"
+    return f"the last {MOST} of {len(names)}: {', '.join(names[-MOST:])}"

@@ -11,6 +11,7 @@ from controller.bus.delivery import Answerer
 from controller.bus.messages import Failed, Taken
 from controller.commands import correcting
 from controller.commands.correcting import Outcome, Results, amend, resolve, retract, tell
+from controller.corrections import reason_against
 from controller.errors import ConfigurationError
 from controller.events import (
     CampaignStopped,
@@ -391,3 +392,20 @@ def interrupt_after(session, count):
     session.loop._listener = stop
     with pytest.raises(KeyboardInterrupt):
         session.loop.run()
+
+
+@pytest.mark.parametrize(("experiments", "said"), [(5, "known: "), (6, "known: the last 5 of 6: ")])
+def test_who_names_an_unknown_experiment_is_told_which_are_known_and_whether_those_are_all(
+    tmp_path, experiments, said
+):
+    directory = tmp_path / "c"
+    with open_session(
+        barrel_campaign(budget={"experiments": experiments}), directory, nobody
+    ) as session:
+        session.loop.run()
+        state = session.loop.state
+        gone = ObservationRetracted(experiment_id="nowhere", **ABOUT)
+        why = reason_against(state, gone)
+
+    names = [observation.experiment for observation in state.observations][-5:]
+    assert why.endswith(said + ", ".join(names))
