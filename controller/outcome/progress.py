@@ -102,6 +102,8 @@ class Lines:
         self._console = console
         self._noted = noted
         self._best = ""
+        self._told: int | None = None
+        """The number of the last experiment that a line told of, or that went before all lines."""
 
     def __call__(self, record: Record, state: CampaignState) -> None:
         """Write a line where there is something to tell."""
@@ -109,12 +111,15 @@ class Lines:
         note = self._noted(record)
         if note:
             self.note(note)
+        if self._told is None:
+            self._told = state.experiments - isinstance(event, ObservationMade)
         if not isinstance(event, ObservationMade):
             return
         best = best_of(state)
         every = max(1, (state.terms.experiments or LINES) // LINES)
         if best != self._best or len(state.observations) % every == 0:
-            self.note(f"{count_of(state)}: {best or 'nothing usable yet'}")
+            self.note(f"{count_of(state, self._told + 1)}: {best or 'nothing usable yet'}")
+            self._told = state.experiments
         self._best = best
 
     def note(self, text: str) -> None:
@@ -137,10 +142,16 @@ def fraction_done(state: CampaignState) -> float:
     return 1.0 if state.stop_reason else min(1.0, max(parts))
 
 
-def count_of(state: CampaignState) -> str:
-    """Return ``12/30``, or ``experiment 12`` where their number isn't limited."""
-    limit = state.terms.experiments
-    return f"experiment {state.experiments}" + ("" if limit is None else f"/{limit}")
+def count_of(state: CampaignState, first: int | None = None) -> str:
+    """Return ``experiment 12/30``, without the limit where there is none.
+
+    From *first* on, where that is an earlier one: ``experiments 10-12/30``.
+    """
+    limit, last = state.terms.experiments, state.experiments
+    of = "" if limit is None else f"/{limit}"
+    if first is None or first >= last:
+        return f"experiment {last}{of}"
+    return f"experiments {first}-{last}{of}"
 
 
 def best_of(state: CampaignState) -> str:
