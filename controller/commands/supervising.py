@@ -235,7 +235,10 @@ def _heeding(supervisor: Supervisor) -> Iterator[None]:
     """
 
     def heed(number: int, _frame: FrameType | None) -> None:
-        supervisor.end(now=number != signal.SIGINT)
+        if number == signal.SIGINT:
+            supervisor.end()
+        else:
+            supervisor.end(now=True, reason=f"{signal.Signals(number).name}: asked to end")
 
     ignored = signal.SIGHUP if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else None
     before = {number: signal.signal(number, heed) for number in SIGNALS if number != ignored}

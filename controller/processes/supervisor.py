@@ -66,6 +66,8 @@ GRACE_S: Mapping[Role, float] = {"archive": 30.0, "gate": 20.0, "controller": 15
 SAFE_S = 15.0
 """How long the supervisor waits for the gate to make the bench safe."""
 OK, FAILED, INTERRUPTED = 0, 1, 130
+INTERRUPT = "interrupted by the operator"
+"""Why a campaign ends by Ctrl-C."""
 
 Answer = Callable[[Message], None]
 Say = Callable[[str], None]
@@ -128,7 +130,7 @@ class Supervisor:
             open_sockets(launch, self._apart)
         self._callers: dict[str, Caller] = {}
         self._asked_to_end = 0
-        self._interrupts: deque[bool] = deque()
+        self._interrupts: deque[tuple[bool, str]] = deque()
         self._given_up = ""
         self._given_up_at = 0.0
 
@@ -165,24 +167,24 @@ class Supervisor:
             tick()
             self._await_death()
 
-    def end(self, *, now: bool = False) -> None:
+    def end(self, *, now: bool = False, reason: str = INTERRUPT) -> None:
         """Ask the campaign to end: orderly, or (asked again, or *now*) with the bench made safe.
 
-        May be called from a signal's handler: it is ``watch`` that acts on it.
+        *reason* says who asks. May be called from a signal's handler: ``watch`` acts on it.
         """
-        self._interrupts.append(now)
+        self._interrupts.append((now, reason))
 
     def _heed(self) -> None:
         while self._interrupts:
-            self._end(now=self._interrupts.popleft())
+            self._end(*self._interrupts.popleft())
 
-    def _end(self, *, now: bool) -> None:
+    def _end(self, now: bool, reason: str) -> None:
         self._asked_to_end += 1
         if self._asked_to_end == 1 and not now:
-            self._post("controller", EndCampaign(reason="interrupted by the operator"))
+            self._post("controller", EndCampaign(reason=reason))
             self._say(f"stopping: {self._how_it_ends()}")
         elif self._asked_to_end <= 2:
-            self._abort("interrupted by the operator")
+            self._abort(reason)
         else:
             self._say("killing what is left")
             for role in ("controller", "worker", "archive"):
