@@ -1,7 +1,7 @@
 """How long the bench stood idle because nobody had decided yet, from the journal's stamps."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.events import (
@@ -50,6 +50,8 @@ class Idle:
     measuring_s: float = 0.0
     gaps: int = 0
     held_s: float = 0.0
+    ready_s: float = field(default=0.0, compare=False)
+    """Of ``deciding_s`` what passed once it was decided and cleared: syncing, and beginning."""
 
     @property
     def fraction(self) -> float | None:
@@ -67,7 +69,8 @@ class Idle:
         if self.fraction is None:
             return f"there was no next experiment to wait for{self.apart}"
         each = duration(self.deciding_s / self.gaps)
-        return f"{self.fraction:.2%} of its time, {each} between two experiments{self.apart}"
+        ready = f", {duration(self.ready_s / self.gaps)} of it to begin" * (self.ready_s > 0)
+        return f"{self.fraction:.2%} of its time, {each} between two experiments{ready}{self.apart}"
 
     @property
     def apart(self) -> str:
@@ -87,7 +90,7 @@ def idle_of(records: Iterable[Record]) -> Idle:
     fold = _Fold()
     for record in records:
         fold.take(record)
-    return Idle(fold.deciding, fold.people, fold.measuring, fold.gaps, fold.held)
+    return Idle(fold.deciding, fold.people, fold.measuring, fold.gaps, fold.held, fold.ready)
 
 
 @dataclass(slots=True)
@@ -97,6 +100,7 @@ class _Fold:
     measuring: float = 0.0
     gaps: int = 0
     held: float = 0.0
+    ready: float = 0.0
     _awaited: bool = False
     """Whether a person alone can let it go on."""
     _holds: bool = False
@@ -149,6 +153,7 @@ class _Fold:
     def _end_gap(self, passed: float) -> None:
         if self._gap is not None:
             self.deciding += self._gap + passed
+            self.ready += passed
             self.people += self._approval
             self.gaps += 1
         self._gap = None

@@ -73,7 +73,7 @@ def test_it_is_the_time_from_an_experiment_to_the_next_one():
     assert idle.deciding_s == pytest.approx(0.4)
     assert idle.measuring_s == pytest.approx(39.6)
     assert idle.fraction == pytest.approx(0.01)
-    assert str(idle) == "1.00% of its time, 0.4 s between two experiments"
+    assert str(idle) == "1.00% of its time, 0.4 s between two experiments, 0.05 s of it to begin"
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,8 @@ def test_it_says_how_long_the_bench_waited_for_decisions(told):
     said = facts(told)["bench idle"]
 
     assert said == (
-        "50.00% of its time, 2 s between two experiments (while the next experiment was decided)"
+        "50.00% of its time, 2 s between two experiments, 0.5 s of it to begin "
+        "(while the next experiment was decided)"
     )
     assert "stood idle for 50.00% of its time" in timeline.picture(told).caption
 
