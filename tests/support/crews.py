@@ -186,7 +186,7 @@ def crew(
             made.start(role)
         lease_s = made.envelope().dead_man.lease_s
         stack.enter_context(closing(LeaseKeeper(made.gate, "controller", "", lease_s)))
-        assert made.arm() == Done()
+        until(lambda: made.arm() == Done(), "the bench to be known and armed")
         yield made
 
 

@@ -134,12 +134,12 @@ class Monitors:
             continue
         leaf.subscribe_reading(hear)
         while True:
-            await asyncio.sleep(max_age_s / PER_AGE)
             try:
                 async with asyncio.timeout(max_age_s / PER_AGE):
                     hear({signal: await leaf._connector.backend.get_reading()})
             except (TimeoutError, CANothing, EngineError) as error:  # shows by its age
                 _log.debug("%s was not read: %r", signal, error)
+            await asyncio.sleep(max_age_s / PER_AGE)
 
 
 def _kind(term: Term) -> Any:
