@@ -161,7 +161,7 @@ def test_a_process_that_dies_is_not_started_again_on_code_that_has_appeared(
         assert siege.wait() == FAILED, siege.story()
         said = siege.output.read_text(encoding="utf-8")
         assert f"{role} isn't started again: {new} changed while the campaign ran" in said
-        assert said.count(f"{role}: up") == 1
+        assert said.count(f"{role}: up") <= 1  # it may die before that is told
 
 
 def test_devices_that_changed_since_a_campaign_began_are_named_when_it_goes_on(
@@ -216,7 +216,7 @@ def test_a_process_that_dies_is_not_started_again_on_code_that_has_changed(
         assert f"heliostat resume {siege.directory} --revise" in said
         assert "the bench was made safe" in said
         assert "half edited" not in siege.story()
-        assert said.count(f"{role}: up") == 1
+        assert said.count(f"{role}: up") <= 1  # it may die before that is told
 
 
 def test_a_process_goes_on_being_started_again_once_the_change_is_undone(tmp_path: Path) -> None:

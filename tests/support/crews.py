@@ -29,11 +29,13 @@ from controller.bus.messages import (
 from controller.journal import Journal
 from controller.processes.launch import Launch, Role
 from controller.processes.leasing import LeaseKeeper
+from controller.recorded.code_files import code_files
 from controller.resolving import ResolvedCampaign
 from controller.safety.desk.client import Clerk, LocalLine
 from controller.safety.desk.commands import Acknowledge, Reset
 from controller.safety.envelope.envelope import Envelope
 from controller.safety.envelope.parts import DeadManPart, ReleasePart
+from controller.versions import file_digests
 from simulators.ioc.environment import epics_environment
 from tests.support.commissioning import commission_live
 from tests.support.ports import free_port
@@ -172,6 +174,7 @@ def crew(
             anchor_campaign=now,
             epics=epics_environment(free_port()),
             supervisor=os.getpid(),
+            code=file_digests(code_files(resolved)),
         )
         callers = [
             stack.enter_context(closing(Caller(launch.address(role), "test")))

@@ -22,10 +22,12 @@ from controller.chain import Chain
 from controller.journal import Journal
 from controller.processes.launch import Launch
 from controller.processes.leasing import LeaseKeeper
+from controller.recorded.code_files import code_files
 from controller.resolving import ResolvedCampaign
 from controller.safety.desk.client import Clerk, LocalLine
 from controller.safety.desk.commands import Acknowledge, Reset
 from controller.safety.envelope.envelope import Envelope
+from controller.versions import file_digests
 from simulators.ioc.environment import epics_environment
 from tests.support.commissioning import commission_live
 from tests.support.ports import free_port
@@ -163,7 +165,11 @@ def gate_process(
     commission_live(directory, resolved)
     with tempfile.TemporaryDirectory(prefix="hgt") as runtime:
         launch = Launch(
-            directory=directory, runtime=Path(runtime), epics=dict(epics), supervisor=os.getpid()
+            directory=directory,
+            runtime=Path(runtime),
+            epics=dict(epics),
+            supervisor=os.getpid(),
+            code=file_digests(code_files(resolved)),
         )
         gate = GateProcess(launch, envelope_of(resolved, words.space), parent=parent)
         ears = Answerer(launch.address("supervisor"), gate.hear)
