@@ -40,12 +40,12 @@ from controller.events import (
     SuggestionMade,
 )
 from controller.files.campaign import Budget
+from controller.history import fold
 from controller.journal import Journal, Record, read
 from controller.loop import Loop
 from controller.outcome.idle import idle_of
 from controller.parts import Parts, Ran, nothing_foreseen
 from controller.processes.launch import Launch
-from controller.recorded.history import fold
 from controller.remote.agent import Decider, RemoteAgent
 from controller.remote.reducer import RemoteReducer
 from controller.resolving import ResolvedCampaign

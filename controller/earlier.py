@@ -1,7 +1,6 @@
 """What earlier campaigns found, taken from their journals for an agent that is to know of it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,11 @@ from agents.protocols import Objective, Observation
 from agents.space import Space
 from agents.transfer_options import EarlierCampaign, EarlierExperiment
 from controller.errors import ConfigurationError, ControllerError
-from controller.events import CampaignRevised, CampaignStarted
 from controller.files.campaign import Chosen
-from controller.folding import apply
-from controller.journal import FILE, Record, read
+from controller.history import fold, resolved_of, started_of
+from controller.journal import FILE, read
 from controller.resolving import ResolvedCampaign
 from controller.spaces import Table, objectives_of, space_of
-from controller.state import CampaignState
 from controller.terms import terms_of
 
 MOST = 200
@@ -48,13 +45,20 @@ def with_earlier(
             for member in agent.options["agents"]  # type: ignore[union-attr]
         ]
         return agent.model_copy(update={"options": {**agent.options, "agents": members}})
-    paths = dict(journals_of(agent))
-    if not paths:
+    found = {
+        place: taken(Path(path), space, objectives, read_table)
+        for place, path in journals_of(agent)
+    }
+    return knowing(agent, found)
+
+
+def knowing(agent: Chosen, found: Mapping[int, EarlierCampaign]) -> Chosen:
+    """Return *agent* with what was *found*, by place, instead of the journals named there."""
+    if not found:
         return agent
     named: list[Any] = list(agent.options[KEY])  # type: ignore[arg-type]
-    for place, path in paths.items():
-        found = taken(Path(path), space, objectives, read_table)
-        named[place] = found.model_dump(mode="json")
+    for place, campaign in found.items():
+        named[place] = campaign.model_dump(mode="json")
     return agent.model_copy(update={"options": {**agent.options, KEY: named}})
 
 
@@ -80,7 +84,7 @@ def taken(
     directory = place.parent if place.name == FILE else place
     try:
         records = read(directory)
-        resolved = _in_force(records, directory)
+        resolved = resolved_of(records, directory)
         campaign, folder = resolved.campaign, resolved.beamline.table
         table = None
         if folder is not None:
@@ -90,11 +94,8 @@ def taken(
         raise ConfigurationError(f"can't be used as an earlier campaign: {error}") from error
     _require_alike(directory, before, space)
     _require_measured(directory, wanted, objectives)
-    state = reduce(
-        lambda s, r: apply(s, r.event, r.stamp),
-        records,
-        CampaignState(terms_of(_began(records, directory).campaign, wanted)),
-    )
+    began = ResolvedCampaign.model_validate(started_of(records, directory).campaign)
+    state = fold(records, terms_of(began.campaign, wanted))
     names = [objective.name for objective in objectives]
     experiments = [each for one in state.observations if (each := _experiment(one, names))]
     if not experiments:
@@ -102,18 +103,6 @@ def taken(
     rows = np.linspace(0, len(experiments) - 1, min(len(experiments), MOST)).round()
     chosen = tuple(experiments[row] for row in rows.astype(int).tolist())
     return EarlierCampaign.of(campaign.name, str(directory), chosen)
-
-
-def _began(records: Sequence[Record], directory: Path) -> ResolvedCampaign:
-    if not records or not isinstance(records[0].event, CampaignStarted):
-        raise ConfigurationError(f"{directory}: its journal doesn't begin with a campaign's start")
-    return ResolvedCampaign.model_validate(records[0].event.campaign)
-
-
-def _in_force(records: Sequence[Record], directory: Path) -> ResolvedCampaign:
-    revised = [r.event.campaign for r in records if isinstance(r.event, CampaignRevised)]
-    began = _began(records, directory)
-    return ResolvedCampaign.model_validate(revised[-1]) if revised else began
 
 
 def _require_alike(directory: Path, before: Space, now: Space) -> None:

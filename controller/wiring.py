@@ -36,6 +36,7 @@ from controller.documents import DocumentWriter
 from controller.engine import BenchHooks, Engine
 from controller.errors import ConfigurationError, EngineError, JournalError
 from controller.events import CampaignResumed
+from controller.history import fold, resolved_of, started_of
 from controller.journal import Journal, locked, require_campaign
 from controller.loop import Listener, Loop, Parts
 from controller.outcome.summary import Ranks
@@ -45,7 +46,6 @@ from controller.plans.stock import consumption
 from controller.precheck.clearing import RunDry
 from controller.precheck.gate import Present
 from controller.precheck.rehearsing import Rehearsal
-from controller.recorded.history import fold, resolved_of, started_of
 from controller.resolving import ResolvedCampaign
 from controller.safety.devices.connectors import ensure_guarded, guard, none_ungated
 from controller.safety.devices.inline import Bench

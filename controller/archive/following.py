@@ -21,7 +21,7 @@ from controller.archive.archiver import (
 from controller.archive.server import FOLDER, Catalog, served
 from controller.documents import FOLDER as DOCUMENTS
 from controller.errors import ConfigurationError, JournalError
-from controller.recorded.history import started_of
+from controller.history import started_of
 
 KEY = "TILED_API_KEY"
 """The variable of the environment with the key to a facility's server."""

@@ -7,7 +7,7 @@ from agents.catalogue import OPERATOR, OPTIONS, build_agent, read_options
 from agents.errors import AgentOptionError
 from agents.space import Space
 from controller.checks.cases import Case
-from controller.earlier import KEY, journals_of, taken, with_earlier
+from controller.earlier import KEY, journals_of, knowing, taken
 from controller.errors import ConfigurationError, Problem
 from controller.files.campaign import Chosen
 from controller.files.reading import Way
@@ -50,16 +50,14 @@ def _with_earlier(
 ) -> tuple[Chosen | None, list[Problem]]:
     """Return *agent* with what earlier campaigns found; None, and what is wrong, without it."""
     objectives, read_table = objectives_of(case.campaign, case.table), case.installed.read_table
-    problems = []
+    problems, found = [], {}
     for place, path in journals_of(agent):
         try:
-            taken(Path(path), space, objectives, read_table)
+            found[place] = taken(Path(path), space, objectives, read_table)
         except ConfigurationError as error:
             accepted = "the folder of a campaign of the same parameters, units and objectives"
             problems.append(case.problem((*way, KEY, place), str(error), accepted))
-    if problems:
-        return None, problems
-    return with_earlier(agent, space, objectives, read_table), []
+    return (None, problems) if problems else (knowing(agent, found), [])
 
 
 def _check_members(case: Case, space: Space | None, agent: Chosen, way: Way) -> Iterator[Problem]:

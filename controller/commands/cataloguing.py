@@ -13,9 +13,9 @@ from controller.archive.following import Follower, catalog_of, facility_catalog
 from controller.archive.server import FOLDER, Catalog, served
 from controller.archive.story import story_uid
 from controller.errors import CampaignInUse
+from controller.history import started_of
 from controller.interrupts import heeded
 from controller.journal import read
-from controller.recorded.history import started_of
 
 OK, FAILED = 0, 1
 PATIENCE_S, SHOWN_S = 1.0, 5.0

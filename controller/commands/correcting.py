@@ -24,9 +24,9 @@ from controller.events import (
     ObservationRetracted,
     PointProposed,
 )
+from controller.history import fold, resolved_of
 from controller.journal import Journal, locked, read, require_campaign
 from controller.processes.launch import FILE, FOLDER, Launch
-from controller.recorded.history import fold, resolved_of
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.telling import (

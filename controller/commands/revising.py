@@ -11,8 +11,8 @@ from controller.benches import installed, words_of
 from controller.checks.checking import load
 from controller.commands.correcting import now_of
 from controller.commands.safety_on_record import somebody
+from controller.history import fold, resolved_of
 from controller.journal import Journal, locked, require_campaign
-from controller.recorded.history import fold, resolved_of
 from controller.recorded.revising import (
     require_allowed,
     require_possible,

@@ -11,9 +11,9 @@ from controller.benches import words_of
 from controller.commands.correcting import now_of
 from controller.commands.safety_reaching import holder_of
 from controller.errors import GateLost
+from controller.history import fold, resolved_of
 from controller.journal import locked, read, require_campaign
 from controller.processes.launch import FOLDER
-from controller.recorded.history import fold, resolved_of
 from controller.resolving import ResolvedCampaign
 from controller.safety.cleaning import cleaned
 from controller.safety.desk.client import ActRefused

@@ -33,6 +33,7 @@ from controller.commands.running import (
     new_directory,
     remarks_of,
 )
+from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import FILE, Journal, locked, read
 from controller.outcome.progress import Display, display, note_beside_the_gate
@@ -43,7 +44,6 @@ from controller.processes.leftovers import end_leftovers, new_runtime
 from controller.processes.supervisor import Supervisor
 from controller.recorded.code_files import changed_code
 from controller.recorded.following import Follower
-from controller.recorded.history import fold, resolved_of
 from controller.recorded.revising import code_digests_of
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState

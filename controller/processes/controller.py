@@ -37,6 +37,7 @@ from controller.bus.messages import (
 )
 from controller.errors import ControllerError
 from controller.events import CampaignResumed
+from controller.history import fold, resolved_of, started_of
 from controller.interrupts import heeded
 from controller.journal import Journal, Record, locked
 from controller.loop import Loop
@@ -47,7 +48,6 @@ from controller.precheck.clearing import RunDry
 from controller.processes.launch import Launch
 from controller.processes.leasing import LeaseKeeper
 from controller.processes.parting import when_orphaned
-from controller.recorded.history import fold, resolved_of, started_of
 from controller.remote.agent import Decider, Patience, RemoteAgent
 from controller.remote.bench import Lines, PlansOf, RemoteBench
 from controller.remote.precheck import RemoteRehearsal

@@ -9,8 +9,8 @@ from agents.operator import is_of_a_person
 from agents.protocols import Agent, Suggestion
 from controller.benches import Words, agent_of, words_of
 from controller.events import CampaignStarted
+from controller.history import fold, resolved_of, started_of
 from controller.journal import Record, read
-from controller.recorded.history import fold, resolved_of, started_of
 from controller.resolving import ResolvedCampaign
 from controller.state import CampaignState
 from controller.terms import terms_of

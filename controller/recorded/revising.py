@@ -14,9 +14,9 @@ from agents.errors import PointError
 from controller.benches import envelope_of, words_of
 from controller.errors import ConfigurationError, NotAllowed
 from controller.events import CampaignRevised, CampaignStarted
+from controller.history import resolved_of, started_of
 from controller.journal import Record
-from controller.recorded.code_files import changed_files, code_files, new_files
-from controller.recorded.history import resolved_of, started_of
+from controller.recorded.code_files import code_files, new_files
 from controller.recorded.widening import other_bench, wider
 from controller.resolving import ResolvedCampaign
 from controller.safety.people.people import SCOPES, Principal, Role, Scope
@@ -94,8 +94,9 @@ def revision_of(records: list[Record], directory: Path, load: Load) -> Revision 
     changes = [*_differences(_plain(before), _plain(now))]
     own = code_digests_of(records, directory)
     now_own = file_digests(own)
-    for path in changed_files(own):
-        changes.append(f"{path}: {own[path][:12]} -> {now_own.get(path, 'gone')[:12]}")
+    for path, digest in own.items():
+        if digest != (seen := now_own.get(path, "gone")):
+            changes.append(f"{path}: {digest[:12]} -> {seen[:12]}")
     added = file_digests(new_files(own, now))
     changes += [f"{path}: absent -> {digest[:12]}" for path, digest in added.items()]
     if digests.get(CODE) and digests[CODE] != now_digests[CODE]:

@@ -11,9 +11,9 @@ from controller.benches import installed, words_of
 from controller.checks.checking import load
 from controller.files.beamline import DevicesOfHappi
 from controller.files.campaign import Chosen
+from controller.history import resolved_of
 from controller.journal import Journal, read
 from controller.recorded.code_files import changed_code, changed_files, code_files
-from controller.recorded.history import resolved_of
 from controller.recorded.revising import code_digests_of, revision_of
 from tests.support.besieged import campaign_file, press_for
 from tests.support.sieges import OK, Siege

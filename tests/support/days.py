@@ -11,10 +11,10 @@ from agents.sobol import SobolAgent
 from agents.space import Continuous, Integer, Space
 from controller.errors import BenchStands
 from controller.events import CampaignResumed, CampaignStarted, Event, ExperimentResolved
+from controller.history import fold
 from controller.journal import Journal, read
 from controller.loop import Loop, Parts
 from controller.parts import Halting, Ran, Released, Sent
-from controller.recorded.history import fold
 from controller.terms import Terms
 from instruments.effects import Effect
 

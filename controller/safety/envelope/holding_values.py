@@ -7,11 +7,10 @@ it has arrived. What the envelope doesn't write then may be anything within its 
 from collections.abc import Iterator, Mapping
 
 from controller.safety.envelope.envelope import Envelope
-from controller.safety.envelope.reachability import state_after
+from controller.safety.envelope.reachability import breaks, state_after
 from controller.safety.envelope.specs import Permit, Requires
-from controller.safety.envelope.supposing import Supposed, exactly
+from controller.safety.envelope.supposing import exactly
 from controller.safety.envelope.vocabulary import Fault, Way
-from controller.safety.language.values import Truth
 
 
 def unholdable(envelope: Envelope) -> list[Fault]:
@@ -36,15 +35,7 @@ def _broken(envelope: Envelope, writes: Mapping[str, float | str], way: Way) -> 
     what = ", ".join(f"{signal} = {value!r}" for signal, value in writes.items())
     states = [state_after(envelope, written, arrived=arrived) for arrived in (False, True)]
     for rule in envelope.rules:
-        if isinstance(rule, (Requires, Permit)) and any(_breaks(rule, state) for state in states):
+        if isinstance(rule, (Requires, Permit)) and any(breaks(rule, state) for state in states):
             needed = "" if rule.requires is None else f"{rule.requires.text!r} isn't so then"
             message = f"{what} breaks rule {rule.name!r}: {needed}"
             yield Fault(way, message, "hold values that keep every rule")
-
-
-def _breaks(rule: Requires | Permit, state: Supposed) -> bool:
-    """Whether *rule* is broken in *state* while it is looked at, which it may be."""
-    when = rule.when if isinstance(rule, Requires) else None
-    if rule.requires is None or (when is not None and when.truth(state.known) is Truth.FALSE):
-        return False
-    return rule.requires.truth(state.known) is Truth.FALSE

@@ -177,11 +177,8 @@ def _pairs(envelope: Envelope) -> Iterator[tuple[str, str]]:
 
 def _broken(rule: AnyRule, state: Supposed) -> tuple[str, str] | None:
     """Return the key of *rule* that *state* surely breaks, and how; None where nothing is sure."""
-    if isinstance(rule, (Requires, Permit)) and rule.requires is not None:
-        when = rule.when if isinstance(rule, Requires) else None
-        looked_at = when is None or when.truth(state.known) is not Truth.FALSE
-        if looked_at and rule.requires.truth(state.known) is Truth.FALSE:
-            return "requires", f"{rule.requires.text!r} isn't so"
+    if isinstance(rule, (Requires, Permit)) and rule.requires is not None and breaks(rule, state):
+        return "requires", f"{rule.requires.text!r} isn't so"
     if isinstance(rule, Sequence) and rule.before.truth(state.known) is Truth.TRUE:
         return "before", f"{rule.before.text!r} is so, whatever went before"
     if isinstance(rule, Dwell) and rule.when.truth(state.known) is Truth.TRUE:
@@ -190,3 +187,11 @@ def _broken(rule: AnyRule, state: Supposed) -> tuple[str, str] | None:
     if approved is not None and approved.truth(state.known) is Truth.TRUE:
         return "when", f"{approved.text!r} would be so without anybody's approval"
     return None
+
+
+def breaks(rule: Requires | Permit, state: Supposed) -> bool:
+    """Whether *state* breaks *rule*, surely, where it is looked at, which it may be."""
+    when = rule.when if isinstance(rule, Requires) else None
+    if rule.requires is None or (when is not None and when.truth(state.known) is Truth.FALSE):
+        return False
+    return rule.requires.truth(state.known) is Truth.FALSE
