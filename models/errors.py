@@ -3,6 +3,7 @@
 ModelError
 ├── SpectrumError      a file or array that can't be read as a spectrum: mend the data
 ├── ReferenceSetError  a set of references that can't be used: mend the folder
+├── ModelFileError     a folder that doesn't hold the trained model asked for: train it again
 └── ReductionError     documents that aren't of the kind the reducer was built for: mend the plan
 """
 
@@ -17,6 +18,10 @@ class SpectrumError(ModelError):
 
 class ReferenceSetError(ModelError):
     """A folder of references can't be used; says which and what is missing."""
+
+
+class ModelFileError(ModelError):
+    """A folder doesn't hold the trained model that was asked for, or can't take one."""
 
 
 class ReductionError(ModelError):
