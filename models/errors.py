@@ -3,6 +3,7 @@
 ModelError
 ├── SpectrumError      a file or array that can't be read as a spectrum: mend the data
 ├── ReferenceSetError  a set of references that can't be used: mend the folder
+├── SeriesError        patterns that can't be factorised: mend the data
 ├── ModelFileError     a folder that doesn't hold the trained model asked for: train it again
 └── ReductionError     documents that aren't of the kind the reducer was built for: mend the plan
 """
@@ -18,6 +19,10 @@ class SpectrumError(ModelError):
 
 class ReferenceSetError(ModelError):
     """A folder of references can't be used; says which and what is missing."""
+
+
+class SeriesError(ModelError):
+    """Patterns can't be factorised; says which and what is accepted."""
 
 
 class ModelFileError(ModelError):
