@@ -19,7 +19,7 @@ from controller.errors import (
     UnitError,
 )
 from controller.processes.roles import FOLDER
-from controller.subcommands import agents, commission, data, people, safety
+from controller.subcommands import agents, commission, data, models, people, safety
 from controller.threads import one_thread
 from instruments.errors import InstrumentError, PlanError
 from models.errors import ModelError
@@ -308,6 +308,7 @@ people.register(app)
 safety.register(app)
 commission.register(app)
 agents.register(app)
+models.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""Powder diffraction: from crystal structures to patterns, and patterns from files."""
