@@ -265,32 +265,6 @@ def report(directory: Directory) -> None:
 
 
 @app.command()
-def fit(
-    files: Annotated[list[Path], typer.Argument(help="Spectra: .xdi, .csv, .csv.gz, or folders.")],
-    references: Annotated[Path, typer.Option(help="Folder with reference spectra and labels.")],
-    label: Annotated[
-        list[str] | None, typer.Option(help="Only these labels of the references (repeatable).")
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None, typer.Option(help="Not these labels of the references (repeatable).")
-    ] = None,
-    method: Annotated[
-        Literal["auto", "ensemble", "linear"],
-        typer.Option(help="auto: the ensemble, trained when needed."),
-    ] = "auto",
-    json: AsJson = False,
-) -> None:
-    """Fit XANES spectra of any element: fractions of the references, and is it something new?
-
-    With --json: one object per spectrum, one per line.
-    """
-    from controller.commands import examining
-
-    choice = examining.Choice(tuple(label or ()), tuple(leave_out or ()), method)
-    examining.fit(references, files, choice, as_json=json)
-
-
-@app.command()
 def schema(
     kind: Annotated[
         Literal["campaign", "beamline", "safety", "people"],

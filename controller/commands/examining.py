@@ -1,30 +1,17 @@
-"""Looks at files without running anything: check, verify, fit, schema."""
+"""Looks at files without running anything: check, verify, schema."""
 
 import json
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.chain import Chain, require_sound
 from controller.journal import FILE, read
-from controller.outcome.wording import with_sigma
 from controller.schemas import Kind, schema
 
 BAD_INPUT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which references to fit with, and how."""
-
-    labels: tuple[str, ...]
-    leave_out: tuple[str, ...]
-    method: str
 
 
 def check_file(file: Path) -> int:
@@ -54,27 +41,6 @@ def verify(directory: Path) -> None:
             typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
         require_sound(directory / GATE_FILE)
     require_whole(directory, records)
-
-
-def fit(references: Path, files: Sequence[Path], choice: Choice, *, as_json: bool) -> None:
-    """Print what the references say of each spectrum in *files*."""
-    from models.spectra.fitting import fit_files
-
-    found = fit_files(references, files, choice.labels, choice.leave_out, choice.method)
-    for spectrum in found:
-        typer.echo(json.dumps(spectrum, ensure_ascii=False) if as_json else _in_words(spectrum))
-
-
-def _in_words(spectrum: dict[str, Any]) -> str:
-    scan = f", scan {spectrum['scan']}" if spectrum["scan"] else ""
-    fractions = ", ".join(
-        f"{label} {with_sigma(value['mean'], value['sigma'])}"
-        for label, value in spectrum["fractions"].items()
-    )
-    verdict = f"{spectrum['verdict']}{', novel' if spectrum['novel'] else ''}"
-    reasons = f" ({'; '.join(spectrum['reasons'])})" if spectrum["reasons"] else ""
-    method = f"; by {spectrum['method']}" if "fallback" in spectrum["method"] else ""
-    return f"{spectrum['file']}{scan}: {fractions or 'no fractions'}; {verdict}{reasons}{method}"
 
 
 def print_schema(kind: Kind) -> None:

@@ -1,7 +1,7 @@
 """The commands about models for a user's own data: train them, and ask them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,11 +11,35 @@ Out = Annotated[Path, typer.Option(metavar="MODEL", help="The folder that the mo
 Force = Annotated[bool, typer.Option("--force", help="Replace the model that is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same model.")]
 
+References = Annotated[Path, typer.Option(help="Folder with reference spectra and their labels.")]
+Labels = Annotated[
+    list[str] | None, typer.Option(help="Only these labels of the references (repeatable).")
+]
+LeaveOut = Annotated[
+    list[str] | None, typer.Option(help="Not these labels of the references (repeatable).")
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,NAME,…",
+        help="Names of the files' columns in their order, '-' to skip one; default: their headers.",
+    ),
+]
+Signal = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|mu|transmission|fluorescence|reference|COLUMN",
+        help="What absorption is taken from. auto: a mu column, else transmission, else "
+        "fluorescence.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.add_typer(train, name="train")
     app.command()(identify)
+    app.command()(fit)
 
 
 @train.command("phases")
@@ -40,6 +64,73 @@ def train_phases(  # noqa: PLR0913, PLR0917  (a command's arguments are its opti
     training.train_phases(
         cifs, out, training.PhaseWishes(wavelength, two_theta, minutes, seed), force=force
     )
+
+
+@train.command("absorption")
+def train_absorption(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
+    references: References,
+    out: Out,
+    label: Labels = None,
+    leave_out: LeaveOut = None,
+    columns: Columns = "",
+    signal: Signal = "auto",
+    steps: Annotated[
+        int, typer.Option(min=50, max=20000, help="Of training, for each range of energies.")
+    ] = 1000,
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Train an ensemble on simulated mixtures of reference spectra of one edge, any element.
+
+    The model holds the references, and an ensemble for each of some ranges around the edge, so
+    that shorter scans than theirs can be fitted too.
+    """
+    from controller.commands import absorbing
+
+    how = absorbing.layout(columns, signal)
+    chosen = absorbing.References(references, tuple(label or ()), tuple(leave_out or ()), how)
+    absorbing.train(chosen, out, absorbing.Effort(steps, seed), force=force)
+
+
+def fit(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL] FILES...",
+            help="A folder from `heliostat train absorption` (none with --references), then "
+            "spectra: XDI, CSV, columns of numbers, SPEC, NPZ, or folders of them.",
+        ),
+    ],
+    references: Annotated[
+        Path | None, typer.Option(help="Instead of a model: folder with reference spectra.")
+    ] = None,
+    label: Labels = None,
+    leave_out: LeaveOut = None,
+    method: Annotated[
+        Literal["auto", "linear"],
+        typer.Option(help="With --references. auto: the ensemble, trained when needed."),
+    ] = "auto",
+    columns: Columns = "",
+    signal: Signal = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout, one object a spectrum.")
+    ] = False,
+) -> None:
+    """Fit XANES spectra of any element: fractions of the references ± sigma, is it new?"""
+    from controller.commands import absorbing
+
+    how = absorbing.layout(columns, signal)
+    if references is None:
+        if len(paths) == 1 or label or leave_out or method != "auto":
+            raise typer.BadParameter(
+                "give a model and files, or files and --references DIR; --label, --leave-out and "
+                "--method go with --references"
+            )
+        found = absorbing.fit_model(paths[0], paths[1:], how)
+    else:
+        chosen = absorbing.References(references, tuple(label or ()), tuple(leave_out or ()), how)
+        found = absorbing.fit_references(chosen, paths, method)
+    absorbing.show(found, as_json=json)
 
 
 def identify(

@@ -8,7 +8,7 @@ An interval of 90 % is mean ± 1.645 sigma: sigma is scaled so that these interv
 they promise on simulated mixtures, scatter of the repeats included.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,7 +43,8 @@ class Analysis:
 
     *fractions* by label sum to one (by edge step, which is the share of the absorbing element's
     atoms); *shift_eV* was added to its energies to meet the references; *residual* is the root
-    mean square left over, in edge steps; *method* says what gave the fractions.
+    mean square left over, in edge steps; *method* says what gave the fractions; *epistemic* is
+    the part of each sigma that is the model's own, where it knows it.
     """
 
     fractions: Mapping[str, Measured]
@@ -53,6 +54,7 @@ class Analysis:
     residual: float = float("nan")
     method: str = "none"
     curves: Mapping[str, FloatArray] = field(default_factory=dict)
+    epistemic: Mapping[str, float] = field(default_factory=dict)
 
 
 class Absorption:
@@ -61,16 +63,20 @@ class Absorption:
     def __init__(
         self,
         references: ReferenceSet,
-        method: str = "auto",
+        method: str | Estimator = "auto",
         training: Training | None = None,
         cache: Path | None = None,
+        spans: Sequence[tuple[float, float]] = (),
     ) -> None:
-        """*method* is one of ``METHODS``; *cache* a folder for ensembles (the user's own).
+        """*method* is one of ``METHODS`` or an estimator; *cache* a folder for ensembles (the
+        user's own). Of *spans* (eV relative to the edge) the widest that a spectrum covers is
+        used; where it covers none, or there are none, all that it shares with the references.
 
         Raises ReferenceSetError for references or a method that can't be used.
         """
         self.references = references
         self.estimator = _estimator(method, training, cache)
+        self._spans = tuple(spans)
         self._e0 = common_edge(references)
         self._halves = common_half(references)
         self._span = common_span(references, self._e0)
@@ -95,12 +101,27 @@ class Absorption:
                 f"range: {low:.1f} to {high:.1f} eV does not reach far enough around the edge "
                 f"at {self._e0 - offset:.1f} eV"
             )
+        span = widest_in(span, self._spans) or span
         return self._analyse(moved_by(spectrum, offset), offset, self._basis(span), edge)
 
     def basis_for(self, spectrum: Spectrum) -> Basis | None:
         """Return the references in the frame that *spectrum* would be analysed in, if any."""
         span = fitting_span(spectrum, self._e0, self._span)
-        return None if span is None else self._basis(span)
+        return None if span is None else self._basis(widest_in(span, self._spans) or span)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The range that all references cover (eV relative to their edge)."""
+        return self._span
+
+    @property
+    def e0(self) -> float:
+        """The energy of the references' edge (eV)."""
+        return self._e0
+
+    def basis_over(self, span: tuple[float, float]) -> Basis:
+        """Return the references over *span* (eV relative to their edge)."""
+        return self._basis(span)
 
     def _analyse(self, spectrum: Spectrum, offset: float, basis: Basis, edge: Edge) -> Analysis:
         lost = lost_between_points(spectrum, basis)
@@ -108,23 +129,26 @@ class Absorption:
             return _rejected(f"{_coarse(lost)}; up to {TOO_COARSE_AT:g} accepted")
         noise = bin_noise(spectrum, edge, basis)
         combination = fit_combination(spectrum, basis, noise)
-        fractions, sigmas, method = self.estimator.estimate(combination, basis, noise)
+        estimate = self.estimator.estimate(combination, basis, noise)
+        sigmas = estimate.sigmas
         novelty = novelty_of(combination.spectrum, basis, combination.fractions, noise)
         quality = _quality(novelty, combination, noise, lost)
         if quality.verdict is Verdict.SUSPECT:
             sigmas = sigmas * SUSPECT_SIGMA_FACTOR
         measured = {
             label: Measured(float(f), float(s))
-            for label, f, s in zip(basis.labels, fractions, sigmas, strict=True)
+            for label, f, s in zip(basis.labels, estimate.fractions, sigmas, strict=True)
         }
+        own = estimate.epistemic if estimate.epistemic is not None else ()
         return Analysis(
             measured,
             quality,
             novel=novelty.score > NOVEL_AT,
             shift_eV=round(combination.shift + offset, 3),
             residual=combination.rms,
-            method=method,
+            method=estimate.method,
             curves=_curves(combination, basis),
+            epistemic={label: float(e) for label, e in zip(basis.labels, own, strict=False)},
         )
 
     def _offset(self, edge: Edge) -> float:
@@ -140,7 +164,18 @@ class Absorption:
         return self._bases[span]
 
 
-def _estimator(method: str, training: Training | None, cache: Path | None) -> Estimator:
+def widest_in(
+    span: tuple[float, float], spans: Sequence[tuple[float, float]]
+) -> tuple[float, float] | None:
+    """Return the widest of *spans* that lies in *span*, None where none does."""
+    low, high = span[0] - 1e-6, span[1] + 1e-6
+    inside = [s for s in spans if low <= s[0] and s[1] <= high]
+    return max(inside, key=lambda s: s[1] - s[0], default=None)
+
+
+def _estimator(method: str | Estimator, training: Training | None, cache: Path | None) -> Estimator:
+    if not isinstance(method, str):
+        return method
     if method == "linear":
         return LinearEstimator()
     if method == "auto":

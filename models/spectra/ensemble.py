@@ -5,6 +5,8 @@ trained on simulated mixtures. The mean is a softmax, so fractions sum to one; t
 that of the members plus the mean of theirs (law of total variance).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -15,6 +17,9 @@ from models.spectra.training import Training
 
 LEAST_FRACTION = 0.02
 """The linear first guess is cut here before its logarithm is taken."""
+
+Draw = Callable[[int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+"""A number to so many simulated spectra, log10 of their noise, and their fractions."""
 
 NOISE_FEATURE = 0.5
 """Brings log10 of the noise to about unit size."""
@@ -96,25 +101,38 @@ class Ensemble:
 
     def estimate(self, mu: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return fractions and sigmas (b x k) of *mu* (b x f) with *noise* of a fine bin (b)."""
+        mean, aleatoric, epistemic = self.parts(mu, noise)
+        return mean, np.sqrt(aleatoric**2 + epistemic**2)
+
+    def parts(self, mu: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return fractions, and the two parts of their sigmas (b x k each): what more counting
+        would lessen (aleatoric), and what more training would (epistemic)."""
         low, high = self.training.ranges.noise
         members = self.training.members
         with torch.no_grad():
             spectra = torch.as_tensor(mu, dtype=torch.float32).expand(members, -1, -1)
             grain = torch.as_tensor(np.log10(np.clip(noise, low, high)), dtype=torch.float32)
-            mean, variance = _combined(*self._network(spectra, grain.expand(members, -1)))
+            mean, spread = self._network(spectra, grain.expand(members, -1))
         scale = float(self._network.temperature)
-        return mean.double().numpy(), scale * variance.sqrt().double().numpy()
+        aleatoric = spread.exp().mean(dim=0).sqrt().double().numpy()
+        epistemic = mean.std(dim=0, unbiased=False).double().numpy()
+        return mean.mean(dim=0).double().numpy(), scale * aleatoric, scale * epistemic
 
 
-def train(basis: Basis, training: Training) -> Ensemble:
-    """Return an ensemble trained on mixtures of *basis*; the same for the same arguments."""
+def train(
+    basis: Basis, training: Training, tell: Callable[[int], None] = lambda _: None
+) -> Ensemble:
+    """Return an ensemble trained on mixtures of *basis*; the same for the same arguments.
+
+    *tell* is called with the number of steps done, for a bar of progress.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         random = torch.Generator().manual_seed(training.seed)
         simulator = Simulator(basis, training.ranges)
         network = _initial(basis, training, simulator, random)
-        _descend(network, training, simulator, random)
+        _descend(network, training, lambda n: simulator.draw(n, random), tell)
         _calibrate(network, simulator, random)
     finally:
         torch.set_num_threads(threads)
@@ -136,16 +154,14 @@ def _initial(
     return network
 
 
-def _descend(
-    network: Network, training: Training, simulator: Simulator, random: torch.Generator
-) -> None:
+def _descend(network: Network, training: Training, draw: Draw, tell: Callable[[int], None]) -> None:
     optimiser = torch.optim.Adam(network.parameters(), lr=training.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, training.rate, total_steps=training.steps, pct_start=0.1
     )
     shape = (training.members, training.batch)
-    for _ in range(training.steps):
-        mu, noise, fractions = simulator.draw(shape[0] * shape[1], random)
+    for step in range(training.steps):
+        mu, noise, fractions = draw(shape[0] * shape[1])
         mean, spread = network(mu.reshape(*shape, -1), noise.reshape(shape))
         loss = _misfit(mean, spread, fractions.reshape(*shape, -1))
         optimiser.zero_grad()
@@ -153,6 +169,7 @@ def _descend(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         schedule.step()
+        tell(step + 1)
 
 
 def _misfit(mean: torch.Tensor, spread: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """What gives the fractions of an aligned spectrum: the linear combination or the ensemble."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,8 +17,18 @@ if TYPE_CHECKING:
 LEAST_VARIANCE = 1e-6
 """No fraction is known better than to 0.001."""
 
-Estimate = tuple[FloatArray, FloatArray, str]
-"""Fractions (k) that sum to one, their sigmas (k), and what they are from, for people."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """*fractions* (k) that sum to one, their *sigmas* (k), and what they are from, for people.
+
+    *epistemic* (k) is the part of the sigmas that is the model's own; None where it has none.
+    """
+
+    fractions: FloatArray
+    sigmas: FloatArray
+    method: str
+    epistemic: FloatArray | None = None
 
 
 class Estimator(Protocol):
@@ -41,7 +52,7 @@ class LinearEstimator:
     def estimate(self, combination: Combination, basis: Basis, noise: float) -> Estimate:
         """Return the fractions of the combination and the roots of its variances."""
         variances = np.maximum(np.diag(combination.covariance), LEAST_VARIANCE)
-        return combination.fractions, np.sqrt(variances), "linear combination"
+        return Estimate(combination.fractions, np.sqrt(variances), "linear combination")
 
 
 class EnsembleEstimator:
@@ -63,16 +74,17 @@ class EnsembleEstimator:
             ensemble = self._ensemble(basis)
         except (ImportError, RuntimeError) as error:
             return self._fallback(combination, basis, noise, f"no ensemble: {_first_line(error)}")
-        means, sigmas = ensemble.estimate(combination.spectrum[None], np.array([noise]))
+        means, aleatoric, epistemic = ensemble.parts(combination.spectrum[None], np.array([noise]))
+        sigmas = np.sqrt(aleatoric**2 + epistemic**2)
         if np.isfinite(means).all() and np.isfinite(sigmas).all():
-            least = np.sqrt(LEAST_VARIANCE)
-            return means[0], np.maximum(sigmas[0], least), ensemble.name
+            sigma = np.maximum(sigmas[0], np.sqrt(LEAST_VARIANCE))
+            return Estimate(means[0], sigma, ensemble.name, epistemic[0])
         return self._fallback(combination, basis, noise, "the ensemble gave no numbers")
 
     @staticmethod
     def _fallback(combination: Combination, basis: Basis, noise: float, reason: str) -> Estimate:
-        fractions, roots, name = LinearEstimator().estimate(combination, basis, noise)
-        return fractions, roots, f"{name} (fallback: {reason})"
+        linear = LinearEstimator().estimate(combination, basis, noise)
+        return replace(linear, method=f"{linear.method} (fallback: {reason})")
 
     def _ensemble(self, basis: Basis) -> "Ensemble":
         from models.spectra.store import cache_folder, ensemble_for

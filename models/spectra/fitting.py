@@ -7,7 +7,8 @@ from typing import Any
 
 from models.errors import SpectrumError
 from models.spectra.absorption import Absorption, Analysis
-from models.spectra.reading import is_spectrum_file, read_spectra
+from models.spectra.columns import Layout
+from models.spectra.reading import SUFFIXES, is_spectrum_file, read_spectra
 from models.spectra.references import LABEL_FILES, load_references
 
 
@@ -17,23 +18,33 @@ def fit_files(
     labels: Sequence[str] = (),
     leave_out: Sequence[str] = (),
     method: str = "auto",
+    layout: Layout | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield what ``fit_with`` does, against *references*, a folder as ``load_references`` reads it.
+
+    *labels* and *leave_out* choose among its labels. *method* is "auto" (the ensemble, trained if
+    it isn't cached) or "linear". Raises ReferenceSetError before the first.
+    """
+    against = Absorption(load_references(references, labels, leave_out), method)
+    yield from fit_with(against, files, layout)
+
+
+def fit_with(
+    against: Absorption, files: Sequence[Path], layout: Layout | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield one JSON-able object for each spectrum in *files*, in their order.
 
-    *references* is a folder as ``load_references`` reads it; *labels* and *leave_out* choose
-    among its labels. A folder among *files* stands for the spectra in it. *method* is "auto"
-    (the ensemble, trained if it isn't cached) or "linear". A spectrum that can be read and says
-    nothing is an object with its reasons. Raises ReferenceSetError before the first, and
-    SpectrumError after the last, with every file that could not be read.
+    A folder among *files* stands for the spectra in it; *layout* says how they are read. A
+    spectrum that can be read and says nothing is an object with its reasons. Raises SpectrumError
+    after the last, with every file that could not be read.
 
-    Keys: file, scan, fractions {label: {mean, sigma}}, novel, verdict, reasons, shift_eV,
-    residual (edge steps), method, scores.
+    Keys: file, scan, fractions {label: {mean, sigma and, from an ensemble, epistemic}}, novel,
+    verdict, reasons, shift_eV, residual (edge steps), method, scores.
     """
-    against = Absorption(load_references(references, labels, leave_out), method)
     unreadable: list[str] = []
-    for path in _expanded(files):
+    for path in expanded(files):
         try:
-            spectra = read_spectra(path)
+            spectra = read_spectra(path, layout)
         except SpectrumError as error:
             unreadable.append(str(error))
             continue
@@ -48,7 +59,7 @@ def as_object(analysis: Analysis) -> dict[str, Any]:
     """Return *analysis* as plain values for JSON, without its curves."""
     return {
         "fractions": {
-            label: {"mean": measured.mean, "sigma": measured.sigma}
+            label: {"mean": measured.mean, "sigma": measured.sigma, **_own(analysis, label)}
             for label, measured in analysis.fractions.items()
         },
         "novel": analysis.novel,
@@ -61,7 +72,12 @@ def as_object(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _expanded(files: Sequence[Path]) -> list[Path]:
+def _own(analysis: Analysis, label: str) -> dict[str, float]:
+    return {"epistemic": analysis.epistemic[label]} if label in analysis.epistemic else {}
+
+
+def expanded(files: Sequence[Path]) -> list[Path]:
+    """Return *files*, each folder among them as the files of spectra in it."""
     paths: list[Path] = []
     for path in files:
         if not path.is_dir():
@@ -70,6 +86,8 @@ def _expanded(files: Sequence[Path]) -> list[Path]:
         inside = sorted(p for p in path.iterdir() if is_spectrum_file(p))
         inside = [p for p in inside if p.name.lower() not in LABEL_FILES]
         if not inside:
-            raise SpectrumError(f"{path}: a folder without .xdi, .csv or .csv.gz files")
+            raise SpectrumError(
+                f"{path}: a folder without spectra; they end in {', '.join(SUFFIXES)}"
+            )
         paths.extend(inside)
     return paths

@@ -1,7 +1,7 @@
 """A set of reference spectra: what a mixture may be made of, from a folder of files.
 
 Accepted folders (see ``load_references``): one table with a ``scan`` column, a flat folder of
-.xdi or .csv files, or one subfolder for each label. Several spectra of one label are repeats:
+files, or one subfolder for each label. Several spectra of one label are repeats:
 their spread tells how far a measured species may stray from its reference.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ReferenceSetError, SpectrumError
+from models.spectra.columns import Layout
 from models.spectra.reading import (
     LABEL_COLUMNS,
     SUFFIXES,
@@ -46,9 +47,12 @@ class ReferenceSet:
 
 
 def load_references(
-    folder: Path, labels: Sequence[str] = (), leave_out: Sequence[str] = ()
+    folder: Path,
+    labels: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    layout: Layout | None = None,
 ) -> ReferenceSet:
-    """Return the references in *folder*: every .xdi, .csv and .csv.gz in it and one level below.
+    """Return the references in *folder*: every file of spectra in it and one level below.
 
     The label of a spectrum is the first of these that there is:
 
@@ -60,16 +64,18 @@ def load_references(
     5. the scan's or file's name without a repeat number (``CuO_1.csv``, ``CuO.002.csv``,
        ``CuO-3.csv`` and ``CuO.csv`` are four repeats of CuO).
 
-    *labels* keeps only these, *leave_out* leaves these labels out (none: all are used). Raises
-    ReferenceSetError when the folder or the labels can't be used, SpectrumError for a bad file.
+    *labels* keeps only these, *leave_out* leaves these labels out (none: all are used); *layout*
+    says how the files are read. Raises ReferenceSetError when the folder or the labels can't be
+    used, SpectrumError for a bad file.
     """
     if not folder.is_dir():
         raise ReferenceSetError(f"{folder}: no such folder; give a folder with reference spectra")
     listed = _listed_labels(folder)
-    files = [path for path in sorted(folder.glob("*")) if _is_spectrum(path)]
-    below = [path for path in sorted(folder.glob("*/*")) if _is_spectrum(path)]
-    found = [_labelled(s, p, "", listed) for p in files for s in read_spectra(p)]
-    found += [_labelled(s, p, p.parent.name, listed) for p in below for s in read_spectra(p)]
+    found = [
+        _labelled(s, p, p.parent.name if p.parent != folder else "", listed)
+        for p in reference_files(folder)
+        for s in read_spectra(p, layout)
+    ]
     if not found:
         raise ReferenceSetError(
             f"{folder}: holds no spectra; accepted are files that end in {', '.join(SUFFIXES)}"
@@ -77,6 +83,12 @@ def load_references(
     _check_asked({s.label for s in found}, (*labels, *leave_out), folder)
     kept = [s for s in found if (not labels or s.label in labels) and s.label not in leave_out]
     return reference_set(kept, str(folder))
+
+
+def reference_files(folder: Path) -> list[Path]:
+    """Return the files of spectra in *folder*, then those one level below it."""
+    files = [path for path in sorted(folder.glob("*")) if _is_spectrum(path)]
+    return files + [path for path in sorted(folder.glob("*/*")) if _is_spectrum(path)]
 
 
 def reference_set(spectra: Sequence[Spectrum], where: str = "references") -> ReferenceSet:
@@ -126,7 +138,8 @@ def _labelled(spectrum: Spectrum, path: Path, parent: str, listed: Mapping[str, 
         label = label or parent or spectrum.label
     else:
         label = label or spectrum.label or parent
-    label = label or label_from_name(spectrum.scan or path.name)
+    numbered = not spectrum.scan or spectrum.scan.isdigit()
+    label = label or label_from_name(path.name if numbered else spectrum.scan)
     return Spectrum(
         spectrum.energy, spectrum.mu, path.name, spectrum.scan, label, spectrum.mu_sigma
     )

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import SpectrumError
-from models.spectra.columns import energy_of, mu_of
-from models.spectra.spectrum import FloatArray, Spectrum, checked
+from models.spectra.scan import Scan
+from models.spectra.spectrum import FloatArray, Spectrum
 
 _FIELD = re.compile(r"^#\s*([A-Za-z_]\w*\.\w+)\s*:\s*(.*?)\s*$")
 _SPLIT = re.compile(r"[\s,;]+")
@@ -31,11 +31,15 @@ def spectrum_from_xdi(text: str, where: str) -> Spectrum:
 
     Raises SpectrumError naming *where*, column and row.
     """
+    return scan_from_xdi(text, where).spectrum()
+
+
+def scan_from_xdi(text: str, where: str) -> Scan:
+    """Return the scan in the XDI *text*; SpectrumError where it can't be read."""
     table = parse_xdi(text, where)
-    spacing = _d_spacing(table.fields, where)
-    energy = energy_of(table.columns, table.units, spacing, where)
     label = table.fields.get("sample.formula") or table.fields.get("sample.name", "")
-    return checked(energy, mu_of(table.columns, where), file=where, label=label)
+    spacing = _d_spacing(table.fields, where)
+    return Scan(table.columns, where, label=label, units=table.units, d_spacing=spacing)
 
 
 def parse_xdi(text: str, where: str) -> XdiTable:

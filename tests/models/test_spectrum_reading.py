@@ -84,8 +84,8 @@ def test_points_out_of_order_are_sorted_and_repeated_ones_averaged():
     ("text", "said"),
     [
         (
-            _csv(ENERGY, ENERGY, header="energy_eV,absorption"),
-            "no absorption.*absorption.*accepted",
+            _csv(ENERGY, ENERGY, header="energy_eV,temperature"),
+            "no absorption.*temperature.*accepted",
         ),
         (_csv(ENERGY, ENERGY, header="position,mu"), "no energy column.*position"),
         (_csv(ENERGY[:4], ENERGY[:4]), "4 points"),

@@ -1,0 +1,116 @@
+"""Absorption spectra in files: train a model on references, fit with it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from controller.commands.bars import bar
+from controller.outcome.wording import with_sigma
+from models.errors import ModelFileError
+from models.saved import CARD
+from models.spectra.columns import Layout
+
+Found = Iterator[dict[str, Any]]
+"""What ``models.spectra.fitting.fit_with`` yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """A folder of reference spectra, which of its labels to use, and how files are read."""
+
+    folder: Path
+    labels: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    layout: Layout = field(default_factory=Layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much of a training: *steps* for each range of energies, from *seed*."""
+
+    steps: int
+    seed: int
+
+
+def layout(columns: str, signal: str) -> Layout:
+    """Return how files are read, from the options' texts; BadParameter if they say nothing."""
+    names = tuple(name.strip() for name in columns.split(",")) if columns.strip() else ()
+    if any(not name for name in names):
+        raise typer.BadParameter("--columns: names parted by commas, '-' for one to skip")
+    return Layout(names, signal)
+
+
+def train(references: References, out: Path, effort: Effort, *, force: bool) -> None:
+    """Train an ensemble on mixtures of *references*, write it to *out* and print its figures."""
+    from models.spectra.references import load_references, reference_files
+    from models.spectra.trained import hashes, save_absorption, train_absorption
+    from models.spectra.training import Training
+
+    _require_free(out, force=force)
+    r = references
+    held = load_references(r.folder, r.labels, r.leave_out, r.layout)
+    training = Training(steps=effort.steps, seed=effort.seed)
+    data = hashes(reference_files(r.folder), r.folder)
+    with bar("training") as tell:
+        model = train_absorption(held, training, data, lambda p: tell(p.done, p.total, p.what))
+    save_absorption(out, model, force=force)
+    typer.echo(f"{out}: a model of {', '.join(held.labels)}")
+    for words, table in model.card.calibration.items():
+        covered = table["coverage"]["0.9"]
+        typer.echo(
+            f"  {words}: fractions within {table['rmse']:.3f} (rms) on simulated mixtures; 90 % "
+            f"intervals held {covered:.1%}"
+        )
+    typer.echo(f"  {model.card.figures['training_cpu_s']:.0f} CPU s of training")
+
+
+def fit_references(references: References, files: Sequence[Path], method: str) -> Found:
+    """Yield what the spectra in *files* are, against a folder of *references*."""
+    from models.spectra.absorption import Absorption
+    from models.spectra.fitting import fit_with
+    from models.spectra.references import load_references
+
+    r = references
+    against = Absorption(load_references(r.folder, r.labels, r.leave_out, r.layout), method)
+    return fit_with(against, files, r.layout)
+
+
+def fit_model(model: Path, files: Sequence[Path], how: Layout) -> Found:
+    """Yield what the spectra in *files* are, by the trained *model*."""
+    from models.spectra.fitting import fit_with
+    from models.spectra.trained import load_absorption
+
+    return fit_with(load_absorption(model).absorption(), files, how)
+
+
+def show(found: Found, *, as_json: bool) -> None:
+    """Print each of *found* on a line, as JSON or in words."""
+    for spectrum in found:
+        typer.echo(json.dumps(spectrum, ensure_ascii=False) if as_json else _in_words(spectrum))
+
+
+def _require_free(out: Path, *, force: bool) -> None:
+    """Refuse before a training what would be refused after it."""
+    if out.exists() and not (force and (out / CARD).is_file()) and not _empty(out):
+        again = "it holds no model to replace" if force else "or replace it with --force"
+        raise ModelFileError(f"{out}: is there already; name another folder ({again})")
+
+
+def _empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _in_words(spectrum: dict[str, Any]) -> str:
+    scan = f", scan {spectrum['scan']}" if spectrum["scan"] else ""
+    fractions = ", ".join(
+        f"{label} {with_sigma(value['mean'], value['sigma'])}"
+        for label, value in spectrum["fractions"].items()
+    )
+    verdict = f"{spectrum['verdict']}{', novel' if spectrum['novel'] else ''}"
+    reasons = f" ({'; '.join(spectrum['reasons'])})" if spectrum["reasons"] else ""
+    method = f"; by {spectrum['method']}" if "fallback" in spectrum["method"] else ""
+    return f"{spectrum['file']}{scan}: {fractions or 'no fractions'}; {verdict}{reasons}{method}"
