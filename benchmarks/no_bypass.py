@@ -113,7 +113,7 @@ def attack_bare(report: str, node: str) -> None:
     from ophyd import Signal
     from ophyd_async.core import init_devices
 
-    from instruments.stations import XasStation
+    from instruments.xas_station import XasStation
 
     def within(msg: Any) -> Any:
         if msg.command == "set" and msg.args and msg.args[0] == FORBIDDEN:

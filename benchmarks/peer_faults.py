@@ -260,7 +260,7 @@ def bare_engine(clean_up: float, blocked: float) -> None:
     from bluesky.suspenders import SuspendFloor
     from ophyd import EpicsSignalRO
 
-    from instruments.stations import XasStation
+    from instruments.xas_station import XasStation
 
     engine = RunEngine({}, context_managers=[], call_returns_result=True)
     station = XasStation.build(PREFIX)

@@ -36,7 +36,7 @@ import asyncio
 from bluesky import RunEngine
 from bluesky.run_engine import call_in_bluesky_event_loop
 from instruments.catalogue import PLANS
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 seconds, count = float(sys.argv[1]), int(sys.argv[2])
 engine = RunEngine({}, context_managers=[])
 station = XasStation.build("SIM:XAS:")

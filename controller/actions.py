@@ -99,7 +99,7 @@ class AwaitConditions:
 class AwaitBench:
     """Wait until *then* can be run: the bench is latched or holds."""
 
-    then: "Start | Recover | AwaitConditions | DoUpkeep | RunFinally"
+    then: "Start | Recover | AwaitConditions | DoUpkeep | MeasureAgain | RunFinally"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,22 @@ class DoUpkeep:
     name: str
     number: int
     suggestion: Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureAgain:
+    """Measure again what is at the bench; the campaign's *number*-th time."""
+
+    suggestion: Suggestion
+    experiment_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitWord:
+    """Wait until a person has said what the rejected measurement of an experiment was."""
+
+    experiment_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +162,18 @@ Action = (
     | AwaitConditions
     | AwaitBench
     | DoUpkeep
+    | MeasureAgain
+    | AwaitWord
     | Abandon
     | Finish
     | RunFinally
 )
+
+
+def goes_on(state: CampaignState) -> bool:
+    """Whether a resumption has anything to do: also what it alone lets go on."""
+    left = bool(state.final_failure or state.questioned)
+    return left or next_action(state) is not None
 
 
 def next_action(state: CampaignState) -> Action | None:
@@ -158,7 +182,7 @@ def next_action(state: CampaignState) -> Action | None:
         return _next(state)
     released = replace(state, stop_reason="") if state.stop_reason in HALTED else state
     action = _next(released)
-    if isinstance(action, (Start, Recover, AwaitConditions, DoUpkeep, RunFinally)):
+    if isinstance(action, (Start, Recover, AwaitConditions, DoUpkeep, MeasureAgain, RunFinally)):
         return AwaitBench(action)
     return action
 
@@ -177,6 +201,12 @@ def _next(state: CampaignState) -> Action | None:
     reason = reason_to_stop(state)
     if reason is not None:
         return Finish(reason)
+    return _to_begin(state)
+
+
+def _to_begin(state: CampaignState) -> Action:
+    if state.questioned and state.terms.hold_on_rejected:
+        return AwaitWord(state.questioned)
     if state.cleared:
         return _before_the_next(state, state.suggestions[state.cleared[0]])
     if state.waiting:
@@ -207,6 +237,8 @@ def _on_the_running(state: CampaignState, running: Running) -> Action:
         return _as_resolved(running, running.resolution, again)
     if running.finished is not None and running.finished.unfit:
         return _unfit(state, running, running.finished, again)
+    if running.finished is not None and running.doubted and state.terms.remeasure.at_most:
+        return MeasureAgain(suggestion, running.experiment_id, state.again_runs + 1)
     if running.finished is not None:
         return Reduce(suggestion, running.finished)
     if not running.lost:

@@ -12,7 +12,7 @@ from pathlib import Path
 from controller.chain import Chain
 from controller.documents import require_heads
 from controller.errors import JournalBroken
-from controller.events import ExperimentFinished, FinalPlanRan, UpkeepRan
+from controller.events import ExperimentFinished, FinalPlanRan, MeasuredAgain, UpkeepRan
 from controller.journal import Record
 
 GATE_FILE = "gate.sqlite"
@@ -30,7 +30,7 @@ def require_whole(directory: Path, records: Sequence[Record]) -> None:
     heads = [
         record.event.writes
         for record in records
-        if isinstance(record.event, (ExperimentFinished, FinalPlanRan, UpkeepRan))
+        if isinstance(record.event, (ExperimentFinished, FinalPlanRan, MeasuredAgain, UpkeepRan))
         and record.event.writes
     ]
     if heads:

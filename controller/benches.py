@@ -27,14 +27,13 @@ from controller.spaces import objectives_of, space_of
 from controller.state import CampaignState
 from instruments.catalogue import PLANS
 from instruments.recorded import RecordedBench, RecordedStation
-from instruments.stations import XasStation
-from simulators.copper.options import CopperOptions
-from simulators.copper.records import RECORDS
-from simulators.copper.twin import CopperTwin
+from instruments.stations import STATIONS
 from simulators.errors import TableError
-from simulators.mock_bench import CopperBench, MockBench, SelfAnswering, TableBench
+from simulators.mock_bench import MockBench, SelfAnswering
 from simulators.recorded import read_table
 from simulators.recorded_table import RecordedTable
+from simulators.table_bench import TableBench
+from simulators.twins import TWINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +60,12 @@ def installed() -> Installed:
         plans=PLANS,
         agents=OPTIONS,
         reducers=REDUCERS,
-        twins={"copper": CopperOptions, "recorded": None, "mock": None},
+        twins={name: kind.options for name, kind in TWINS.items()}
+        | {"recorded": None, "mock": None},
         read_table=_table,
         now=datetime.now(UTC),
-        units={"copper": {path: r.units for path, r in RECORDS.items() if r.units}},
+        stations={name: kind.station for name, kind in TWINS.items()},
+        units={name: kind.units for name, kind in TWINS.items()},
     )
 
 
@@ -120,7 +121,8 @@ def station_of(beamline: Beamline, words: Words, file: Path = Path()) -> Any:
     """
     if words.table is not None:
         return _recorded_station(beamline.prefix or _prefix(beamline.name), words)
-    base = XasStation.build(beamline.prefix) if beamline.station == "xas" else None
+    own = STATIONS.get(beamline.station)
+    base = None if own is None else own.build(beamline.prefix)
     return station_from(load_devices(beamline, file), base)
 
 
@@ -133,8 +135,9 @@ def bench_of(beamline: Beamline, words: Words, seed: int, file: Path = Path()) -
         return StationBench(station)
     if beamline.twin.name == "mock":
         return StationBench(station, SelfAnswering())
-    twin = CopperTwin(seed, CopperOptions.model_validate(beamline.twin.options))
-    return StationBench(station, CopperBench(station, twin), twin)
+    kind = TWINS[beamline.twin.name]
+    simulated = kind.bench(station, seed, kind.options.model_validate(beamline.twin.options))
+    return StationBench(station, simulated, simulated.twin)
 
 
 def fresh_epics() -> dict[str, str]:

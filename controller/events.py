@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from agents.protocols import Measured, Observation, Suggestion, Value
 from controller.verdict import PlanVerdict
 from instruments.effects import Effect
+from models.values import Verdict
 
 
 class _Event(BaseModel):
@@ -94,6 +95,34 @@ class ExperimentFinished(_Event):
     """The head of the gate's own chain of records after the plan."""
     unfit: str = ""
     """Why what was measured doesn't count: the measuring conditions failed; empty when it does."""
+
+
+class MeasurementDoubted(_Event):
+    """The reducer isn't sure of what was measured (``reasons``): it is measured again."""
+
+    kind: Literal["measurement_doubted"] = "measurement_doubted"
+    experiment_id: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+class MeasuredAgain(_Event):
+    """What is at the bench was measured again; the campaign's ``number``-th time that it was.
+
+    Where it succeeded, its last run says what the experiment taught.
+    """
+
+    kind: Literal["measured_again"] = "measured_again"
+    experiment_id: str
+    number: int
+    runs: tuple[str, ...]
+    succeeded: bool
+    reason: str = ""
+    bench: dict[str, Any] = Field(default_factory=dict)
+    writes: str = ""
+    """The head of the gate's own chain of records after the plan."""
+    unfit: str = ""
+    """Why it doesn't count: the measuring conditions failed, or the gate ended it."""
 
 
 class ExperimentLost(_Event):
@@ -278,6 +307,8 @@ Event = Annotated[
     | SuggestionCleared
     | ExperimentStarted
     | ExperimentFinished
+    | MeasurementDoubted
+    | MeasuredAgain
     | ExperimentLost
     | ExperimentAbandoned
     | ExperimentResolved

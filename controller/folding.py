@@ -6,7 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from agents.operator import is_of_a_person
-from agents.protocols import Observation, Quality
+from agents.protocols import Observation, Quality, Verdict
 from controller.events import (
     BenchHeld,
     BenchReleased,
@@ -24,6 +24,8 @@ from controller.events import (
     ExperimentResolved,
     ExperimentStarted,
     FinalPlanRan,
+    MeasuredAgain,
+    MeasurementDoubted,
     ObservationAmended,
     ObservationMade,
     ObservationRetracted,
@@ -130,6 +132,31 @@ def _(event: ExperimentFinished, state: CampaignState, stamp: float) -> Campaign
 
 
 @_apply.register
+def _(event: MeasurementDoubted, state: CampaignState, _stamp: float) -> CampaignState:
+    if state.running is None:
+        raise ValueError(f"experiment {event.experiment_id} was doubted without being in flight")
+    running = replace(state.running, doubts=state.running.doubts + 1, doubted=True)
+    return replace(state, running=running)
+
+
+@_apply.register
+def _(event: MeasuredAgain, state: CampaignState, stamp: float) -> CampaignState:
+    running = state.running
+    if running is None or running.finished is None:
+        raise ValueError(f"experiment {event.experiment_id} was measured again, and isn't there")
+    finished = running.finished
+    if event.succeeded and not event.unfit:
+        finished = finished.model_copy(update={"runs": (*finished.runs, *event.runs)})
+    return replace(
+        state,
+        running=replace(running, finished=finished, doubted=False),
+        again_runs=state.again_runs + 1,
+        bench=event.bench,
+        bench_time=stamp,
+    )
+
+
+@_apply.register
 def _(event: ExperimentLost, state: CampaignState, _stamp: float) -> CampaignState:
     if state.running is None:
         raise ValueError(f"experiment {event.experiment_id} was lost without having started")
@@ -218,7 +245,11 @@ def _upkept(state: CampaignState, event: UpkeepRan, before: Upkept, lasted_s: fl
 
 @_apply.register
 def _(event: ObservationMade, state: CampaignState, _stamp: float) -> CampaignState:
-    return _observed(state, event.observation)
+    observation = event.observation
+    rejected = observation.runs and observation.quality.verdict is Verdict.REJECTED
+    if rejected and state.terms.hold_on_rejected:
+        state = replace(state, questioned=observation.experiment)
+    return _observed(state, observation)
 
 
 @_apply.register
@@ -231,7 +262,7 @@ def _(event: ObservationTold, state: CampaignState, _stamp: float) -> CampaignSt
 @_apply.register
 def _(event: ObservationAmended, state: CampaignState, _stamp: float) -> CampaignState:
     return _corrected(
-        state,
+        _answered(state, event.experiment_id),
         (
             _amended(one, event) if one.experiment == event.experiment_id else one
             for one in state.observations
@@ -241,6 +272,7 @@ def _(event: ObservationAmended, state: CampaignState, _stamp: float) -> Campaig
 
 @_apply.register
 def _(event: ObservationRetracted, state: CampaignState, _stamp: float) -> CampaignState:
+    state = _answered(state, event.experiment_id)
     state = replace(state, retracted=(*state.retracted, event.experiment_id))
     return _corrected(
         state, (one for one in state.observations if one.experiment != event.experiment_id)
@@ -262,6 +294,7 @@ def _(event: FinalPlanRan, state: CampaignState, stamp: float) -> CampaignState:
 @_apply.register
 def _(_event: CampaignResumed, state: CampaignState, _stamp: float) -> CampaignState:
     running = state.running
+    state = _answered(state, state.questioned)
     return replace(
         state,
         running=None if running is None else replace(running, losses=0, spoilt=0),
@@ -293,6 +326,14 @@ def _(event: CampaignRevised, state: CampaignState, _stamp: float) -> CampaignSt
 @_apply.register
 def _(event: CampaignStopped, state: CampaignState, _stamp: float) -> CampaignState:
     return replace(state, stop_reason=event.reason)
+
+
+def _answered(state: CampaignState, experiment_id: str) -> CampaignState:
+    """Return *state* without the question about the experiment, if it was the one asked about."""
+    if not state.questioned or state.questioned != experiment_id:
+        return state
+    reason = "" if state.stop_reason == Stop.QUESTIONED else state.stop_reason
+    return replace(state, questioned="", stop_reason=reason)
 
 
 def _cut_off(state: CampaignState, event: BenchTripped | BenchHeld) -> CampaignState:

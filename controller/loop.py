@@ -12,10 +12,12 @@ from controller.actions import (
     AwaitBench,
     AwaitConditions,
     AwaitPoint,
+    AwaitWord,
     Clear,
     Discard,
     DoUpkeep,
     Finish,
+    MeasureAgain,
     Recover,
     Reduce,
     Report,
@@ -28,30 +30,35 @@ from controller.actions import (
 from controller.corrections import TEACHES_ANEW, reason_against, suggestion_of
 from controller.errors import BenchStands, EngineError, JournalError, JournalRefused
 from controller.events import (
-    BenchHeld,
     BenchReleased,
-    BenchTripped,
     BenchWentOn,
     CampaignStopped,
     ConditionsHeld,
     Event,
     ExperimentAbandoned,
     ExperimentFinished,
-    ExperimentLost,
     ExperimentResolved,
     ExperimentStarted,
-    FinalPlanRan,
     ObservationMade,
     ObservationTold,
     PointAwaited,
     SuggestionCleared,
     SuggestionMade,
-    UpkeepRan,
 )
 from controller.failing import Tried, failed, refused
+from controller.files.days import MEASURE_AGAIN
 from controller.folding import apply
 from controller.interrupts import held_back
 from controller.journal import Record
+from controller.noting import (
+    UNSEEN,
+    noted_again,
+    noted_doubt,
+    noted_end,
+    noted_final,
+    noted_halt,
+    noted_upkeep,
+)
 from controller.parts import Bench, Clearance, Halting, Listener, Parts, Ran, Released, Sent
 from controller.seam import derived_id
 from controller.state import CampaignState
@@ -62,7 +69,6 @@ __all__ = ["Bench", "Clearance", "Listener", "Loop", "Parts", "Ran", "Sent"]
 
 PATIENCE_S = 60.0
 """Who waits for measuring conditions looks at the time, and at what was sent, so often (s)."""
-UNSEEN = "what ran it ended before it did, and nothing finished is to be found of it"
 
 
 class Loop:
@@ -147,7 +153,7 @@ class Loop:
 
     def _carry_out(self, action: Action) -> None:
         match action:
-            case Ask() | TakeUp() | AwaitPoint():
+            case Ask() | TakeUp() | AwaitPoint() | AwaitWord():
                 self._decide(action)
             case Clear(suggestion):
                 self._clear(suggestion)
@@ -166,7 +172,7 @@ class Loop:
             case _:
                 self._measure(action)
 
-    def _decide(self, action: Ask | TakeUp | AwaitPoint) -> None:
+    def _decide(self, action: Ask | TakeUp | AwaitPoint | AwaitWord) -> None:
         match action:
             case Ask(number):
                 self._ask(number)
@@ -174,16 +180,18 @@ class Loop:
                 known, seed = len(self.state.observations), self.state.seed
                 self._suggest(suggestion_of(proposal, known, seed), number)
             case AwaitPoint():
-                self._await_point()
+                self._await_people(action, Stop.NOBODY)
+            case AwaitWord():
+                self._await_people(action, Stop.QUESTIONED)
 
     def _conclude(self, action: Reduce | Discard) -> None:
         match action:
             case Reduce(suggestion, finished):
-                self._observe(self._reduced(suggestion, finished))
+                self._observe_or_doubt(self._reduced(suggestion, finished))
             case Discard():
                 self._observe(self._discarded(action))
 
-    def _measure(self, action: Start | Recover | AwaitConditions | DoUpkeep) -> None:
+    def _measure(self, action: Start | Recover | AwaitConditions | DoUpkeep | MeasureAgain) -> None:
         match action:
             case Start() if reason := self._against_starting(action):
                 self._go_no_further(reason, self._id_of(action) if action.attempt > 1 else "")
@@ -195,12 +203,20 @@ class Loop:
                 self._recover(suggestion, experiment_id, attempt)
             case AwaitConditions():
                 self._await_conditions(action)
+            case DoUpkeep() | MeasureAgain():
+                self._beside(action)
+
+    def _beside(self, action: DoUpkeep | MeasureAgain) -> None:
+        """Run a plan beside those of experiments, once the bench is ready for it."""
+        match action:
             case DoUpkeep(name, _, suggestion) if not self._in_time(suggestion, after=name):
                 self._go_no_further(Stop.UNTIL)
-            case DoUpkeep(name) if self._halts(upkeep=name):
-                return
             case DoUpkeep(name, number):
-                self._upkeep(name, number)
+                if not self._halts(upkeep=name):
+                    self._upkeep(name, number)
+            case MeasureAgain(_, experiment_id, number):
+                if not self._halts(upkeep=MEASURE_AGAIN):
+                    self._measure_again(experiment_id, number)
 
     def _ask(self, number: int) -> None:
         pending = [self.state.suggestions[name] for name in self.state.pending]
@@ -223,16 +239,16 @@ class Loop:
         )
         self.record(SuggestionMade(suggestion=named, digest=named.digest(self.state.limits)))
 
-    def _await_point(self) -> None:
-        """Wait for a person's point: as long as the campaign may last, and one can be sent."""
-        while next_action(self.state) == AwaitPoint():
+    def _await_people(self, action: AwaitPoint | AwaitWord, otherwise: Stop) -> None:
+        """Wait for a person: as long as the campaign may last, and anything can be sent."""
+        while next_action(self.state) == action:
             limit, elapsed = self.state.terms.duration_s, self._parts.clock.now()
             if limit is not None and elapsed - self.state.started >= limit:
                 self._go_no_further(Stop.DURATION)
             elif self._parts.await_people(PATIENCE_S):
                 self.receive()
             else:
-                self._go_no_further(Stop.NOBODY)
+                self._go_no_further(otherwise)
 
     def _in_time(self, suggestion: Suggestion, after: str = "") -> bool:
         """Whether it would end in time; *after* upkeep that takes as long as it last did."""
@@ -315,17 +331,7 @@ class Loop:
         return halting is not None
 
     def _halted(self, halting: Halting, experiment_id: str = "", attempt: int = 0) -> None:
-        event = (
-            BenchTripped(
-                cause=halting.reason,
-                occurrence=halting.occurrence,
-                experiment_id=experiment_id,
-                attempt=attempt,
-            )
-            if halting.latched
-            else BenchHeld(reason=halting.reason, experiment_id=experiment_id, attempt=attempt)
-        )
-        self.record(event)
+        self.record(noted_halt(halting, experiment_id, attempt))
 
     def _await_bench(self, action: AwaitBench, suggestion: Suggestion | None, upkeep: str) -> None:
         """Wait until it was released or goes on; stop where nobody can release it meanwhile."""
@@ -363,23 +369,8 @@ class Loop:
     def _ended(self, ran: Ran, experiment_id: str, attempt: int) -> None:
         if ran.halt is not None:
             self._halted(ran.halt, experiment_id, attempt)
-            return
-        if ran.lost:
-            reason = ran.reason or UNSEEN
-            self.record(ExperimentLost(experiment_id=experiment_id, attempt=attempt, reason=reason))
-            return
-        self.record(
-            ExperimentFinished(
-                experiment_id=experiment_id,
-                attempt=attempt,
-                runs=ran.runs,
-                succeeded=ran.succeeded,
-                reason=ran.reason,
-                bench=dict(ran.bench),
-                writes=ran.writes,
-                unfit=ran.unfit,
-            )
-        )
+        else:
+            self.record(noted_end(ran, experiment_id, attempt))
 
     def _await_conditions(self, action: AwaitConditions) -> None:
         """Wait while it makes sense: until they hold, time is up, or a person has said enough."""
@@ -402,21 +393,7 @@ class Loop:
     def _upkeep(self, name: str, number: int) -> None:
         with held_back():
             ran = self._parts.bench.upkeep(name, number)
-            values, fault = self._calibrated(ran)
-            halted = "" if ran.halt is None else ran.halt.reason
-            self.record(
-                UpkeepRan(
-                    name=name,
-                    number=number,
-                    runs=ran.runs,
-                    succeeded=ran.succeeded and not fault,
-                    reason=ran.reason or fault,
-                    values=dict(values),
-                    bench=dict(ran.bench),
-                    writes=ran.writes,
-                    unfit=ran.unfit or halted,
-                )
-            )
+            self.record(noted_upkeep(ran, name, number, self._calibrated(ran)))
             if ran.halt is not None:
                 self._halted(ran.halt)
 
@@ -450,6 +427,24 @@ class Loop:
             chosen_by=suggestion.agent,
         )
 
+    def _observe_or_doubt(self, observation: Observation) -> None:
+        """Let it teach what it says, or have it measured again where that is wanted first."""
+        quality, running = observation.quality, self.state.running
+        doubts = 0 if running is None else running.doubts
+        if not observation.feasible or running is None:
+            self._observe(observation)
+        elif self.state.terms.remeasure.wanted(quality.verdict, doubts):
+            self.record(noted_doubt(observation))
+        else:
+            self._observe(observation)
+
+    def _measure_again(self, experiment_id: str, number: int) -> None:
+        with held_back():
+            ran = self._parts.bench.upkeep(MEASURE_AGAIN, number, experiment_id)
+            self.record(noted_again(ran, experiment_id, number))
+            if ran.halt is not None:
+                self._halted(ran.halt)
+
     def _discarded(self, discard: Discard) -> Observation:
         suggestion = discard.suggestion
         point = Tried(
@@ -468,16 +463,7 @@ class Loop:
 
     def _run_finally(self, number: int) -> None:
         ran = self._parts.bench.final(number)
-        self.record(
-            FinalPlanRan(
-                plan=self.state.terms.final_plan or "",
-                runs=ran.runs,
-                succeeded=ran.succeeded,
-                reason=ran.reason,
-                bench=dict(ran.bench),
-                writes=ran.writes,
-            )
-        )
+        self.record(noted_final(ran, self.state.terms.final_plan or ""))
         if ran.halt is not None:
             self._halted(ran.halt)
         if ran.interrupted:
@@ -489,6 +475,8 @@ def _wanted(then: Action) -> tuple[Suggestion | None, str]:
     match then:
         case DoUpkeep(name):
             return None, name
+        case MeasureAgain():
+            return None, MEASURE_AGAIN
         case Start(suggestion) | Recover(suggestion) | AwaitConditions(suggestion):
             return suggestion, ""
     return None, ""

@@ -117,10 +117,11 @@ class Bench(Protocol):
         """
         ...
 
-    def upkeep(self, name: str, number: int) -> Ran:
+    def upkeep(self, name: str, number: int, experiment_id: str = "") -> Ran:
         """Run the upkeep plan *name* to its end, the campaign's *number*-th run of upkeep.
 
-        Raises KeyError for a name that the campaign doesn't have.
+        With an experiment it measures again what that left at the bench. Raises KeyError for a
+        name that the campaign doesn't have.
         """
         ...
 

@@ -27,6 +27,10 @@ class Running:
     """Attempts that the measuring conditions ended, counted as losses are."""
     resolution: ExperimentResolved | None = None
     """A person's word on it."""
+    doubts: int = 0
+    """How often the reducer wasn't sure of what was measured, and it was to be measured again."""
+    doubted: bool = False
+    """Whether it is yet to be measured again."""
 
     @property
     def under_way(self) -> bool:

@@ -47,6 +47,10 @@ class CampaignState:
     """Why nothing at the bench can be run until it is released, or goes on."""
     trips: int = 0
     """How often it has tripped."""
+    questioned: str = ""
+    """The experiment whose measurement was rejected and waits for a person's word."""
+    again_runs: int = 0
+    """How often something was measured again."""
     upkept: Mapping[str, Upkept] = field(default_factory=dict)
     upkeep_runs: int = 0
     calibration: Mapping[str, Measured] = field(default_factory=dict)

@@ -8,9 +8,10 @@ from statistics import NormalDist
 from agents.catalogue import OPERATOR, SAFE
 from agents.protocols import Objective, Observation
 from controller.files.campaign import Autonomy, Campaign, StopRules
-from controller.files.days import Upkeep
+from controller.files.days import OnRejected, Remeasure, Upkeep
 from controller.files.units import seconds
 from controller.stopping import NO_RULES, StopTerms
+from models.values import Verdict
 
 FAILURES_IN_A_ROW = 3
 """So many failed experiments, one after the other, say that the bench is ill, not the points."""
@@ -64,6 +65,10 @@ class Stop(StrEnum):
         "`heliostat resume`"
     )
     UPKEEP = f"required upkeep failed {TRIES} times, one after the other"
+    QUESTIONED = (
+        "a measurement was rejected, and a person must say what it was: `heliostat explain` shows "
+        "it; `heliostat amend` or `heliostat retract` it, or go on without it by `heliostat resume`"
+    )
     UNDECIDED = "an experiment not to be repeated was interrupted: a person must say if it was done"
 
 
@@ -106,6 +111,18 @@ class UpkeepTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class RemeasureTerms:
+    """After which verdicts of the reducer it is measured again, and how often at most."""
+
+    verdicts: tuple[Verdict, ...] = ()
+    at_most: int = 0
+
+    def wanted(self, verdict: Verdict, doubts: int) -> bool:
+        """Whether what has *verdict*, after so many *doubts* before, is to be measured again."""
+        return verdict in self.verdicts and doubts < self.at_most
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What the campaign was started with, as far as deciding what to do next needs it."""
 
@@ -120,6 +137,9 @@ class Terms:
     """Whether only what is surely safe is tried."""
     final_plan: str | None = None
     upkeep: tuple[UpkeepTerms, ...] = ()
+    remeasure: RemeasureTerms = RemeasureTerms()
+    hold_on_rejected: bool = False
+    """Whether a rejected measurement waits for a person's word."""
     stock: Mapping[str, float] = field(default_factory=dict)
     stop: StopTerms = NO_RULES
     once: tuple[str, ...] = ()
@@ -143,6 +163,8 @@ def terms_of(campaign: Campaign, objectives: tuple[Objective, ...]) -> Terms:
         safe_alone=campaign.agent.name == SAFE,
         final_plan=None if campaign.finally_ is None else campaign.finally_.name,
         upkeep=tuple(map(_upkeep_terms, campaign.upkeep)),
+        remeasure=_remeasure_terms(campaign.remeasure),
+        hold_on_rejected=campaign.on_rejected is OnRejected.HOLD,
         stock=dict(campaign.stock or {}),
         stop=_stop_terms(campaign.stop),
         once=tuple(
@@ -163,6 +185,12 @@ def _stop_terms(rules: StopRules | None) -> StopTerms:
         in_a_row=rules.in_a_row,
         at_least=rules.at_least,
     )
+
+
+def _remeasure_terms(remeasure: Remeasure | None) -> RemeasureTerms:
+    if remeasure is None:
+        return RemeasureTerms()
+    return RemeasureTerms(remeasure.verdicts, remeasure.at_most)
 
 
 def _upkeep_terms(upkeep: Upkeep) -> UpkeepTerms:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from controller.actions import next_action
+from controller.actions import goes_on
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.approval import Approver, clearance_of, require_somebody
 from controller.beginning import (
@@ -123,7 +123,7 @@ def resume_session(
         clock = _clock(resolved, max(0.0, state.bench_time - state.started))
         stack.callback(clock.loop.close)
         session = _build(stack, (journal, clock), plan, state)
-        if next_action(session.loop.state) is not None or state.final_failure:
+        if goes_on(session.loop.state):
             session.loop.record(CampaignResumed(changed=changed(started.versions, versions())))
         yield session
 

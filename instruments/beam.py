@@ -1,10 +1,8 @@
 """What makes and measures the beam: monochromator, shutter, detectors, dose counter."""
 
 from typing import Annotated as A
-from typing import Any
 
 import numpy as np
-from bluesky.protocols import Reading
 from ophyd_async.core import (
     Array1D,
     AsyncStatus,
@@ -17,8 +15,8 @@ from ophyd_async.core import (
 from ophyd_async.core import StandardReadableFormat as Format
 from ophyd_async.epics.core import EpicsDevice, PvSuffix
 
-from instruments.arrival import INVALID, Arrival, arrive
-from instruments.errors import NotArrived, NotMeasured
+from instruments.acquiring import Acquiring
+from instruments.arrival import Arrival, arrive
 
 
 class ShutterState(StrictEnum):
@@ -59,59 +57,23 @@ class Shutter(StandardReadable, EpicsDevice):
         )
 
 
-class _Acquiring(StandardReadable, EpicsDevice):
-    """Counts for *exposure* seconds when triggered; ``acquire`` ends when the counts are there."""
-
-    exposure: A[SignalRW[float], PvSuffix("EXPOSURE"), Format.CONFIG_SIGNAL]
-    acquire: A[SignalRW[bool], PvSuffix("ACQUIRE")]
-    i0: SignalR[Any]
-    fluorescence: SignalR[Any]
-
-    MARGIN_S = 60.0
-    """How much longer than its exposure it may take before it counts as hung."""
-
-    @AsyncStatus.wrap
-    async def trigger(self) -> None:
-        """Take one exposure, and see that its counts came: new ones, and valid."""
-        exposure_s = await self.exposure.get_value()
-        before = [await _now(counts) for counts in (self.i0, self.fluorescence)]
-        limit_s = exposure_s + self.MARGIN_S
-        try:
-            await self.acquire.set(True, timeout=limit_s)
-        except TimeoutError as error:
-            raise NotArrived(
-                f"{self.name}: asked for an exposure of {exposure_s:g} s, not done after "
-                f"{limit_s:g} s"
-            ) from error
-        for counts, old in zip((self.i0, self.fluorescence), before, strict=True):
-            _require_new(counts.name, await _now(counts), old)
-
-
-async def _now(signal: SignalR[Any]) -> Reading[Any]:
-    readings: dict[str, Reading[Any]] = await signal.read(cached=False)
-    return readings[signal.name]
-
-
-def _require_new(name: str, counts: Reading[Any], before: Reading[Any]) -> None:
-    if counts.get("alarm_severity", 0) == INVALID:
-        raise NotMeasured(f"{name}: its server says that the counts of this exposure are INVALID")
-    if counts["timestamp"] == before["timestamp"]:
-        raise NotMeasured(f"{name}: the exposure brought no new counts; what it shows is older")
-
-
-class PointDetector(_Acquiring):
+class PointDetector(Acquiring):
     """Ion chamber I0 and fluorescence channel: counts of one exposure (s) at one energy."""
 
     i0: A[SignalR[float], PvSuffix("I0"), Format.HINTED_SIGNAL]
     fluorescence: A[SignalR[float], PvSuffix("IF"), Format.HINTED_SIGNAL]
 
+    BRINGS = ("i0", "fluorescence")
 
-class Spectrometer(_Acquiring):
+
+class Spectrometer(Acquiring):
     """Energy-dispersive read-out: counts of one exposure (s) at every energy (eV) of the grid."""
 
     energies: A[SignalRW[Array1D[np.float64]], PvSuffix("ENERGIES"), Format.UNCACHED_SIGNAL]
     i0: A[SignalR[Array1D[np.float64]], PvSuffix("I0"), Format.UNCACHED_SIGNAL]
     fluorescence: A[SignalR[Array1D[np.float64]], PvSuffix("IF"), Format.UNCACHED_SIGNAL]
+
+    BRINGS = ("i0", "fluorescence")
 
 
 class FrontEndState(StrictEnum):

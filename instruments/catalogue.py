@@ -1,7 +1,6 @@
 """Every plan by name: its arguments with their units, its effect, how long it may take."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from instruments.effects import Effect
@@ -9,16 +8,16 @@ from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.generic_plans import move_and_read, scan_1d
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
 from instruments.own_plans import look_up_of, readings_of, recipe_of, runner_of, takes_identity
+from instruments.plan_spec import PlanSpec
 from instruments.plans import (
-    Plan,
     make_safe_and_cool,
     oxidise_and_measure,
     xanes_step_scan,
 )
+from instruments.powder import specs as powder
 from instruments.recipes import (
     CoolingRecipe,
     OxidationRecipe,
-    Recipe,
     RecordedRecipe,
     SpectrumRecipe,
     StepScanRecipe,
@@ -28,53 +27,6 @@ from instruments.upkeep_plans import measure_darks
 
 COOLING_S = 3 * 3600.0
 """Longest cooling of the furnace from its highest temperature, which no ramp can hasten."""
-
-
-def consumes_nothing(_recipe: Any) -> Mapping[str, float]:
-    """Return what a plan uses up that uses nothing up."""
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class PlanSpec:
-    """What the controller must know of a plan to run it, to stop it and to repeat it.
-
-    ``duration_s`` gives the longest time that the plan can take with given arguments: nothing
-    starts that can't end before a campaign's ``until``. Arguments that no field names are
-    written to the signal of ``signal_prefix`` and their name.
-    """
-
-    name: str
-    station: str
-    effect: Effect
-    arguments: type[Recipe]
-    run: Callable[..., Plan]
-    """Given station and recipe; and the experiment's id, where it is ``identified``."""
-    duration_s: Callable[[Any], float]
-    signal_prefix: str = ""
-    runs: int = 1
-    """How many runs a whole experiment makes: what a crash left is adopted when it has them all."""
-    identified: bool = False
-    """Whether it tells the instrument the experiment's id, so that it can be looked up."""
-    look_up: Callable[[Any, str], Plan] | None = None
-    """For reconcilable plans: a plan, given station and experiment id, that asks the instrument.
-
-    It moves nothing. When the instrument knows that the experiment was done, it records what
-    that gave in one run; it makes no run when the instrument doesn't know."""
-
-    consumes: Callable[[Any], Mapping[str, float]] = consumes_nothing
-    """What an experiment with given arguments uses up, by the name of the stock."""
-    consumes_again: bool = True
-    """Whether each attempt uses it up, not only the first."""
-    readings: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Between which values signals read (by dotted path) that decide what the plan does: it is run
-    dry at both."""
-
-    def signal(self, argument: str) -> str:
-        """Return the dotted path of the signal that *argument* is written to, empty for none."""
-        if self.signal_prefix and argument not in self.arguments.model_fields:
-            return self.signal_prefix + argument
-        return self.arguments.signals().get(argument, "")
 
 
 def _treatment_s(recipe: OxidationRecipe) -> float:
@@ -183,6 +135,7 @@ PLANS: dict[str, PlanSpec] = {
             scan_1d,
             LineRecipe.duration_s,
         ),
+        *powder.SPECS,
     )
 }
 

@@ -15,7 +15,7 @@ from bluesky.utils import Msg
 from instruments.beam import ShutterState
 from instruments.grids import EnergyGrid
 from instruments.recipes import OxidationRecipe
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 
 Plan = Generator[Msg, Any, Any]
 

@@ -1,61 +1,25 @@
-"""Which devices make a station, by the names that plans, envelopes and twins use for them."""
+"""The stations whose devices are known here, by the names that beamline files call them."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from typing import Protocol, Self
 
 from ophyd_async.core import Device
 
-from instruments.beam import (
-    DoseCounter,
-    FrontEnd,
-    Monochromator,
-    PointDetector,
-    ReferenceFoil,
-    Shutter,
-    Spectrometer,
-    StorageRing,
-)
-from instruments.exhaust import Exhaust
-from instruments.furnace import Furnace
-from instruments.gas import MassFlowController
+from instruments.powder.station import PowderStation
+from instruments.xas_station import XasStation
 
 
-@dataclass(frozen=True)
-class XasStation:
-    """In-situ X-ray absorption: a furnace in three gases, before a beam of chosen energy."""
-
-    furnace: Furnace
-    o2: MassFlowController
-    h2: MassFlowController
-    he: MassFlowController
-    mono: Monochromator
-    shutter: Shutter
-    detector: PointDetector
-    spectrometer: Spectrometer
-    dose: DoseCounter
-    foil: ReferenceFoil
-    ring: StorageRing
-    front_end: FrontEnd
-    exhaust: Exhaust
+class Station(Protocol):
+    """Devices that belong together, each an attribute of the name that it goes by."""
 
     @classmethod
-    def build(cls, prefix: str) -> "XasStation":
+    def build(cls, prefix: str) -> Self:
         """Build the station's devices on the EPICS *prefix*; nothing is connected yet."""
-        return cls(
-            furnace=Furnace(f"{prefix}FURNACE:", name="furnace"),
-            o2=MassFlowController(f"{prefix}O2:", name="o2"),
-            h2=MassFlowController(f"{prefix}H2:", name="h2"),
-            he=MassFlowController(f"{prefix}HE:", name="he"),
-            mono=Monochromator(f"{prefix}MONO:", name="mono"),
-            shutter=Shutter(f"{prefix}SHUTTER:", name="shutter"),
-            detector=PointDetector(f"{prefix}DET:", name="detector"),
-            spectrometer=Spectrometer(f"{prefix}SPEC:", name="spectrometer"),
-            dose=DoseCounter(prefix, name="dose"),
-            foil=ReferenceFoil(f"{prefix}FOIL:", name="foil"),
-            ring=StorageRing(f"{prefix}RING:", name="ring"),
-            front_end=FrontEnd(f"{prefix}FE:", name="front_end"),
-            exhaust=Exhaust(f"{prefix}EXHAUST:", name="exhaust"),
-        )
+        ...
 
     def devices(self) -> dict[str, Device]:
         """Return the station's devices by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        ...
+
+
+STATIONS: Mapping[str, type[Station]] = {"xas": XasStation, "powder": PowderStation}

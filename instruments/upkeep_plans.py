@@ -6,7 +6,7 @@ from bluesky.preprocessors import run_decorator
 from instruments.beam import ShutterState
 from instruments.plans import Plan
 from instruments.recipes import SpectrumRecipe
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 
 
 def measure_darks(station: XasStation, recipe: SpectrumRecipe) -> Plan:

@@ -22,6 +22,7 @@ ENDINGS = frozenset(
         "campaign_resumed",
         "final_plan_ran",
         "upkeep_ran",
+        "measured_again",
     }
 )
 """Records after which a run that began before them isn't under way any more."""

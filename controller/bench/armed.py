@@ -56,9 +56,9 @@ class ArmedBench(EngineBench):
         ran = super().experiment(suggestion, experiment_id, attempt)
         return undisturbed(ran, self._gate)
 
-    def upkeep(self, name: str, number: int) -> Ran:
+    def upkeep(self, name: str, number: int, experiment_id: str = "") -> Ran:
         """Run the upkeep plan *name*; what the bench was changed under doesn't count."""
-        return undisturbed(super().upkeep(name, number), self._gate)
+        return undisturbed(super().upkeep(name, number, experiment_id), self._gate)
 
     def _ran(self, outcome: PlanOutcome) -> Ran:
         """Say besides what the gate did while a plan ran that didn't end well."""

@@ -135,10 +135,12 @@ class EngineBench:
             return self._ran(PlanOutcome(runs))
         return self._looked_up(suggestion, experiment_id, attempt)
 
-    def upkeep(self, name: str, number: int) -> Ran:
+    def upkeep(self, name: str, number: int, experiment_id: str = "") -> Ran:
         """Run the upkeep plan *name*; raises KeyError when the campaign has none of that name."""
         namespace = f"{self._identity.campaign_id}/upkeep/{name}/{number}"
-        about = {"upkeep": name, "upkeep_number": number}
+        about: dict[str, Any] = {"upkeep": name, "upkeep_number": number}
+        if experiment_id:
+            about = {"experiment_id": experiment_id, "measured_again": number}
         return self._run(self._routine.upkeep[name], {}, namespace, about)
 
     def await_conditions(self, patience_s: float = math.inf) -> bool:

@@ -200,6 +200,8 @@ class RunUpkeep(_Message):
     kind: Literal["run_upkeep"] = "run_upkeep"
     name: str
     number: int
+    experiment_id: str = ""
+    """The experiment that is measured again, where this is what it is for."""
     head: str
     armed: float = 0.0
 

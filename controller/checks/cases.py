@@ -14,6 +14,7 @@ from controller.files.campaign import Campaign
 from controller.files.reading import Source, Way
 from controller.safety.envelope.file import EnvelopeFile
 from controller.spaces import Table
+from instruments.effects import Effect
 from instruments.recipes import Recipe
 
 
@@ -23,6 +24,11 @@ class PlanLike(Protocol):
     @property
     def station(self) -> str:
         """The kind of station that it runs on."""
+        ...
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to the world."""
         ...
 
     @property
@@ -44,6 +50,8 @@ class Installed:
     twins: Mapping[str, type[BaseModel] | None]
     read_table: Callable[[Path, Sequence[str]], Table]
     now: datetime
+    stations: Mapping[str, str] = field(default_factory=dict)
+    """By twin: the station that it stands in for, where it stands in for one alone."""
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By twin and dotted signal: the unit of the twin's record, where it has one."""
 

@@ -44,11 +44,23 @@ def check_chosen(case: Case) -> Iterator[Problem]:
     if "reducer" not in case.refused and reducer is not None:
         yield from _choice(case, "reducer", reducer, case.installed.reducers)
         yield from _references(case, reducer)
-    twin = None if case.beamline is None else case.beamline.twin
-    if twin is not None and case.beamline_source is not None and not case.recorded:
+    if case.beamline is None or case.beamline_source is None or case.recorded:
+        return
+    twin = case.beamline.twin
+    if twin is not None:
         there = Case(case.campaign, case.beamline_source, case.installed)
         chosen = Chosen(name=twin.name, options=twin.options)
         yield from _choice(there, "twin", chosen, case.installed.twins)
+        yield from _stands_in(there, twin.name, case.beamline.station)
+
+
+def _stands_in(case: Case, twin: str, station: str) -> Iterator[Problem]:
+    """The twin is one of the beamline's station."""
+    wanted = case.installed.stations.get(twin)
+    if wanted not in {None, station}:
+        message = f"twin {twin!r} stands in for a station {wanted!r}, this is {station!r}"
+        fitting = [name for name, its in case.installed.stations.items() if its == station]
+        yield case.problem(("twin", "name"), message, ", ".join(fitting) or "no twin")
 
 
 def _references(case: Case, reducer: Chosen) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from controller.files.conditions import condition_of
 from controller.files.plan_calls import PlanCall
 from controller.files.reading import Way
 from controller.files.validation import problems_at, suggestion
+from instruments.effects import Effect
 from instruments.generic_recipes import ANY
 
 
@@ -23,6 +24,9 @@ def check_days(case: Case) -> Iterator[Problem]:
     ]
     if settle is not None:
         calls.append((("measure_when", "settle"), settle))
+    if campaign.remeasure is not None:
+        calls.append((("remeasure", "plan"), campaign.remeasure.plan))
+        yield from _only_reads(case, campaign.remeasure.plan)
     for way, call in calls:
         if way[0] not in case.refused:
             yield from _called(case, way, call)
@@ -30,9 +34,20 @@ def check_days(case: Case) -> Iterator[Problem]:
     if "stock" not in case.refused:
         yield from _stock(case)
     if case.recorded:
-        for key in ("measure_when", "upkeep"):
+        for key in ("measure_when", "upkeep", "remeasure"):
             if case.source.data.get(key):
                 yield case.problem((key,), "a recorded bench has no beam to wait for or keep")
+
+
+def _only_reads(case: Case, call: PlanCall) -> Iterator[Problem]:
+    """What measures again leaves what it measures as it is."""
+    spec = case.installed.plans.get(call.name)
+    effect = call.effect or (None if spec is None else spec.effect)
+    if (spec is not None or call.is_own) and effect is not Effect.READ_ONLY:
+        said = "unknown" if effect is None else effect.value
+        message = f"plan {call.name!r} is to measure again, and its effect is {said}"
+        way: Way = ("remeasure", "plan", "name")
+        yield case.problem(way, message, "a plan whose effect is read_only (own plans: `effect:`)")
 
 
 def _signals(case: Case) -> Iterator[Problem]:

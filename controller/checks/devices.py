@@ -1,7 +1,6 @@
 """What must be true of a beamline file's devices, and of the names by which plans move them."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 from controller.checks.cases import Case
@@ -64,11 +63,10 @@ def known_devices(case: Case) -> frozenset[str] | None:
 
 
 def _of_station(case: Case) -> frozenset[str]:
-    if case.beamline is None or case.beamline.station != "xas":
-        return frozenset()
-    from instruments.stations import XasStation
+    from instruments.stations import STATIONS
 
-    return frozenset(field.name for field in fields(XasStation))
+    own = None if case.beamline is None else STATIONS.get(case.beamline.station)
+    return frozenset() if own is None else frozenset(own.build("").devices())
 
 
 def moves_by_name(recipe: type[Recipe]) -> bool:

@@ -51,12 +51,11 @@ def _known(case: Case) -> dict[str, Signals | None] | None:
 
 
 def _of_station(case: Case) -> dict[str, Signals]:
-    if case.beamline is None or case.beamline.station != "xas":
-        return {}
     from controller.safety.devices.connectors import leaves
-    from instruments.stations import XasStation
+    from instruments.stations import STATIONS
 
-    devices = XasStation.build("").devices()
+    own = None if case.beamline is None else STATIONS.get(case.beamline.station)
+    devices = {} if own is None else own.build("").devices()
     return {
         name: {path: _type_of(leaf) for path, leaf in leaves(name, device)}
         for name, device in devices.items()

@@ -71,9 +71,10 @@ def _name_only(beamline: Beamline) -> None:
 
 def _devices(beamline: Beamline, file: Path) -> dict[str, Any]:
     from controller.devices.loading import load_devices, station_from
-    from instruments.stations import XasStation
+    from instruments.stations import STATIONS
 
-    base = XasStation.build(beamline.prefix) if beamline.station == "xas" else None
+    own = STATIONS.get(beamline.station)
+    base = None if own is None else own.build(beamline.prefix)
     devices: dict[str, Any] = station_from(load_devices(beamline, file), base).devices()
     return devices
 

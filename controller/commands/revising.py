@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from controller.actions import next_action
+from controller.actions import goes_on
 from controller.benches import installed, words_of
 from controller.checks.checking import load
 from controller.commands.correcting import now_of
@@ -46,7 +46,7 @@ def settle(directory: Path, consent: Consent) -> None:
         revision = revision_of(records, directory, lambda file: load(file, installed()))
         before = resolved_of(records, directory)
         state = fold(records, terms_of(before.campaign, words_of(before).objectives))
-        over = next_action(state) is None and not state.final_failure
+        over = not goes_on(state)
         if revision is None or (over and revision.of_software_alone):
             return
         if not consent.revise:

@@ -14,7 +14,7 @@ from types import FrameType
 
 import typer
 
-from controller.actions import next_action
+from controller.actions import goes_on
 from controller.anchors import GATE_FILE
 from controller.approval import Approver, require_somebody
 from controller.beginning import require_new, started
@@ -130,7 +130,7 @@ def _run(
         end_leftovers(directory)
         case = _case(directory)
         require_somebody(case.resolved.campaign, ask)
-        over = next_action(case.state) is None and not case.state.final_failure
+        over = not goes_on(case.state)
         if not over and case.resolved.beamline.twin is not None:
             warning = too_fast(
                 envelope_of(case.resolved, case.words.space), speed_of(case.resolved, manner.speed)

@@ -16,6 +16,7 @@ from controller.events import (
     BenchTripped,
     ExperimentFinished,
     ExperimentStarted,
+    MeasuredAgain,
     ObservationAmended,
     ObservationMade,
     ObservationTold,
@@ -87,6 +88,8 @@ def _tell(account: Account, record: Record, standing: _Standing) -> None:
         _experiment(account, record, event)
     elif isinstance(event, (BenchTripped, BenchReleased)):
         _bench(account, record, event)
+    elif isinstance(event, MeasuredAgain):
+        _beside(account, record, f"h:again/{event.number}", event)
     elif isinstance(event, UpkeepRan):
         standing.calibration = _upkeep(account, record, event) or standing.calibration
     elif isinstance(event, ObservationMade):
@@ -255,24 +258,32 @@ def _experiment(
 
 def _upkeep(account: Account, record: Record, event: UpkeepRan) -> str:
     """Tell of an upkeep plan; return the entity of the values that are in use from now on."""
-    name = account.declare(
-        "activity",
-        f"h:upkeep/{event.number}",
-        endTime=iso(record.stamp),
-        plan=event.name,
-        succeeded=event.succeeded,
-        reason=event.reason,
-        record=record.hash,
-    )
-    account.relate("wasAssociatedWith", activity=name, agent=CONTROLLER)
-    for run in event.runs:
-        entity = account.declare("entity", f"h:run/{run}", label=run)
-        account.relate("wasGeneratedBy", entity=entity, activity=name)
+    name = _beside(account, record, f"h:upkeep/{event.number}", event, plan=event.name)
     if not event.values:
         return ""
     values = account.declare("entity", f"h:calibration/{event.number}", values=event.values)
     account.relate("wasGeneratedBy", entity=values, activity=name)
     return values
+
+
+def _beside(
+    account: Account, record: Record, name: str, event: UpkeepRan | MeasuredAgain, **more: str
+) -> str:
+    """Tell of a plan that ran beside those of experiments; return its activity."""
+    activity = account.declare(
+        "activity",
+        name,
+        endTime=iso(record.stamp),
+        succeeded=event.succeeded,
+        reason=event.reason,
+        record=record.hash,
+        **more,
+    )
+    account.relate("wasAssociatedWith", activity=activity, agent=CONTROLLER)
+    for run in event.runs:
+        entity = account.declare("entity", f"h:run/{run}", label=run)
+        account.relate("wasGeneratedBy", entity=entity, activity=activity)
+    return activity
 
 
 def _observation(

@@ -201,6 +201,9 @@ Devices = Annotated[
 ]
 
 
+StationName = Literal["xas", "diffraction", "powder", "microscope", "recorded_table", "devices"]
+
+
 class Beamline(FilePart):
     """A file of config/beamlines: a station, live where it has no twin."""
 
@@ -208,9 +211,11 @@ class Beamline(FilePart):
 
     name: Name = Field(description="what the beamline is called")
     description: str = Field(default="", description="what it is, for people")
-    station: Literal["xas", "recorded_table", "devices"] = Field(
-        description="the kind of bench: `xas` has devices of its own, `recorded_table` looks "
-        "outcomes up, `devices` has those of `devices:` and no others"
+    station: StationName = Field(
+        description="the kind of bench: `xas` (X-ray absorption in gases), `diffraction` (a wafer "
+        "in a beam), `powder` (furnace and powder diffractometer) and `microscope` (scanning "
+        "probe) have devices of their own, `recorded_table` looks outcomes up, `devices` has "
+        "those of `devices:` and no others"
     )
     devices: Devices = Field(
         default=DeviceEntries({}),
@@ -237,8 +242,8 @@ class Beamline(FilePart):
         recorded = self.twin is not None and self.twin.name == "recorded"
         if (self.station == "recorded_table") != recorded:
             raise ValueError("station `recorded_table` and twin `recorded` go together")
-        if self.station == "xas" and not self.prefix:
-            raise ValueError("station `xas` needs the `prefix` of its EPICS records")
+        if self.station not in {"recorded_table", "devices"} and not self.prefix:
+            raise ValueError(f"station `{self.station}` needs the `prefix` of its EPICS records")
         if self.station == "devices" and not self.has_devices:
             raise ValueError("station `devices` needs `devices:`; name at least one")
         if self.station == "recorded_table" and self.has_devices:

@@ -25,7 +25,14 @@ from pydantic import (
 from agents.protocols import Goal, Objective
 from controller.errors import ExpressionError
 from controller.files.beamline import FilePart, Name
-from controller.files.days import Duration, MeasureWhen, Positive, Upkeep
+from controller.files.days import (
+    Duration,
+    MeasureWhen,
+    OnRejected,
+    Positive,
+    Remeasure,
+    Upkeep,
+)
 from controller.files.expressions import parse
 from controller.files.plan_calls import PlanCall
 from controller.files.units import seconds
@@ -350,6 +357,15 @@ class Campaign(FilePart):
         default=None, description="what must hold while it is measured"
     )
     upkeep: tuple[Upkeep, ...] = Field(default=(), description="what keeps the bench true")
+    remeasure: Remeasure | None = Field(
+        default=None, description="what is done where the reducer isn't sure of a measurement"
+    )
+    on_rejected: OnRejected = Field(
+        default=OnRejected.GO_ON,
+        description="what follows a measurement that the reducer rejects (of something that it "
+        "doesn't know, or broken): `go_on`, or `hold` until a person says what it was (`heliostat "
+        "amend`, `retract`), or resumes the campaign",
+    )
     stock: dict[Name, Positive] | None = Field(
         default=None,
         min_length=1,

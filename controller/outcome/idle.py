@@ -19,6 +19,7 @@ from controller.events import (
     ExperimentResolved,
     ExperimentStarted,
     FinalPlanRan,
+    MeasuredAgain,
     PointAwaited,
     PointProposed,
     SuggestionCleared,
@@ -28,7 +29,7 @@ from controller.files.campaign import Autonomy
 from controller.journal import Record
 from controller.outcome.wording import duration
 
-BUSY = (ConditionsHeld, UpkeepRan, FinalPlanRan)
+BUSY = (ConditionsHeld, UpkeepRan, MeasuredAgain, FinalPlanRan)
 """What the bench did, or waited for, between two experiments: the time before isn't deciding."""
 CUT = (CampaignResumed, CampaignRevised, ExperimentLost, ExperimentResolved)
 """Something broke off: how long it took to go on isn't the deciding's fault."""

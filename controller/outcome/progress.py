@@ -29,6 +29,8 @@ from controller.events import (
     ExperimentLost,
     ExperimentResolved,
     FinalPlanRan,
+    MeasuredAgain,
+    MeasurementDoubted,
     ObservationAmended,
     ObservationMade,
     ObservationRetracted,
@@ -204,6 +206,10 @@ def _of_the_bench(record: Record) -> str:
             return f"note: experiment {name[:8]} was given up: {reason}"
         case UpkeepRan(succeeded=False, name=name, reason=reason):
             return f"note: upkeep {name} failed: {reason}"
+        case MeasurementDoubted(reasons=reasons):
+            return f"note: measured again, since it isn't sure: {'; '.join(reasons)}"
+        case MeasuredAgain(succeeded=False, reason=reason):
+            return f"note: it could not be measured again: {reason}"
     return ""
 
 

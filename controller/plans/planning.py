@@ -7,10 +7,11 @@ from typing import Any
 
 from agents.space import Space
 from controller.files.campaign import Campaign
+from controller.files.days import MEASURE_AGAIN
 from controller.files.plan_calls import PlanCall
 from controller.files.units import convert
 from controller.plans.specs import spec_of
-from instruments.catalogue import PlanSpec
+from instruments.plan_spec import PlanSpec
 from instruments.recipes import Recipe
 
 RECORDED_PLAN = PlanCall(name="measure_recorded")
@@ -59,9 +60,12 @@ def planned_calls(campaign: Campaign, space: Space) -> Calls:
 
 
 def upkeep_calls(campaign: Campaign) -> dict[str, PlannedCall]:
-    """Return the plans of the campaign's upkeep by its name."""
+    """Return the plans of the campaign's upkeep by its name, and of measuring again."""
     file = Path(campaign.beamline)
-    return {one.name: _planned(one.plan, None, file) for one in campaign.upkeep}
+    calls = {one.name: one.plan for one in campaign.upkeep}
+    if campaign.remeasure is not None:
+        calls[MEASURE_AGAIN] = campaign.remeasure.plan
+    return {name: _planned(call, None, file) for name, call in calls.items()}
 
 
 def settle_call(campaign: Campaign) -> PlannedCall | None:

@@ -7,9 +7,10 @@ from controller.devices.startup import StartupFailed, code_of, function_of
 from controller.errors import ConfigurationError
 from controller.files.plan_calls import PlanCall
 from controller.files.units import seconds
-from instruments.catalogue import PLANS, PlanSpec, own_plan
+from instruments.catalogue import PLANS, own_plan
 from instruments.errors import PlanError
 from instruments.generic_recipes import ANY
+from instruments.plan_spec import PlanSpec
 
 
 def spec_of(call: PlanCall, beamline_file: Path) -> PlanSpec:

@@ -15,7 +15,7 @@ from types import FrameType
 
 from agents.catalogue import OPERATOR
 from agents.protocols import Agent, Suggestion
-from controller.actions import next_action
+from controller.actions import goes_on
 from controller.anchors import require_whole
 from controller.approval import Approver, clearance_of
 from controller.beginning import until
@@ -165,7 +165,7 @@ def _run(stack: ExitStack, launch: Launch, supervisor: Caller, told: ToldToEnd) 
     inbox = Inbox()
     stack.enter_context(closing(Answerer(launch.address("controller"), inbox.handle)))
     loop = _loop(stack, launch, supervisor, _Case(resolved, words, state, journal), inbox)
-    if len(records) > 1 and (next_action(state) is not None or state.final_failure):
+    if len(records) > 1 and goes_on(state):
         loop.record(CampaignResumed(changed=changed(started.versions, versions())))
     lease_s = envelope_of(resolved, words.space).dead_man.lease_s
     gate = _caller(stack, launch, "gate")

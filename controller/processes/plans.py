@@ -162,7 +162,9 @@ class Plans:
                     return _told(self._bench.final(message.number))
                 case RunUpkeep():
                     self._head[0] = message.head
-                    return _told(self._bench.upkeep(message.name, message.number))
+                    return _told(
+                        self._bench.upkeep(message.name, message.number, message.experiment_id)
+                    )
         except EngineError as error:
             self.failed = True
             return _lost(str(error))

@@ -28,11 +28,11 @@ from controller.processes.launch import Launch
 from controller.processes.leftovers import await_end
 from controller.processes.parting import when_orphaned
 from controller.recorded.recording import Recording, recording
-from simulators.copper.records import RECORDS, SAFE
 from simulators.ioc.environment import beacon_environment, place_of
 from simulators.ioc.server import Timing
 from simulators.ioc.serving import Bench, ServedBench
 from simulators.records import Record
+from simulators.twins import TWINS
 
 FILE = "twin.json"
 """In a campaign's directory: the state of the simulated bench."""
@@ -90,16 +90,17 @@ def bench_to_serve(beamline: Beamline, words: Words, seed: int, file: Path) -> B
         raise ConfigurationError(f"beamline {beamline.name!r}: has no twin that could be served")
     found = made.station.devices()
     devices = {name: device for name, device in found.items() if isinstance(device, Device)}
-    safe = SAFE if beamline.twin is not None and beamline.twin.name == "copper" else {}
-    return Bench(beamline.prefix, devices, made.simulated, _records(devices), safe)
+    kind = None if beamline.twin is None else TWINS.get(beamline.twin.name)
+    if kind is None:
+        return Bench(beamline.prefix, devices, made.simulated, _words(devices))
+    return Bench(beamline.prefix, devices, made.simulated, kind.records, kind.safe)
 
 
-def _records(devices: Mapping[str, Any]) -> dict[str, Record]:
-    """Return the copper station's records, or room for the long words of a recorded table."""
+def _words(devices: Mapping[str, Any]) -> dict[str, Record]:
+    """Return records with room for the long words of a recorded table; none for another bench."""
     recorded = devices.get("bench")
-    if recorded is None:
-        return RECORDS
-    return {f"bench.point.{column}": Record(length=TEXT_LENGTH) for column in recorded.point}
+    columns = () if recorded is None else recorded.point
+    return {f"bench.point.{column}": Record(length=TEXT_LENGTH) for column in columns}
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ def _classes(database: Path) -> Iterator[str]:
 def _own_plans(campaign: Campaign) -> Iterator[str]:
     when = campaign.measure_when
     calls = [campaign.plan, campaign.finally_, *(one.plan for one in campaign.upkeep)]
+    if campaign.remeasure is not None:
+        calls.append(campaign.remeasure.plan)
     calls += [when.settle] if when is not None else []
     return (call.name for call in calls if call is not None and call.is_own)
 

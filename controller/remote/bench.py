@@ -188,9 +188,15 @@ class RemoteBench:
         request = RunFinal(number=number, head=self._lines.head(), armed=self._armed)
         return self._run(request, f"final/{number}", insistence=2)
 
-    def upkeep(self, name: str, number: int) -> Ran:
+    def upkeep(self, name: str, number: int, experiment_id: str = "") -> Ran:
         """Run the upkeep plan *name*."""
-        request = RunUpkeep(name=name, number=number, head=self._lines.head(), armed=self._armed)
+        request = RunUpkeep(
+            name=name,
+            number=number,
+            experiment_id=experiment_id,
+            head=self._lines.head(),
+            armed=self._armed,
+        )
         return self._run(request, f"upkeep/{name}/{number}", insistence=1)
 
     def recover(self, suggestion: Suggestion, experiment_id: str, attempt: int) -> Ran | None:

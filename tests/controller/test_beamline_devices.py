@@ -14,7 +14,7 @@ from controller.errors import ConfigurationError
 from controller.files.beamline import Beamline
 from controller.files.reading import read_yaml
 from controller.files.validation import validated
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 
 PROFILES = Path(__file__).parents[1] / "support" / "startup_profiles"
 

@@ -10,7 +10,7 @@ from controller.checks.envelope_reading import read_envelope
 from controller.files.reading import read_yaml
 from instruments.plans import make_safe_and_cool, oxidise_and_measure, purge, set_gases
 from instruments.recipes import OxidationRecipe
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 from simulators.copper.options import CopperOptions, ExhaustStop
 from simulators.copper.twin import CopperTwin
 from tests.support.rulebench import RuleBench

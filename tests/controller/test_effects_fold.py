@@ -6,15 +6,25 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.protocols import Goal, Measured, Objective, Observation, Suggestion
+from agents.protocols import (
+    Goal,
+    Measured,
+    Objective,
+    Observation,
+    Quality,
+    Suggestion,
+    Verdict,
+)
 from controller.actions import (
     Abandon,
     Ask,
     AwaitConditions,
+    AwaitWord,
     Clear,
     Discard,
     DoUpkeep,
     Finish,
+    MeasureAgain,
     Recover,
     Reduce,
     Report,
@@ -37,6 +47,8 @@ from controller.events import (
     ExperimentResolved,
     ExperimentStarted,
     FinalPlanRan,
+    MeasuredAgain,
+    MeasurementDoubted,
     ObservationAmended,
     ObservationMade,
     ObservationRetracted,
@@ -48,7 +60,7 @@ from controller.events import (
 )
 from controller.folding import apply
 from controller.state import CampaignState
-from controller.terms import Terms, UpkeepTerms
+from controller.terms import RemeasureTerms, Terms, UpkeepTerms
 from instruments.effects import Effect
 
 OBJECTIVE = Objective("yield", Goal.MAXIMIZE)
@@ -82,6 +94,8 @@ class Story:
             experiments=4,
             final_plan="cool",
             upkeep=(UpkeepTerms("foil", experiments=2),),
+            remeasure=RemeasureTerms((Verdict.SUSPECT,), 2),
+            hold_on_rejected=True,
         )
         self.state = CampaignState(terms)
         self.effect, self.choices = effect, iter(choices)
@@ -156,17 +170,25 @@ class Story:
                 self.end(name, attempt, choice)
             case Reduce() | Discard() | Finish() | Abandon() | RunFinally():
                 self.finish(action, choice)
-            case AwaitConditions():
-                self.tell(ConditionsHeld(waited_s=1.0))
+            case AwaitConditions() | AwaitWord():
+                waited = ConditionsHeld(waited_s=1.0)
+                self.tell(waited if isinstance(action, AwaitConditions) else CampaignResumed())
+            case DoUpkeep() | MeasureAgain():
+                self.beside(action, choice)
+
+    def beside(self, action, choice):
+        ended = {"succeeded": choice > 1, "unfit": "no beam" if choice == 0 else ""}
+        match action:
             case DoUpkeep(name, number):
-                why = "no beam" if choice == 0 else ""
-                ran = UpkeepRan(name=name, number=number, runs=(), succeeded=choice > 1, unfit=why)
+                self.tell(UpkeepRan(name=name, number=number, runs=(), **ended))
+            case MeasureAgain(_, name, number):
+                ran = MeasuredAgain(experiment_id=name, number=number, runs=("again",), **ended)
                 self.tell(ran)
 
     def finish(self, action, choice):
         match action:
             case Reduce(_, finished):
-                self.observe(finished.experiment_id, {"yield": Measured(1.0, 0.1)})
+                self.reduce(finished.experiment_id, choice)
             case Discard(_, name):
                 self.observe(name, {})
             case Abandon(name, reason):
@@ -175,6 +197,16 @@ class Story:
                 self.tell(CampaignStopped(reason=reason))
             case RunFinally():
                 self.tell(FinalPlanRan(plan="cool", runs=(), succeeded=choice != 0))
+
+    def reduce(self, name, choice):
+        """Let the reducer doubt, reject or believe what was measured."""
+        doubts = self.state.running.doubts if self.state.running else 99
+        if choice == 5 and self.state.terms.remeasure.wanted(Verdict.SUSPECT, doubts):
+            verdict, reasons = Verdict.SUSPECT, ("which of two?",)
+            self.tell(MeasurementDoubted(experiment_id=name, verdict=verdict, reasons=reasons))
+            return
+        quality = Quality(Verdict.REJECTED if choice == 6 else Verdict.ACCEPTED)
+        self.observe(name, {"yield": Measured(1.0, 0.1)}, quality, ("r",))
 
     def start(self, suggestion, number, attempt, choice):
         name = f"e{number}"
@@ -205,9 +237,10 @@ class Story:
         )
         self.tell(ended)
 
-    def observe(self, name, values):
-        parameters = {"x": 1.0}
-        self.tell(ObservationMade(observation=Observation(name, parameters, values)))
+    def observe(self, name, values, quality=None, runs=()):
+        quality = quality or Quality()
+        made = Observation(name, {"x": 1.0}, values, quality, runs)
+        self.tell(ObservationMade(observation=made))
 
 
 @settings(max_examples=400, deadline=None)

@@ -40,7 +40,7 @@ from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
 from instruments.grids import EnergyGrid
 from instruments.recipes import OxidationRecipe, RecordedRecipe, StepScanRecipe
 from instruments.recorded import RecordedBench, RecordedStation
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 from tests.support.benches import means_of
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from controller.clock import VirtualClock
 from instruments.beam import ShutterState
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
+from simulators.copper.bench import CopperBench
 from simulators.copper.options import BeamDump, CopperOptions
 from simulators.copper.twin import CopperTwin
 from simulators.errors import FaultError, WriteFault
 from simulators.ioc.faults import READINGS, WRITES, Fault, Faults, Kind
 from simulators.ioc.faulty import FaultyBench
-from simulators.mock_bench import CopperBench
 
 
 class Time:

@@ -22,9 +22,9 @@ from controller.safety.record.audit import Audit
 from controller.safety.scene.moment import Moment
 from controller.safety.states.marker import Marker
 from controller.seam import Ids, seam
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
+from simulators.copper.bench import CopperBench
 from simulators.copper.twin import CopperTwin
-from simulators.mock_bench import CopperBench
 
 
 @dataclass

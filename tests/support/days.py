@@ -72,8 +72,8 @@ class ScriptedBench:
         self.calls.append(("recover", experiment_id, attempt))
         return self.found.pop(0) if self.found else None
 
-    def upkeep(self, name: str, number: int) -> Ran:
-        self.calls.append(("upkeep", name, number))
+    def upkeep(self, name: str, number: int, experiment_id: str = "") -> Ran:
+        self.calls.append(("again", experiment_id) if experiment_id else ("upkeep", name, number))
         self.clock.time += MEASURE_S
         return self.keeping.pop(0) if self.keeping else done(f"upkeep/{name}/{number}")
 

@@ -57,7 +57,7 @@ class Station:
     """The process's side: the station's own devices, connected to the served PVs."""
 
     def __init__(self, prefix: str) -> None:
-        from instruments.stations import XasStation
+        from instruments.xas_station import XasStation
         from simulators.ioc.lease import LeaseRecord
         from simulators.ioc.motor import MotorRecord
         from simulators.ioc.panel import FaultPanel

@@ -9,7 +9,7 @@ from controller.safety.envelope.envelope import Envelope
 from controller.safety.rules.picture import Picture
 from controller.safety.rules.rulebook import Rulebook
 from controller.safety.scene.moment import Moment
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
 from simulators.copper.twin import CopperTwin
 
 TOLERANCE = {"furnace": (2.0, 30.0), "o2": (0.2, 2.0), "h2": (0.2, 2.0), "he": (0.2, 2.0)}

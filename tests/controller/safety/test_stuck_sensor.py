@@ -15,11 +15,11 @@ from controller.safety.language.values import Term
 from controller.safety.rules.picture import Picture
 from controller.safety.rules.rulebook import Rulebook
 from controller.safety.scene.moment import Moment
-from instruments.stations import XasStation
+from instruments.xas_station import XasStation
+from simulators.copper.bench import CopperBench
 from simulators.copper.twin import CopperTwin
 from simulators.ioc.faults import Faults, Kind
 from simulators.ioc.faulty import FaultyBench
-from simulators.mock_bench import CopperBench
 from tests.support.rules import Asked
 
 EVERY_S = 10.0

@@ -1,0 +1,1 @@
+"""A furnace and a powder diffractometer: solid-state synthesis, and what came of it."""

@@ -1,0 +1,1 @@
+"""The powder station's twin: precursors that react in a furnace, and their diffraction patterns."""
