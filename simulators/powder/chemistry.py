@@ -1,6 +1,6 @@
 """What the precursors become: amounts for each mole of manganese, and the size of crystallites.
 
-Five reactions, each first order in the solid that is used up and slower when there is little
+Six reactions, each first order in the solid that is used up and slower when there is little
 carbonate left (see ``ChemistryOptions``). A step is the exact solution for the solid that reacts
 while the carbonate stands still: amounts stay positive for any length, and lithium, but for what
 evaporates, and manganese are conserved.
@@ -55,6 +55,7 @@ class Powder:
         there = self.amounts[0] / (self.amounts[0] + options.scarce_mol)
         self._spinel(there * rate(options.spinel, degc) * hours)
         self._layered(there * rate(options.layered, degc) * hours)
+        self._ripen(rate(options.ripening, degc) * hours)
         self._part(rate(options.parting, degc) * hours)
         self.amounts[0] *= exp(-rate(options.evaporation, degc) * hours)
         lost = self.amounts[1] * -expm1(-rate(options.hausmannite, degc) * hours)
@@ -78,6 +79,12 @@ class Powder:
         self.amounts[0] -= 1.5 * used
         self.amounts[2] -= used
         self.amounts[3] += 2.0 * used
+
+    def _ripen(self, extent: float) -> None:
+        used = min(self.amounts[3] * -expm1(-extent), self.amounts[1] / 1.5)
+        self.amounts[3] -= used
+        self.amounts[1] -= 1.5 * used
+        self.amounts[2] += 2.0 * used
 
     def _part(self, extent: float) -> None:
         used = self.amounts[2] * -expm1(-extent)

@@ -31,8 +31,10 @@ class ChemistryOptions(_Options):
 
     spinel: Reaction = Reaction(rate_per_h=1.2, reference_degc=700.0, activation_kj_mol=170.0)
     """Mn2O3 + ½ Li2CO3 → LiMn2O4."""
-    layered: Reaction = Reaction(rate_per_h=0.5, reference_degc=750.0, activation_kj_mol=200.0)
+    layered: Reaction = Reaction(rate_per_h=0.3, reference_degc=750.0, activation_kj_mol=200.0)
     """LiMn2O4 + 3/2 Li2CO3 → 2 Li2MnO3."""
+    ripening: Reaction = Reaction(rate_per_h=0.35, reference_degc=750.0, activation_kj_mol=220.0)
+    """Li2MnO3 + 3/2 Mn2O3 → 2 LiMn2O4: what has reacted apart comes together."""
     parting: Reaction = Reaction(rate_per_h=0.15, reference_degc=900.0, activation_kj_mol=420.0)
     """3 LiMn2O4 → 3 LiMnO2 + Mn3O4 (+ O2)."""
     evaporation: Reaction = Reaction(rate_per_h=0.05, reference_degc=800.0, activation_kj_mol=230.0)

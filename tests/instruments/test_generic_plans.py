@@ -38,9 +38,10 @@ from instruments.errors import PlanError
 from instruments.foil_plans import FoilRecipe
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
 from instruments.grids import EnergyGrid
+from instruments.powder.recipes import SynthesisRecipe
 from instruments.recipes import OxidationRecipe, RecordedRecipe, StepScanRecipe
 from instruments.recorded import RecordedBench, RecordedStation
-from instruments.xas_station import XasStation
+from instruments.stations import STATIONS
 from tests.support.benches import means_of
 
 
@@ -327,15 +328,16 @@ ALL = {
     "xanes_step_scan": StepScanRecipe(grid=GRID),
     "xanes_of_foil": FoilRecipe(grid=GRID),
     "measure_recorded": RecordedRecipe(composition=0.5),
+    "synthesise_and_measure": SynthesisRecipe(ratio=0.5, temperature=700.0, time=2.0),
 }
 """Arguments of the plans that can't do without."""
 
 
 @pytest.fixture
 def stations(bench):
-    xas = XasStation.build("T:")
+    known = {name: kind.build("T:") for name, kind in STATIONS.items()}
     recorded = RecordedStation(RecordedBench("R:", {"composition": float}, ("y",), name="bench"))
-    return {"xas": xas, "recorded_table": recorded, ANY: bench.station}
+    return {**known, "recorded_table": recorded, ANY: bench.station}
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -356,11 +358,11 @@ def test_every_plan_keeps_the_promises_of_its_entry(name, stations):
     assert all(amount >= 0 for amount in spec.consumes(recipe).values())
 
 
-@pytest.mark.parametrize("name", [name for name, spec in PLANS.items() if spec.station == "xas"])
+@pytest.mark.parametrize("name", [n for n, spec in PLANS.items() if spec.station in STATIONS])
 def test_what_a_plan_says_it_writes_is_a_signal_of_its_station(name, stations):
     known = {
         path
-        for device, tree in stations["xas"].devices().items()
+        for device, tree in stations[PLANS[name].station].devices().items()
         for path, _ in leaves(device, tree)
     }
 

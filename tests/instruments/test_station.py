@@ -9,13 +9,9 @@ from pydantic import ValidationError
 
 from controller.documents import read_run
 from controller.safety.envelope.envelope import Envelope, Limit, Members
-from instruments.catalogue import PLANS
-from instruments.effects import Effect
-from instruments.foil_plans import FoilRecipe
-from instruments.generic_recipes import CountRecipe, LineRecipe, ReadRecipe
 from instruments.grids import EnergyGrid
 from instruments.plans import make_safe_and_cool, oxidise_and_measure, set_gases, xanes_step_scan
-from instruments.recipes import OxidationRecipe, StepScanRecipe
+from instruments.recipes import OxidationRecipe
 from tests.support.benches import copper_bench
 
 ENVELOPE = Envelope(
@@ -160,23 +156,6 @@ def test_a_bench_taken_and_given_back_goes_on_as_it_was(bench, tmp_path):
     bench.run(oxidise_and_measure(bench.station, RECIPE))
 
     assert bench.twin.snapshot() == there
-
-
-def test_every_plan_says_what_it_does_and_how_long_it_takes():
-    read = {"detectors": ("detector",)}
-    arguments = {
-        "oxidise_and_measure": RECIPE,
-        "xanes_step_scan": StepScanRecipe(grid=GRID),
-        "xanes_of_foil": FoilRecipe(grid=GRID),
-        "move_and_read": ReadRecipe(**read),
-        "count": CountRecipe(**read),
-        "scan_1d": LineRecipe(**read, motor="mono", start=8900, stop=9000, points=3),
-    }
-    for name, spec in PLANS.items():
-        recipe = arguments.get(name) or spec.arguments()
-        assert spec.name == name
-        assert isinstance(spec.effect, Effect)
-        assert spec.duration_s(recipe) > 0
 
 
 def test_a_recipe_says_the_unit_of_each_argument():
