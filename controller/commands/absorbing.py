@@ -50,7 +50,7 @@ def train(references: References, out: Path, effort: Effort, *, force: bool) -> 
     from models.spectra.trained import hashes, save_absorption, train_absorption
     from models.spectra.training import Training
 
-    _require_free(out, force=force)
+    require_free(out, force=force)
     r = references
     held = load_references(r.folder, r.labels, r.leave_out, r.layout)
     training = Training(steps=effort.steps, seed=effort.seed)
@@ -93,7 +93,7 @@ def show(found: Found, *, as_json: bool) -> None:
         typer.echo(json.dumps(spectrum, ensure_ascii=False) if as_json else _in_words(spectrum))
 
 
-def _require_free(out: Path, *, force: bool) -> None:
+def require_free(out: Path, *, force: bool) -> None:
     """Refuse before a training what would be refused after it."""
     if out.exists() and not (force and (out / CARD).is_file()) and not _empty(out):
         again = "it holds no model to replace" if force else "or replace it with --force"

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(train, name="train")
     app.command()(identify)
     app.command()(fit)
+    app.command()(quality)
 
 
 @train.command("phases")
@@ -131,6 +132,47 @@ def fit(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
         chosen = absorbing.References(references, tuple(label or ()), tuple(leave_out or ()), how)
         found = absorbing.fit_references(chosen, paths, method)
     absorbing.show(found, as_json=json)
+
+
+@train.command("quality")
+def train_quality(
+    scans: Annotated[
+        Path,
+        typer.Option(help="NPZ: label (n; 1 good), energy_eV and mu… (n x points) of your scans."),
+    ],
+    out: Out,
+    seed: Seed = 0,
+    force: Force = False,
+) -> None:
+    """Train what `heliostat quality` judges absorption scans by, on a person's verdicts."""
+    from controller.commands import grading
+
+    grading.train(scans, out, seed, force=force)
+
+
+def quality(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Absorption scans: XDI, CSV, columns of numbers, SPEC, NPZ, folders."),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A folder from `heliostat train quality`; default: the one shipped."),
+    ] = None,
+    columns: Columns = "",
+    signal: Signal = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout, one object a scan.")
+    ] = False,
+) -> None:
+    """Say whether absorption scans are good or failed, with a probability; or that it's unsure.
+
+    The model shipped is trained on scans of one beamline that a person called good or bad, and
+    on what was made of them. Any element, transmission or fluorescence.
+    """
+    from controller.commands import absorbing, grading
+
+    grading.grade(files, model, absorbing.layout(columns, signal), as_json=json)
 
 
 def identify(

@@ -8,7 +8,6 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from models.spectra.mixture import LEAST_AFTER_EV, LEAST_BEFORE_EV, Basis
 from models.spectra.references import ReferenceSet
 from models.spectra.spectrum import FloatArray, Spectrum
 from models.spectra.training import Ranges, Training
+from models.spectra.versions import versions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -209,17 +209,6 @@ def hashes(files: Sequence[Path], folder: Path) -> dict[str, str]:
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what a model is made with."""
-    found = {}
-    for package in ("heliostat", "torch", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _reference(entry: Mapping[str, str], index: int, weights: "Mapping[str, Tensor]") -> Spectrum:
