@@ -7,6 +7,7 @@ from instruments.effects import Effect
 from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.generic_plans import move_and_read, scan_1d
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
+from instruments.microscope import specs as microscope
 from instruments.own_plans import look_up_of, readings_of, recipe_of, runner_of, takes_identity
 from instruments.plan_spec import PlanSpec
 from instruments.plans import (
@@ -136,6 +137,7 @@ PLANS: dict[str, PlanSpec] = {
             LineRecipe.duration_s,
         ),
         *powder.SPECS,
+        *microscope.SPECS,
     )
 }
 

@@ -5,6 +5,7 @@ from typing import Protocol, Self
 
 from ophyd_async.core import Device
 
+from instruments.microscope.station import MicroscopeStation
 from instruments.powder.station import PowderStation
 from instruments.xas_station import XasStation
 
@@ -22,4 +23,8 @@ class Station(Protocol):
         ...
 
 
-STATIONS: Mapping[str, type[Station]] = {"xas": XasStation, "powder": PowderStation}
+STATIONS: Mapping[str, type[Station]] = {
+    "xas": XasStation,
+    "powder": PowderStation,
+    "microscope": MicroscopeStation,
+}

@@ -10,6 +10,10 @@ from simulators.copper.bench import CopperBench
 from simulators.copper.options import CopperOptions
 from simulators.copper.records import RECORDS, SAFE
 from simulators.copper.twin import CopperTwin
+from simulators.microscope import records as microscope_records
+from simulators.microscope.bench import MicroscopeBench
+from simulators.microscope.options import MicroscopeOptions
+from simulators.microscope.twin import MicroscopeTwin
 from simulators.mock_bench import MockBench
 from simulators.powder import records as powder_records
 from simulators.powder.bench import PowderBench
@@ -56,9 +60,20 @@ def _powder(station: Any, seed: int, options: PowderOptions) -> PowderBench:
     return PowderBench(station, PowderTwin(seed, options))
 
 
+def _microscope(station: Any, seed: int, options: MicroscopeOptions) -> MicroscopeBench:
+    return MicroscopeBench(station, MicroscopeTwin(seed, options))
+
+
 TWINS: Mapping[str, TwinKind] = {
     "copper": TwinKind("xas", CopperOptions, _copper, RECORDS, SAFE),
     "powder": TwinKind(
         "powder", PowderOptions, _powder, powder_records.RECORDS, powder_records.SAFE
+    ),
+    "microscope": TwinKind(
+        "microscope",
+        MicroscopeOptions,
+        _microscope,
+        microscope_records.RECORDS,
+        microscope_records.SAFE,
     ),
 }

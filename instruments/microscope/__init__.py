@@ -1,0 +1,1 @@
+"""A scanning probe microscope: frames, sparse scans, hysteresis loops, and a tip that wears."""
