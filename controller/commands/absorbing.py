@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,26 @@ def fit_model(model: Path, files: Sequence[Path], how: Layout) -> Found:
     from models.spectra.trained import load_absorption
 
     return fit_with(load_absorption(model).absorption(), files, how)
+
+
+def drift(files: Sequence[Path], only: str, how: Layout, *, as_json: bool) -> None:
+    """Print by how much the energies of each scan in *files* are off, from the first."""
+    from models.errors import SpectrumError
+    from models.spectra.drift import drift_of
+    from models.spectra.fitting import expanded
+    from models.spectra.reading import read_spectra
+
+    series = [(path, s) for path in expanded(files) for s in read_spectra(path, how)]
+    series = [(path, s) for path, s in series if only in s.name]
+    if not series:
+        raise SpectrumError(f"no scan's name holds {only!r}")
+    for (path, spectrum), shift in zip(series, drift_of([s for _, s in series]), strict=True):
+        if as_json:
+            found = {"file": str(path), **asdict(shift), "scan": spectrum.scan}
+            typer.echo(json.dumps(found, ensure_ascii=False))
+            continue
+        name = f"{path}, scan {spectrum.scan}" if spectrum.scan else str(path)
+        typer.echo(f"{name}: {shift.shift_eV:+.3f} ± {shift.sigma_eV:.3f} eV")
 
 
 def show(found: Found, *, as_json: bool) -> None:

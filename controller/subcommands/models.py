@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command()(identify)
     app.command()(fit)
     app.command()(quality)
+    app.command()(drift)
 
 
 @train.command("phases")
@@ -173,6 +174,29 @@ def quality(
     from controller.commands import absorbing, grading
 
     grading.grade(files, model, absorbing.layout(columns, signal), as_json=json)
+
+
+def drift(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Scans of one sample or one foil, in order: as `heliostat fit` reads."),
+    ],
+    only: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only scans whose name holds this.")
+    ] = "",
+    columns: Columns = "",
+    signal: Signal = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout, one object a scan.")
+    ] = False,
+) -> None:
+    """Say how far the energy scale drifts over a series of absorption scans (eV, from the first).
+
+    Give the scans of the sample itself, or with --signal reference the foil measured behind it.
+    """
+    from controller.commands import absorbing
+
+    absorbing.drift(files, only, absorbing.layout(columns, signal), as_json=json)
 
 
 def identify(
