@@ -22,6 +22,7 @@ __all__ = [
     "Observation",
     "Parameters",
     "Prediction",
+    "Preparing",
     "Quality",
     "Reduced",
     "Reducer",
@@ -176,6 +177,15 @@ class Reducer(Protocol):
 
     def reduce(self, documents: Documents) -> Reduced:
         """Return what *documents* (one complete run) say."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A reducer that has something long to do once, such as to train a model."""
+
+    def prepare(self) -> None:
+        """Do it now, unless it is done."""
         ...
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.protocols import Reducer
 
@@ -39,7 +39,48 @@ class ColumnOptions(BaseModel):
     keys: dict[str, str] = Field(description="data key for the name of each value")
 
 
-REDUCERS: Mapping[str, type[BaseModel]] = {"xanes": XanesOptions, "columns": ColumnOptions}
+class PhasesOptions(BaseModel):
+    """Powder patterns to mass fractions of phases, and whether there is something unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cifs: str | None = Field(
+        default=None,
+        description="folder with CIF files of the phases that may be there; a model is trained on "
+        "them when it is first needed, and kept",
+    )
+    model: str | None = Field(
+        default=None, description="folder of a model that `heliostat train phases` made, instead"
+    )
+    names: dict[str, str] = Field(
+        min_length=1, description="name of the value for each phase (CIF file) that is reported"
+    )
+    wavelength: str = Field(default="CuKa", description="radiation: CuKa, MoKa, …, or Å")
+    range: tuple[float, float] = Field(
+        default=(12.0, 80.0), description="2-theta that is looked at, degrees"
+    )
+    points: int = Field(default=1536, ge=256, le=4096, description="on so many points")
+    minutes: float = Field(
+        default=1.0, gt=0, le=60, description="of a processor that training may take, about"
+    )
+    two_theta: str = Field(default="diffractometer-two_theta", description="data key, degrees")
+    counts: str = Field(default="diffractometer-counts", description="data key, counts")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.cifs is None) == (self.model is None):
+            raise ValueError("give `cifs` (a model is trained) or `model` (a trained one)")
+        return self
+
+
+FOLDERS = ("references", "cifs", "model")
+"""Options of reducers that name a folder, seen from the campaign file."""
+
+REDUCERS: Mapping[str, type[BaseModel]] = {
+    "xanes": XanesOptions,
+    "columns": ColumnOptions,
+    "phases": PhasesOptions,
+}
 
 
 def build_reducer(name: str, options: Mapping[str, Any]) -> Reducer:
@@ -52,7 +93,23 @@ def build_reducer(name: str, options: Mapping[str, Any]) -> Reducer:
         from models.columns import ColumnReducer
 
         return ColumnReducer(checked.keys)
+    if isinstance(checked, PhasesOptions):
+        return _phases(checked)
     return _xanes(XanesOptions.model_validate(checked.model_dump()))
+
+
+def _phases(options: PhasesOptions) -> Reducer:
+    from models.phases.reducer import Making, PatternKeys, PhaseReducer
+    from models.phases.store import load_identifier
+    from models.spectra.store import cache_folder
+
+    keys = PatternKeys(options.two_theta, options.counts)
+    if options.cifs is None:
+        model = Path(options.model or "")
+        return PhaseReducer(lambda: load_identifier(model), options.names, keys)
+    axis = (*options.range, options.points)
+    making = Making(Path(options.cifs), options.wavelength, axis, options.minutes)
+    return PhaseReducer(lambda: making.identifier(cache_folder()), options.names, keys)
 
 
 def _xanes(options: XanesOptions) -> Reducer:

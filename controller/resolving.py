@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.files.beamline import Beamline, FilePart, recorded_beamline
 from controller.files.campaign import Budget, Campaign, Chosen
+from controller.reducers import FOLDERS
 from controller.safety.envelope.file import EnvelopeFile
 
 
@@ -54,9 +55,14 @@ def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> R
     changed: dict[str, Any] = {"beamline": beamline_file, "agent": agent}
     if campaign.safety is not None:
         changed["safety"] = absolute(campaign.safety, folder)
-    if campaign.reducer is not None and isinstance(campaign.reducer.options.get("references"), str):
-        references = absolute(str(campaign.reducer.options["references"]), folder)
-        options = {**campaign.reducer.options, "references": references}
+    if campaign.reducer is not None:
+        named = campaign.reducer.options
+        folders = {
+            key: absolute(value, folder)
+            for key in FOLDERS
+            if isinstance(value := named.get(key), str)
+        }
+        options = {**named, **folders}
         changed["reducer"] = campaign.reducer.model_copy(update={"options": options})
     if beamline.twin is not None and beamline.twin.table is not None:
         table = absolute(beamline.twin.table, Path(beamline_file).parent)

@@ -20,6 +20,7 @@ from controller.files.campaign import Campaign, Chosen
 from controller.files.expressions import Comparison, parse
 from controller.files.reading import Way
 from controller.files.validation import problems_at, suggestion
+from controller.reducers import FOLDERS
 from controller.resolving import absolute
 from controller.spaces import Table, constants_of, objectives_of, space_of
 from models.errors import ModelError
@@ -63,16 +64,32 @@ def _stands_in(case: Case, twin: str, station: str) -> Iterator[Problem]:
         yield case.problem(("twin", "name"), message, ", ".join(fitting) or "no twin")
 
 
+def _phases(case: Case, folder: Path, reducer: Chosen) -> Iterator[Problem]:
+    """The folder has a CIF file of each phase that is reported."""
+    known = sorted(path.stem for path in folder.glob("*.cif"))
+    names = reducer.options.get("names")
+    for phase in names if isinstance(names, dict) else ():
+        if phase not in known:
+            way: Way = ("reducer", "options", "names", phase)
+            message = f"there is no {phase}.cif in {folder}"
+            yield case.problem(way, message, suggestion(phase, known))
+
+
 def _references(case: Case, reducer: Chosen) -> Iterator[Problem]:
     """The folder of references can be used, and has the labels that are named."""
-    folder, way = reducer.options.get("references"), ("reducer", "options")
-    if not isinstance(folder, str):
+    way = ("reducer", "options")
+    named = {key: reducer.options[key] for key in FOLDERS if key in reducer.options}
+    for key, folder in named.items():
+        place = Path(absolute(str(folder), case.folder))
+        if isinstance(folder, str) and not place.is_dir():
+            accepted = "a path seen from the campaign file"
+            yield case.problem((*way, key), f"there is no folder {place}", accepted)
+            return
+    if isinstance(named.get("cifs"), str):
+        yield from _phases(case, Path(absolute(named["cifs"], case.folder)), reducer)
+    if not isinstance(named.get("references"), str):
         return
-    place = Path(absolute(folder, case.folder))
-    if not place.is_dir():
-        accepted = "a path seen from the campaign file"
-        yield case.problem((*way, "references"), f"there is no folder {place}", accepted)
-        return
+    place = Path(absolute(named["references"], case.folder))
     try:
         labels = load_references(place).labels
     except ModelError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.protocols import Agent, Documents, Measured, Observation, Reducer
+from agents.protocols import Agent, Documents, Measured, Observation, Preparing, Reducer
 from controller.benches import Words
 from controller.documents import read_run
 from controller.events import ExperimentFinished
@@ -44,6 +44,8 @@ def rehearse_reducer(reducer: Reducer, campaign: Recording) -> None:
 
     Networks are trained by that, for the energies that the campaign measures.
     """
+    if isinstance(reducer, Preparing):
+        reducer.prepare()
     documents = _last_run(campaign) or _spectrum(campaign)
     if documents:
         reducer.reduce(documents)

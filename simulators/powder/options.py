@@ -82,6 +82,8 @@ class PowderOptions(_Options):
         proportional_w_k=8.0,
         integral_w_k_s=0.04,
     )
+    ramp_k_min: float = Field(default=10.0, gt=0)
+    """What the furnace's controller is set to at the start."""
     weighing: float = Field(default=0.004, ge=0)
     """Relative standard deviation of the ratio that is really weighed in."""
     loading_s: float = Field(default=300.0, gt=0)

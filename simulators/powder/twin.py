@@ -47,6 +47,7 @@ class PowderTwin:
         self._furnace = Furnace(self.options.furnace)
         self._powder = Powder(self.options.chemistry)
         self._patterns = Patterns(self.options.diffractometer)
+        self._furnace.ramp_rate = self.options.ramp_k_min
         self.ratio = self.weighed = STOICHIOMETRIC
         self.shutter = 0.0
         self.loaded = 0
