@@ -18,7 +18,9 @@ class Conditions:
     ``strain`` is that of the whole cell, ``skew`` what its axes differ by; ``texture`` the
     standard deviation of ln r; ``jitter`` that of ln of each line's strength (few grains, a
     structure that isn't quite that of the CIF); ``single`` how often there is no second line.
-    ``background`` is what lies under the strongest line, as part of it, ``counts`` of that line.
+    ``stray`` is up to how high, as part of the strongest line, lines of the tube, the holder or the
+    window are; ``background`` is what lies under the strongest line, as part of it, ``counts``
+    that line's own.
     """
 
     strain: Pair = (-0.012, 0.012)
@@ -32,6 +34,7 @@ class Conditions:
     displacement_deg: Pair = (-0.35, 0.35)
     asymmetry_deg: Pair = (0.0, 0.02)
     single: float = 0.2
+    stray: float = 0.01
     background: Pair = (0.005, 0.6)
     counts: Pair = (250.0, 40_000.0)
 

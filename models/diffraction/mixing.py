@@ -121,8 +121,17 @@ def measure(
     top = between(conditions.counts, (batch, 1), random, log=True)
     signal = pattern * (top / pattern.amax(dim=1, keepdim=True).clamp(min=1e-12))
     level = between(conditions.background, (batch, 1), random, log=True) * top
-    mean = signal + level * _background(grid, batch, random)
+    strays = conditions.stray * top * _strays(grid, batch, random)
+    mean = signal + level * _background(grid, batch, random) + strays
     return (mean + mean.sqrt() * torch.randn(mean.shape, generator=random)).round_().clamp_(min=0)
+
+
+def _strays(grid: Grid, batch: int, random: torch.Generator) -> torch.Tensor:
+    """Return a lonely line (b x n) of a height up to 1 in two of three scans."""
+    x = torch.linspace(grid.start, grid.stop, grid.count)
+    place = between((grid.start, grid.stop), (batch, 1), random)
+    height = (1.5 * torch.rand((batch, 1), generator=random) - 0.5).clamp(min=0.0)
+    return height * torch.exp(-0.5 * ((x - place) / 0.06).square())
 
 
 def _background(grid: Grid, batch: int, random: torch.Generator) -> torch.Tensor:

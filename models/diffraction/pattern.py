@@ -13,7 +13,7 @@ import torch
 
 from models.diffraction.grid import Grid
 from models.diffraction.phase import LOG_R, Phase
-from models.diffraction.radiation import Radiation
+from models.diffraction.radiation import Radiation, stretch
 
 ZONES = 5
 CHUNK = 32
@@ -89,7 +89,7 @@ class PhasePatterns:
     ) -> None:
         measured = measured or radiation
         self.phase, self.grid = phase, grid
-        area = phase.strength * measured.factor(phase.d) * _stretch(phase, radiation, measured)
+        area = phase.strength * measured.factor(phase.d) * stretch(phase.d, radiation, measured)
         self._area = torch.tensor(area, dtype=torch.float32)
         self._inverse = torch.tensor((radiation.wavelength / (2 * phase.d)) ** 2)
         self._modes = torch.tensor(phase.strain)
@@ -120,14 +120,27 @@ class PhasePatterns:
         pattern = torch.fft.irfft(spectrum, n=self._padded)
         return pattern[:, : self.grid.count].clamp(min=0.0)
 
+    @property
+    def doublet(self) -> bool:
+        """Whether the radiation has a second line."""
+        return self._ratio != 1.0
+
     def places(self, shape: Shape) -> torch.Tensor:
         """Return where the lines are (b x r), in degrees; NaN beyond 180."""
         return self._places(shape, 1.0)
 
     def areas(self, shape: Shape) -> torch.Tensor:
         """Return the areas of the lines (b x r) in degrees, before any second line."""
-        area = self._area * self._textured(shape)
+        area = self._area * self._textured(shape.axis, shape.log_r)
         return area if shape.jitter is None else area * shape.jitter
+
+    def textures(self, log_r: torch.Tensor) -> torch.Tensor:
+        """Return factors of the lines (b x r) for ln r along every axis (b x a), multiplied."""
+        factors = torch.ones(log_r.shape[0], self._area.shape[0])
+        for axis in range(log_r.shape[1]):
+            which = torch.full((log_r.shape[0],), axis)
+            factors = factors * self._textured(which, log_r[:, axis])
+        return factors
 
     def _places(self, shape: Shape, ratio: float) -> torch.Tensor:
         squeezed = 1 - 2 * (shape.strain.double() @ self._modes)
@@ -137,13 +150,13 @@ class PhasePatterns:
         place = 2 * theta * _DEGREES + moved
         return torch.where(sine < 1.0, place, torch.nan)
 
-    def _textured(self, shape: Shape) -> torch.Tensor:
+    def _textured(self, axis: torch.Tensor, log_r: torch.Tensor) -> torch.Tensor:
         """Return the March-Dollase factors (b x r), between the tabulated ones."""
         step = float(LOG_R[1] - LOG_R[0])
-        place = ((shape.log_r - float(LOG_R[0])) / step).clamp(0.0, len(LOG_R) - 1.001)
+        place = ((log_r - float(LOG_R[0])) / step).clamp(0.0, len(LOG_R) - 1.001)
         low = place.floor().long()
         part = (place - low)[:, None]
-        below, above = self._texture[shape.axis, low], self._texture[shape.axis, low + 1]
+        below, above = self._texture[axis, low], self._texture[axis, low + 1]
         return below + part * (above - below)
 
     def _sticks(self, shape: Shape) -> torch.Tensor:
@@ -195,17 +208,6 @@ class PhasePatterns:
         cotangent = (1 / torch.tan(2 * self._theta)).clamp(min=0.0)
         tail = (2 * np.pi / step) * shape.asymmetry[:, None] * cotangent
         return profile, tail[..., None] * k
-
-
-def _stretch(phase: Phase, radiation: Radiation, measured: Radiation) -> np.ndarray:
-    """Return how much wider the grid's angles are at each line than the measured ones."""
-    if measured.wavelength == radiation.wavelength:
-        return np.ones_like(phase.d)
-    cosine = [
-        np.sqrt(np.clip(1 - (r.wavelength / (2 * phase.d)) ** 2, 1e-4, 1.0))
-        for r in (radiation, measured)
-    ]
-    return np.asarray(radiation.wavelength * cosine[1] / (measured.wavelength * cosine[0]))
 
 
 def _fast_length(least: int) -> int:

@@ -113,7 +113,7 @@ def _square(structure: Structure, radiation: Radiation, hkl: IntArray, d: FloatA
     for symbol in sorted(set(structure.elements)):
         element = gemmi.Element(symbol)
         atoms = np.array([e == symbol for e in structure.elements])
-        real, imaginary = gemmi.cromer_liberman(element.atomic_number, radiation.energy_eV)
+        real, imaginary = gemmi.cromer_liberman(element.atomic_number, radiation.energy_ev)
         form = np.array([element.it92.calculate_sf(float(s)) for s in s2]) + real + 1j * imaginary
         if not np.isfinite(form).all():
             raise StructureError(f"{structure.name}: no form factor of {symbol}")

@@ -38,7 +38,7 @@ class Radiation:
     tube: bool = True
 
     @property
-    def energy_eV(self) -> float:
+    def energy_ev(self) -> float:
         """Photon energy."""
         return 12398.4198 / self.wavelength
 
@@ -76,6 +76,19 @@ def radiation(name: str) -> Radiation:
             f"from {SHORTEST:g} to {LONGEST:g}"
         )
     return _nearest(value)
+
+
+def stretch(d: FloatArray, own: Radiation, measured: Radiation) -> FloatArray:
+    """Return how much wider angles of *own* are than those of *measured* at spacings *d* (Å).
+
+    d(2θ) / d(2θ') = λ cos θ' / (λ' cos θ) at the same d.
+    """
+    if measured.wavelength == own.wavelength:
+        return np.ones_like(d)
+    ours, theirs = (
+        np.sqrt(np.clip(1 - (r.wavelength / (2 * d)) ** 2, 1e-4, 1.0)) for r in (own, measured)
+    )
+    return np.asarray(own.wavelength * theirs / (measured.wavelength * ours))
 
 
 def _nearest(value: float) -> Radiation:

@@ -6,6 +6,7 @@ the columns. An NPZ has a 2-theta axis and intensities over it, one pattern (n) 
 several pairs by a common end of their names (``two_theta_8min`` and ``counts_8min``).
 """
 
+import io
 import re
 import zipfile
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ def read_patterns(path: Path) -> list[Powder]:
     except OSError as error:
         raise PatternError(f"{path}: can't be read: {error.strerror or error}") from error
     if raw.startswith(b"PK\x03\x04"):
-        return _from_npz(path)
+        return _from_npz(raw, path)
     wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = raw.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     if "\0" in text[:4096]:
@@ -143,9 +144,9 @@ def _wavelength(head: str) -> float | None:
     return value if SHORTEST <= value <= LONGEST else None
 
 
-def _from_npz(path: Path) -> list[Powder]:
+def _from_npz(raw: bytes, path: Path) -> list[Powder]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise PatternError(f"{path}: can't be read as NPZ: {error}") from error
