@@ -35,6 +35,10 @@ FIGURES = {
         ["decisions.pools", "--seeds", "5"],
     ),
     "reducer: accuracy and coverage": (["reducer"], ["reducer", "--splits", "3"]),
+    "phases: simulated, and real powders": (
+        ["phases"],
+        ["phases", "--minutes", "0.7", "--scans", "100"],
+    ),
     "crashes: kill -9 at random instants": (
         ["crashes", "--rounds", "20"],
         ["crashes", "--rounds", "2"],

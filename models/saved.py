@@ -54,11 +54,7 @@ def save(folder: Path, card: Card, weights: "Mapping[str, Tensor]", *, force: bo
     """
     from safetensors.torch import save as packed
 
-    if folder.exists() and not (force and (folder / CARD).is_file()) and not _empty(folder):
-        raise ModelFileError(
-            f"{folder}: is there already; name another folder"
-            + (" (it holds no model to replace)" if force else ", or replace it with --force")
-        )
+    refuse_taken(folder, force=force)
     data = packed({name: value.contiguous() for name, value in weights.items()})
     text = {"format": FORMAT, **asdict(card), "weights": hashlib.sha256(data).hexdigest()}
     try:
@@ -75,6 +71,15 @@ def save(folder: Path, card: Card, weights: "Mapping[str, Tensor]", *, force: bo
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise ModelFileError(f"{folder}: can't be written: {error}") from error
+
+
+def refuse_taken(folder: Path, *, force: bool = False) -> None:
+    """Raise ModelFileError where *folder* can't become a model: before it is trained."""
+    if folder.exists() and not (force and (folder / CARD).is_file()) and not _empty(folder):
+        raise ModelFileError(
+            f"{folder}: is there already; name another folder"
+            + (" (it holds no model to replace)" if force else ", or replace it with --force")
+        )
 
 
 def load(folder: Path, kind: str) -> "tuple[Card, dict[str, Tensor]]":

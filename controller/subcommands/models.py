@@ -218,4 +218,4 @@ def identify(
     """Tell the phases of powder patterns: probabilities, mass fractions ± sigma, is it new?"""
     from controller.commands import identifying
 
-    identifying.identify(model, files, wavelength, as_json=json)
+    raise typer.Exit(identifying.identify(model, files, wavelength, as_json=json))
