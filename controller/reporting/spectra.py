@@ -1,13 +1,11 @@
 """The spectra behind the numbers: of the best experiment, and of those that were rejected."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from controller.documents import read_run
-from controller.reducers import XanesOptions, build_reducer
+from controller.files.campaign import Chosen
+from controller.reporting.curves import CURVES, Curve, curve_of
 from controller.reporting.figures import (
     BLUE,
     GREEN,
@@ -22,35 +20,25 @@ from controller.reporting.figures import (
 from controller.reporting.story import Decision, Story
 from controller.state import best_observation
 from models.errors import ModelError
-from models.spectra.documents import SpectrumKeys, spectrum_from_documents
-from models.spectra.xanes_reducer import XanesReducer
-from models.values import Documents
 
 TITLE = "Spectra"
 SHOWN = 2
 """So many rejected spectra, the latest; where there is none, one of the worst usable."""
 
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One spectrum: energy (eV), what was measured, and the mixture of references nearest to it."""
-
-    energy: Array
-    measured: Array
-    fitted: Array | None
-    normalised: bool
+FITTED = (
+    "Normalised to the edge step, as the reducer sees them; the difference from the nearest "
+    "mixture of references stands at the bottom (five times enlarged)."
+)
+PLAIN = "As they were counted."
 
 
 def picture(story: Story) -> Picture:
     """Return the spectra of the best and of the rejected (else the worst) experiments."""
     chosen = story.recording.resolved.campaign.reducer
-    if chosen is None or chosen.name != "xanes":
+    if chosen is None or chosen.name not in CURVES:
         return Picture(TITLE, "", missing="This bench records numbers, no spectra.")
-    options = XanesOptions.model_validate(chosen.options)
     try:
-        shown = [(d, why, _curve(d, story, options)) for d, why in _chosen(story)]
+        shown = [(d, why, _curve(d, story, chosen)) for d, why in _chosen(story)]
     except ModelError as error:
         return Picture(TITLE, "", missing=f"The spectra can't be drawn: {error}")
     drawn = [(d, why, curve) for d, why, curve in shown if curve is not None]
@@ -62,11 +50,8 @@ def picture(story: Story) -> Picture:
         for axis, (decision, why, curve) in zip(axes, drawn, strict=True):
             _draw(axis, decision, why, curve)
         image = svg(figure, "Spectra of the best and of rejected or worst experiments")
-    caption = (
-        "Normalised to the edge step, as the reducer sees them; the difference from the nearest "
-        "mixture of references stands at the bottom (five times enlarged)."
-    )
-    return Picture(TITLE, caption + _reasons(story), (image,))
+    fitted = any(curve.fitted is not None for _, _, curve in drawn)
+    return Picture(TITLE, (FITTED if fitted else PLAIN) + _reasons(story), (image,))
 
 
 def _reasons(story: Story) -> str:
@@ -104,36 +89,21 @@ def _worst(story: Story) -> Decision | None:
     return min(usable, key=lambda pair: pair[0])[1] if usable else None
 
 
-def _curve(decision: Decision, story: Story, options: XanesOptions) -> Curve | None:
+def _curve(decision: Decision, story: Story, chosen: Chosen) -> Curve | None:
     observation = decision.observation
     if observation is None or not observation.runs:
         return None
-    documents = read_run(story.recording.directory, observation.runs[-1])
-    # The curves are those of the linear combination, whatever gave the fractions.
-    reducer = build_reducer("xanes", {**options.model_dump(), "method": "linear"})
-    if isinstance(reducer, XanesReducer):
-        curves = reducer.analyse(documents).curves
-        if curves:
-            return Curve(curves["energy_eV"], curves["normalised"], curves["fitted"], True)
-    return _raw(documents, options)
-
-
-def _raw(documents: Documents, options: XanesOptions) -> Curve | None:
-    keys = SpectrumKeys(options.energy, options.i0, options.signal)
-    spectrum = spectrum_from_documents(documents, keys)
-    if isinstance(spectrum, str):
-        return None
-    return Curve(spectrum.energy, spectrum.mu, None, False)
+    return curve_of(chosen, read_run(story.recording.directory, observation.runs[-1]))
 
 
 def _draw(axes: Axes, decision: Decision, why: str, curve: Curve) -> None:
     colour = {"best": GREEN, "rejected": RED}.get(why, BLUE)
-    axes.plot(curve.energy, curve.measured, color=colour, label="measured")
+    axes.plot(curve.axis, curve.measured, color=colour, label="measured")
     if curve.fitted is not None:
-        axes.plot(curve.energy, curve.fitted, color=INK, lw=0.9, linestyle="--", label="mixture")
+        axes.plot(curve.axis, curve.fitted, color=INK, lw=0.9, linestyle="--", label="mixture")
         rest = 5 * (curve.measured - curve.fitted)
-        axes.plot(curve.energy, rest, color=ORANGE, lw=0.9, label="difference × 5")
+        axes.plot(curve.axis, rest, color=ORANGE, lw=0.9, label="difference × 5")
     axes.set_title(f"{why}: decision {decision.number}")
-    axes.set_xlabel("energy (eV)")
-    axes.set_ylabel("µ (edge steps)" if curve.normalised else "µ (raw)")
+    axes.set_xlabel(curve.axis_label)
+    axes.set_ylabel(curve.label)
     axes.legend(loc="center right")

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from models.diffraction.grid import Grid
 from models.diffraction.phase import read_phases
-from models.diffraction.powder import powder
+from models.diffraction.powder import Powder, powder
 from models.diffraction.radiation import radiation
 from models.errors import ModelFileError, PatternError, ReductionError
 from models.phases.budget import learning_for
@@ -101,13 +100,8 @@ class PhaseReducer:
 
         Raises ReductionError when the run has no event with these keys.
         """
-        data = self._last_event(documents)
-        missing = [key for key in (self._keys.two_theta, self._keys.counts) if key not in data]
-        if missing:
-            raise ReductionError(f"the run's events have no {', '.join(missing)}")
         try:
-            pattern = powder("pattern", data[self._keys.two_theta], data[self._keys.counts])
-            return self._told(self._identifier.identify(pattern))
+            return self._told(self._identifier.identify(last_pattern(documents, self._keys)))
         except PatternError as error:
             return Reduced({}, Quality(Verdict.REJECTED, (str(error),)))
 
@@ -131,20 +125,22 @@ class PhaseReducer:
             values[name] = Measured(0.0, UNSEEN_SIGMA) if fraction is None else fraction
         return Reduced(values, found.quality)
 
-    def _last_event(self, documents: Documents) -> Mapping[str, Any]:
-        streams = {
-            document["uid"]: document["name"]
-            for name, document in documents
-            if name == "descriptor"
-        }
-        events = [
-            document
-            for name, document in documents
-            if name == "event" and streams.get(document["descriptor"]) == self._keys.stream
-        ]
-        if not events:
-            raise ReductionError(
-                f"the run has no event of stream {self._keys.stream!r}: it took no pattern"
-            )
-        data: Mapping[str, Any] = events[-1]["data"]
-        return data
+
+def last_pattern(documents: Documents, keys: PatternKeys) -> Powder:
+    """Return the last pattern of a run.
+
+    Raises ReductionError when the run has none of these keys, PatternError for one that can't be
+    used.
+    """
+    streams = {told["uid"]: told["name"] for name, told in documents if name == "descriptor"}
+    events = [
+        document["data"]
+        for name, document in documents
+        if name == "event" and streams.get(document["descriptor"]) == keys.stream
+    ]
+    if not events:
+        raise ReductionError(f"the run has no event of stream {keys.stream!r}: it took no pattern")
+    missing = [key for key in (keys.two_theta, keys.counts) if key not in events[-1]]
+    if missing:
+        raise ReductionError(f"the run's events have no {', '.join(missing)}")
+    return powder("pattern", events[-1][keys.two_theta], events[-1][keys.counts])
