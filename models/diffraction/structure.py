@@ -89,7 +89,9 @@ def read_structure(path: Path) -> Structure:
         small = gemmi.make_small_structure_from_block(block)
         if len(small.sites):
             return _structure(path, block, small)
-    raise StructureError(f"{path}: holds no atoms (a loop with _atom_site_label, _atom_site_fract_x and so on)")
+    raise StructureError(
+        f"{path}: holds no atoms (a loop of _atom_site_label, _atom_site_fract_x, …)"
+    )
 
 
 def _structure(path: Path, block: "gemmi.cif.Block", small: "gemmi.SmallStructure") -> Structure:

@@ -9,7 +9,7 @@ SCAN_S = 0.15
 """CPU seconds of one scan that the judges learn from."""
 NETWORKS = 0.6
 """Part of the budget that the networks take."""
-LEAST_STEPS, LEAST_SCANS = 20, 60
+LEAST_STEPS, LEAST_SCANS = 12, 40
 
 
 def learning_for(minutes: float, phases: int, seed: int) -> Learning:

@@ -29,6 +29,8 @@ from models.phases.training import Source, Training, train
 
 HIDDEN = 12
 FOLDS = 4
+BATCH = 30
+"""Scans that share a bank."""
 NETWORKS_PART = 0.65
 """How much of the progress is that of the networks."""
 
@@ -93,7 +95,8 @@ def _weigh(
     recipe = Recipe(foreign=learning.foreign)
     lessons: list[Lesson] = []
     while len(lessons) < learning.scans:
-        lessons += lessons_of(identifier, source, recipe, min(30, learning.scans), random)
+        count = min(BATCH, learning.scans - len(lessons))
+        lessons += lessons_of(identifier, source, recipe, count, random)
         progress(NETWORKS_PART + (1 - NETWORKS_PART) * 0.7 * len(lessons) / learning.scans)
     seed = learning.training.seed
     out_of_fold = _cross_fitted(lessons, seed)
