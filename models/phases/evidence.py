@@ -12,7 +12,7 @@ import torch
 from models.diffraction.radiation import FloatArray
 from models.phases.fit import Fitted
 
-LEAST_P, LEAST_SHARE = 0.03, 0.03
+LEAST_P, LEAST_SHARE = 0.01, 0.02
 """A phase is fitted if the networks, or the first guess, give it this much."""
 MOST_CANDIDATES = 6
 PHASE_EVIDENCE = (
