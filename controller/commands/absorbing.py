@@ -79,12 +79,29 @@ def fit_references(references: References, files: Sequence[Path], method: str) -
     return fit_with(against, files, r.layout)
 
 
-def fit_model(model: Path, files: Sequence[Path], how: Layout) -> Found:
-    """Yield what the spectra in *files* are, by the trained *model*."""
+def fit_model(model: Path, files: Sequence[Path], how: Layout, *, fast: bool) -> Found:
+    """Yield what the spectra in *files* are, by the trained *model*; *fast*: by ONNX Runtime."""
     from models.spectra.fitting import fit_with
     from models.spectra.trained import load_absorption
 
-    return fit_with(load_absorption(model).absorption(), files, how)
+    trained = load_absorption(model)
+    if fast and warned_of_missing():
+        fast = False
+    return fit_with((trained.hastened() if fast else trained).absorption(), files, how)
+
+
+def warned_of_missing() -> bool:
+    """Say on stderr which packages --fast needs and aren't there; return whether any is missing."""
+    from models.fast import missing
+
+    lacking = missing()
+    if lacking:
+        typer.echo(
+            f"heliostat: --fast needs {', '.join(lacking)} (pip install 'heliostat[fast]'); "
+            f"going on without",
+            err=True,
+        )
+    return bool(lacking)
 
 
 def drift(files: Sequence[Path], only: str, how: Layout, *, as_json: bool) -> None:

@@ -34,6 +34,10 @@ Signal = Annotated[
     ),
 ]
 
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Through ONNX Runtime, where heliostat[fast] is installed.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
@@ -114,6 +118,7 @@ def fit(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
     ] = "auto",
     columns: Columns = "",
     signal: Signal = "auto",
+    fast: Fast = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON on stdout, one object a spectrum.")
     ] = False,
@@ -128,7 +133,7 @@ def fit(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
                 "give a model and files, or files and --references DIR; --label, --leave-out and "
                 "--method go with --references"
             )
-        found = absorbing.fit_model(paths[0], paths[1:], how)
+        found = absorbing.fit_model(paths[0], paths[1:], how, fast=fast)
     else:
         chosen = absorbing.References(references, tuple(label or ()), tuple(leave_out or ()), how)
         found = absorbing.fit_references(chosen, paths, method)
@@ -211,6 +216,7 @@ def identify(
             help="What the patterns were measured with; default: what the model is for.",
         ),
     ] = None,
+    fast: Fast = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON on stdout, one object a pattern.")
     ] = False,
@@ -218,4 +224,4 @@ def identify(
     """Tell the phases of powder patterns: probabilities, mass fractions ± sigma, is it new?"""
     from controller.commands import identifying
 
-    raise typer.Exit(identifying.identify(model, files, wavelength, as_json=json))
+    raise typer.Exit(identifying.identify(model, files, wavelength, as_json=json, fast=fast))

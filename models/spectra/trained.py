@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 KIND = "absorption"
 
-SHORTER = ((-100.0, 200.0), (-40.0, 100.0), (-20.0, 60.0), (-15.0, 35.0))
+SHORTER = ((-100.0, 200.0), (-20.0, 60.0), (-15.0, 35.0))
 """Ranges (eV relative to the edge) beside the whole one; of the ladder that scans are cut to."""
 
 LEVELS = (0.5, 0.68, 0.9, 0.95)
@@ -76,6 +76,13 @@ class TrainedAbsorption:
     references: ReferenceSet
     ensembles: "Mapping[Span, Ensemble]"
     card: Card
+
+    def hastened(self) -> "TrainedAbsorption":
+        """Return the same model, run by ONNX Runtime where that is installed."""
+        from models.spectra.store import cache_folder
+
+        quick = {s: e.hastened(cache_folder() / "onnx") for s, e in self.ensembles.items()}
+        return replace(self, ensembles=quick)
 
     def absorption(self) -> Absorption:
         """Return what analyses spectra with this model; trains nothing."""
