@@ -19,7 +19,7 @@ from controller.errors import (
     UnitError,
 )
 from controller.processes.roles import FOLDER
-from controller.subcommands import agents, commission, data, models, people, safety
+from controller.subcommands import agents, commission, console, data, models, people, safety
 from controller.threads import one_thread
 from instruments.errors import InstrumentError, PlanError
 from models.errors import ModelError
@@ -283,6 +283,7 @@ safety.register(app)
 commission.register(app)
 agents.register(app)
 models.register(app)
+console.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""The console: what a campaign does, over HTTP and a WebSocket, and what people tell it to do."""
