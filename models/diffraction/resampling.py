@@ -12,6 +12,8 @@ from models.errors import PatternError
 
 LEAST_COVERED = 0.2
 """Less of the axis than this tells nothing."""
+LEAST_NOISE = 3e-4
+"""Of the highest line: patterns that were smoothed or computed have no noise to weigh them by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def _variance(y: FloatArray) -> FloatArray:
     its background was taken away.
     """
     bend = np.abs(y[2:] - 2 * y[1:-1] + y[:-2])
-    usual = max((float(np.median(bend)) / 0.6745) ** 2 / 6, (1e-5 * float(np.ptp(y))) ** 2)
+    usual = max((float(np.median(bend)) / 0.6745) ** 2 / 6, (LEAST_NOISE * float(np.ptp(y))) ** 2)
     level = float(np.median(y))
     if level < 3 * np.sqrt(usual):
         return np.full_like(y, usual)
