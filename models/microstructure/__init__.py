@@ -1,0 +1,1 @@
+"""Two-phase microstructures: made from a process's knobs, homogenised, encoded, and designed."""
