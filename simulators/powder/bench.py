@@ -44,6 +44,7 @@ class PowderBench(LinkedBench):
 
     def attach(self, listener: Listener) -> None:
         """Show the angles of the scans, and how many crucibles there were, then as any bench."""
+        self._twin.prepare()
         set_mock_value(self._station.diffractometer.two_theta, self._twin.two_theta)
         set_mock_value(self._station.dispenser.loaded, self._twin.loaded)
         super().attach(listener)

@@ -6,7 +6,7 @@ few grains, strain), the background and the counting are this twin's own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ FILES: Mapping[str, str] = {
     "Mn3O4": "candidates/Mn3O4_141.cif",
     "LiMnO2": "unlisted/LiMnO2_59.cif",
 }
+TUBE = "CuKa"
 BRIGHTEST = "LiMn2O4"
 """Pure, its strongest line has ``counts_per_s``."""
 
@@ -112,30 +113,15 @@ class Patterns:
             jitter=jitter,
         )
 
-    @cached_property
+    @property
+    def _simulators(self) -> "dict[str, PhasePatterns]":
+        return _simulators_for(self._options)
+
+    @property
     def _radiation(self) -> Any:
         from models.diffraction.radiation import radiation
 
-        return radiation("CuKa")
-
-    @cached_property
-    def _simulators(self) -> "dict[str, PhasePatterns]":
-        from models.diffraction.grid import Grid
-        from models.diffraction.pattern import PhasePatterns
-        from models.diffraction.phase import phase_of
-        from models.diffraction.structure import read_structure
-
-        o = self._options
-        grid = Grid(o.start_deg, o.stop_deg, o.points)
-        least = grid.least_d(self._radiation.wavelength)
-        return {
-            name: PhasePatterns(
-                phase_of(read_structure(DATA / file), self._radiation, least),
-                grid,
-                self._radiation,
-            )
-            for name, file in FILES.items()
-        }
+        return radiation(TUBE)
 
     @cached_property
     def _unit(self) -> float:
@@ -144,3 +130,25 @@ class Patterns:
         simulator = self._simulators[BRIGHTEST]
         plain = Shape.plain(simulator.phase, 1, self._radiation)
         return float(simulator(plain).max())
+
+    def prepare(self) -> None:
+        """Work out structure factors now: what takes seconds once must not keep an IOC waiting."""
+        chance = crucible(self._options, [0])
+        self.expected(dict.fromkeys(FILES, 1.0 / len(FILES)), 20.0, 0.0, chance)
+
+
+@lru_cache
+def _simulators_for(options: DiffractometerOptions) -> "dict[str, PhasePatterns]":
+    from models.diffraction.grid import Grid
+    from models.diffraction.pattern import PhasePatterns
+    from models.diffraction.phase import phase_of
+    from models.diffraction.radiation import radiation
+    from models.diffraction.structure import read_structure
+
+    light = radiation(TUBE)
+    grid = Grid(options.start_deg, options.stop_deg, options.points)
+    least = grid.least_d(light.wavelength)
+    return {
+        name: PhasePatterns(phase_of(read_structure(DATA / file), light, least), grid, light)
+        for name, file in FILES.items()
+    }

@@ -70,6 +70,10 @@ class PowderTwin:
         """The mass fractions of what really is in the crucible, for tests and reports."""
         return self._powder.fractions()
 
+    def prepare(self) -> None:
+        """Do now what the first exposure would have to: it takes seconds, once in a process."""
+        self._patterns.prepare()
+
     def command(self, name: str, value: float) -> None:
         """Take a command; raises CommandError when it is unknown or has no physical meaning."""
         if name not in self._commands:
