@@ -39,6 +39,14 @@ FIGURES = {
         ["phases"],
         ["phases", "--minutes", "0.7", "--scans", "100"],
     ),
+    "absorption files: models, quality, drift": (
+        ["xas_tools"],
+        ["xas_tools", "--seeds", "1", "--steps", "200", "--only", "drift", "quality", "models"],
+    ),
+    "microstructures: the latent or the knobs": (
+        ["microstructure"],
+        ["microstructure", "--seeds", "2", "--steps", "200"],
+    ),
     "crashes: kill -9 at random instants": (
         ["crashes", "--rounds", "20"],
         ["crashes", "--rounds", "2"],

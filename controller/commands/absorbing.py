@@ -84,6 +84,11 @@ def fit_model(model: Path, files: Sequence[Path], how: Layout, *, fast: bool) ->
     from models.spectra.fitting import fit_with
     from models.spectra.trained import load_absorption
 
+    if not model.is_dir():
+        raise ModelFileError(
+            f"{model}: isn't a folder; the first argument is a model from heliostat train "
+            f"absorption, unless there is --references"
+        )
     trained = load_absorption(model)
     if fast and warned_of_missing():
         fast = False

@@ -62,7 +62,8 @@ def draw(knobs: torch.Tensor, size: int, random: torch.Generator) -> torch.Tenso
     above = (volume[:, 0, 0] * size * size).round().long().clamp(1, size * size - 1)
     ranked = field.flatten(1).sort(dim=1, descending=True).values
     level = ranked.gather(1, above[:, None])[:, :, None]
-    return (field > level).float()
+    image: torch.Tensor = (field > level).float()
+    return image
 
 
 def stripes(count: int, size: int, random: torch.Generator) -> torch.Tensor:

@@ -4,6 +4,7 @@ Names are compared by their letters and digits, in lower case and without a unit
 ``energy_eV`` and ``ENERGY`` are one name.
 """
 
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -217,7 +218,8 @@ def _detectors(columns: Mapping[str, object]) -> tuple[str, ...]:
     for name in columns:
         if match := _DETECTORS.match(name.strip().lower()):
             groups.setdefault(match[1], []).append(name)
-    return tuple(max(groups.values(), key=len)) if groups else ()
+    largest = max(groups.values(), key=operator.length_hint, default=[])
+    return tuple(largest)
 
 
 def _asked(columns: Mapping[str, object], name: str, where: str) -> str:
@@ -232,7 +234,7 @@ def _asked(columns: Mapping[str, object], name: str, where: str) -> str:
 
 def _looks_like_kev(energy: FloatArray) -> bool:
     finite = energy[np.isfinite(energy)]
-    return bool(finite.size) and finite.max() <= MOST_KEV and np.ptp(finite) <= MOST_KEV_SPAN
+    return bool(finite.size and finite.max() <= MOST_KEV and np.ptp(finite) <= MOST_KEV_SPAN)
 
 
 def _listed(columns: Mapping[str, object]) -> str:

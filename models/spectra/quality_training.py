@@ -152,7 +152,8 @@ def member_logits(weights: dict[str, FloatArray], features: FloatArray) -> Float
     """Return the logits of each member (b x m) for *features* (b x f)."""
     x = np.clip((features - weights["mean"]) / weights["sd"], -6, 6)
     hidden = np.tanh(np.einsum("bf,mfh->mbh", x, weights["w1"]) + weights["b1"][:, None, :])
-    return (np.einsum("mbh,mh->mb", hidden, weights["w2"]) + weights["b2"][:, None]).T
+    logits = np.einsum("mbh,mh->mb", hidden, weights["w2"]) + weights["b2"][:, None]
+    return np.asarray(logits.T)
 
 
 def _fitted(data: Featured, options: QualityTraining) -> dict[str, FloatArray]:

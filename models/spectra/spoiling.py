@@ -55,7 +55,7 @@ def _no_detector(energy: FloatArray, _: FloatArray, random: np.random.Generator)
 
 def _wandering(energy: FloatArray, mu: FloatArray, random: np.random.Generator) -> FloatArray:
     walk = np.cumsum(random.standard_normal(energy.size))
-    return walk / (np.ptp(walk) or 1.0) + random.uniform(0, 0.15) * mu
+    return np.asarray(walk / (np.ptp(walk) or 1.0) + random.uniform(0, 0.15) * mu)
 
 
 def _upside_down(_: FloatArray, mu: FloatArray, __: np.random.Generator) -> FloatArray:

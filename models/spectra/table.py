@@ -80,13 +80,13 @@ def _counts(line: str) -> bool:
 
 
 def _numbers(line: str) -> list[float]:
-    """Return the numbers of *line*, none if it holds anything else."""
+    """Return the numbers of *line*, none if it holds anything else, or less than two."""
     words = [word for word in _SPLIT.split(line.strip()) if word]
     wide = [word for word in re.split(r"[;\s]+", line.strip()) if word]
     if "," in line and len(wide) > 1 and all(_DECIMAL_COMMA.fullmatch(word) for word in wide):
         words = [word.replace(",", ".") for word in wide]
     try:
-        return [float(word) for word in words]
+        return [float(word) for word in words] if len(words) > 1 else []
     except ValueError:
         return []
 
@@ -118,4 +118,12 @@ def _names(header: Sequence[str], width: int) -> tuple[str, ...]:
 
 
 def _is_name(word: str) -> bool:
-    return any(letter.isalpha() for letter in word) and len(word) <= 60 and not _numbers(word)
+    return any(letter.isalpha() for letter in word) and len(word) <= 60 and not _is_number(word)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -240,7 +240,9 @@ def _ensemble(index: int, weights: "Mapping[str, Tensor]", training: Training) -
 
 
 def _training(options: Mapping[str, Any]) -> Training:
-    ranges = {n: tuple(v) if isinstance(v, list) else v for n, v in options["ranges"].items()}
+    ranges: dict[str, Any] = {
+        n: tuple(v) if isinstance(v, list) else v for n, v in options["ranges"].items()
+    }
     return replace(Training(**{**options, "ranges": Ranges()}), ranges=Ranges(**ranges))
 
 
