@@ -14,6 +14,8 @@ from agents.options import (
     BayesianOptions,
     MappingOptions,
     OperatorOptions,
+    PatchOptions,
+    PhaseMappingOptions,
     PortfolioOptions,
     PythonOptions,
     RemoteOptions,
@@ -29,6 +31,8 @@ OPTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "sobol": SobolOptions,
         "safe": SafeOptions,
         "mapping": MappingOptions,
+        "phase_mapping": PhaseMappingOptions,
+        "patches": PatchOptions,
         "portfolio": PortfolioOptions,
         "operator": OperatorOptions,
         "python": PythonOptions,
@@ -159,6 +163,22 @@ def _mapping(
     return MappingAgent(space, objectives, seed, options)
 
 
+def _phase_mapping(
+    options: PhaseMappingOptions, space: Space, objectives: tuple[Objective, ...], seed: int
+) -> Agent:
+    from agents.phase_mapping import PhaseMappingAgent
+
+    return PhaseMappingAgent(space, objectives, seed, options)
+
+
+def _patches(
+    options: PatchOptions, space: Space, objectives: tuple[Objective, ...], seed: int
+) -> Agent:
+    from agents.patches import PatchAgent
+
+    return PatchAgent(space, objectives, seed, options)
+
+
 _BUILDERS: Outside = MappingProxyType(
     {
         "bayesian": _bayesian,
@@ -166,5 +186,7 @@ _BUILDERS: Outside = MappingProxyType(
         OPERATOR: _operator,
         SAFE: _safe,
         "mapping": _mapping,
+        "patches": _patches,
+        "phase_mapping": _phase_mapping,
     }
 )

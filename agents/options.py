@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    field_validator,
     model_validator,
 )
 
@@ -156,6 +157,52 @@ class MappingOptions(BaseModel):
         if self.phases and self.level is not None:
             raise ValueError("state either level or phases: phases have their own boundaries")
         return self
+
+
+class PhaseMappingOptions(BaseModel):
+    """Mapping the phases of a library, nothing known of them.
+
+    ``pattern`` is how the names of the values begin that make up a pattern, in their order.
+    ``components`` are looked for, as many as foretell patterns left out, unless their number is
+    given; each may be displaced by ``shift`` values in a pattern (lattices strain). ``initial``
+    space-filling patterns come first (by default 6).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pattern: Annotated[str, Field(min_length=1)] = "pattern_"
+    components: Annotated[int, Field(ge=1, le=64)] | None = None
+    shift: Annotated[int, Field(ge=0, le=16)] = 0
+    initial: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class PatchOptions(BaseModel):
+    """Looking closer at the most promising pixels of an image.
+
+    ``x`` and ``y`` are discrete parameters, the places of the pixels; ``look`` is the parameter
+    that says what is done: ``survey`` for an image of the whole area, whose pixels come back as
+    values that begin with ``image``, row by row; ``closer`` for what is sought at one pixel.
+    What is around a pixel is a ``patch`` of so many pixels a side. ``initial`` looks come first,
+    at pixels as different as can be.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    x: Annotated[str, Field(min_length=1)] = "x"
+    y: Annotated[str, Field(min_length=1)] = "y"
+    look: Annotated[str, Field(min_length=1)] = "look"
+    survey: Annotated[str, Field(min_length=1)] = "survey"
+    closer: Annotated[str, Field(min_length=1)] = "loop"
+    image: Annotated[str, Field(min_length=1)] = "image_"
+    patch: Annotated[int, Field(ge=1, le=31)] = 7
+    initial: Annotated[int, Field(ge=3, le=1000)] = 10
+
+    @field_validator("patch")
+    @classmethod
+    def _has_a_middle(cls, patch: int) -> int:
+        if patch % 2 == 0:
+            raise ValueError("a patch has a pixel in its middle: give an odd number")
+        return patch
 
 
 class MemberOptions(BaseModel):

@@ -126,7 +126,9 @@ def tips(seed: int, part: float) -> dict:
     start = time.process_time()
     model = tip_state.train_tip_watch(effort)
     spent = time.process_time() - start
-    frames, states = draw_tips(int(2000 * part), torch.Generator().manual_seed(TEST))
+    frames, states = draw_tips(
+        int(1200 * part), torch.Generator().manual_seed(TEST), tip_state.TILE
+    )
     with torch.inference_mode():
         mean = model.members_say(frames).mean(dim=0)
     told = [model.judge(frame.numpy()) for frame in frames]

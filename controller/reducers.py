@@ -73,13 +73,57 @@ class PhasesOptions(BaseModel):
         return self
 
 
-FOLDERS = ("references", "cifs", "model")
+class MicroscopyOptions(BaseModel):
+    """Looks through a microscope: tip checks, sparse surveys completed, openings of loops."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    largest: float | None = Field(
+        default=None, gt=0, description="what a loop's response can't exceed, in its unit"
+    )
+    tip_model: str | None = Field(
+        default=None,
+        description="folder of a model of tip states; left out: the one that comes with heliostat",
+    )
+    completion_model: str | None = Field(
+        default=None, description="folder of a model that completes surveys; the same"
+    )
+    opening: str = Field(default="opening", description="name of a loop's opening")
+    image: str = Field(default="image_", description="how the names of a survey's pixels begin")
+
+
+class PatternOptions(BaseModel):
+    """Patterns as a fixed number of values, from which an agent learns a map of phases."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float = Field(gt=0, description="q from which on a pattern is looked at, 1/nm")
+    high: float = Field(gt=0, description="q up to which it is looked at, 1/nm")
+    bins: int = Field(
+        default=128, ge=16, le=1024, description="so many values, equally wide in log q"
+    )
+    prefix: str = Field(
+        default="pattern_", min_length=1, description="how the names of these values begin"
+    )
+    q: str = Field(default="detector-q", description="data key, 1/nm")
+    counts: str = Field(default="detector-counts", description="data key, counts")
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"`low` must be below `high`; got {self.low:g} and {self.high:g}")
+        return self
+
+
+FOLDERS = ("references", "cifs", "model", "tip_model", "completion_model")
 """Options of reducers that name a folder, seen from the campaign file."""
 
 REDUCERS: Mapping[str, type[BaseModel]] = {
     "xanes": XanesOptions,
     "columns": ColumnOptions,
     "phases": PhasesOptions,
+    "microscopy": MicroscopyOptions,
+    "pattern": PatternOptions,
 }
 
 
@@ -95,6 +139,12 @@ def build_reducer(name: str, options: Mapping[str, Any]) -> Reducer:
         return ColumnReducer(checked.keys)
     if isinstance(checked, PhasesOptions):
         return _phases(checked)
+    if isinstance(checked, MicroscopyOptions):
+        return _microscopy(checked)
+    if isinstance(checked, PatternOptions):
+        from models.series.reducer import PatternMaking, PatternReducer
+
+        return PatternReducer(PatternMaking(**checked.model_dump()))
     return _xanes(XanesOptions.model_validate(checked.model_dump()))
 
 
@@ -110,6 +160,17 @@ def _phases(options: PhasesOptions) -> Reducer:
     axis = (*options.range, options.points)
     making = Making(Path(options.cifs), options.wavelength, axis, options.minutes)
     return PhaseReducer(lambda: making.identifier(cache_folder()), options.names, keys)
+
+
+def _microscopy(options: MicroscopyOptions) -> Reducer:
+    from models.images.microscopy import SHIPPED, LookKeys, MicroscopyReducer, Networks
+
+    tips = SHIPPED / "tip_state" if options.tip_model is None else Path(options.tip_model)
+    fills = options.completion_model
+    completion = SHIPPED / "completion" if fills is None else Path(fills)
+    keys = LookKeys(opening=options.opening, image=options.image)
+    largest = float("inf") if options.largest is None else options.largest
+    return MicroscopyReducer(Networks(tips, completion), keys, largest)
 
 
 def _xanes(options: XanesOptions) -> Reducer:

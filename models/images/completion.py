@@ -24,7 +24,7 @@ from models.values import Quality, Verdict
 
 KIND = "completion"
 
-EFFORT = Effort(members=3, steps=900, batch=8, width=24)
+EFFORT = Effort(members=2, steps=1000, batch=8, rate=4e-3, width=16)
 
 DEPTH = 3
 

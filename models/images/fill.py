@@ -10,7 +10,7 @@ from models.images.textures import draw_textures
 DENSITY = (0.05, 0.25)
 """Part of the pixels that simulated scans measure, log-uniform."""
 
-RADII = (1.2, 3.0, 8.0)
+RADII = (1.2, 2.5, 6.0)
 """Pixels (standard deviations) of the weighted means that fill a scan."""
 
 KINDS_OF_INPUT = 2 + 2 * len(RADII)

@@ -14,6 +14,8 @@ from torch.nn import functional
 BLOCK = 2
 """Pixels a side that enter as channels."""
 
+PEAKS = 6
+
 
 class UNet(nn.Module):
     """*inputs* x h x w to *outputs* x h x w; any h and w, padded inside."""
@@ -52,26 +54,34 @@ class UNet(nn.Module):
 
 
 class Classifier(nn.Module):
-    """*inputs* x h x w to logits of *outputs* classes, whatever h and w: features are averaged."""
+    """*inputs* x h x w to logits of *outputs* classes, whatever h and w: features are averaged.
+
+    Of the last input only its ``PEAKS`` largest values count: it has peaks, or none.
+    """
 
     def __init__(self, inputs: int, outputs: int, width: int = 16) -> None:
         super().__init__()
         w = width
         self.features = nn.Sequential(
-            _convolved(inputs * BLOCK**2, w),
+            _convolved((inputs - 1) * BLOCK**2, w),
             _convolved(w, 2 * w, stride=2),
             _convolved(2 * w, 2 * w),
             _convolved(2 * w, 4 * w, stride=2),
             _convolved(4 * w, 4 * w),
         )
-        self.decide = nn.Sequential(nn.Linear(8 * w, 4 * w), nn.SiLU(), nn.Linear(4 * w, outputs))
+        self.decide = nn.Sequential(
+            nn.Linear(8 * w + PEAKS, 4 * w), nn.SiLU(), nn.Linear(4 * w, outputs)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (b x outputs) of *images* (b x inputs x h x w)."""
         down, right = (-size % BLOCK for size in images.shape[2:])
-        padded = functional.pad(images, (0, right, 0, down), mode="replicate")
+        padded = functional.pad(images[:, :-1], (0, right, 0, down), mode="replicate")
         x = self.features(functional.pixel_unshuffle(padded, BLOCK))
-        return self.decide(torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1))
+        peaks = 0.5 * images[:, -1].flatten(1).topk(PEAKS, dim=1).values
+        pooled = [x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), peaks.to(x.dtype)]
+        logits: Tensor = self.decide(torch.cat(pooled, dim=1))
+        return logits
 
 
 def _convolved(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

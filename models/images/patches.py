@@ -25,9 +25,6 @@ PATCH = 7
 COMPONENTS = 4
 """Of a patch; more of them are noise at a few dozen measurements."""
 
-REACH = 2.5
-"""Standard deviations of a component that fill half of the unit interval."""
-
 FEW_FOR_DEPTH = 25
 """Fewer measurements aren't worth the time of a deep kernel: it has never been chosen there."""
 
@@ -62,11 +59,20 @@ def describe(image: FloatArray, size: int = PATCH, components: int = COMPONENTS)
     sizes, rows = np.linalg.eigh(centred.T @ centred / len(centred))
     order = np.argsort(sizes)[::-1][:components]
     scores = centred @ rows[:, order]
-    units = 0.5 + scores / (2 * REACH * np.maximum(scores.std(axis=0), 1e-12))
+    units = _evenly(scores)
     row, column = np.divmod(np.arange(high * wide), wide)
     position = np.stack([row / max(high - 1, 1), column / max(wide - 1, 1)], axis=1)
     explained = float(sizes[order].sum() / max(float(sizes.sum()), 1e-300))
-    return Descriptors(np.hstack([position, np.clip(units, 0, 1)]), (high, wide), explained)
+    return Descriptors(np.hstack([position, units]), (high, wide), explained)
+
+
+def _evenly(scores: FloatArray) -> FloatArray:
+    """Return the ranks of each column of *scores* (n x d) in the unit interval, equals alike.
+
+    A few odd patches would leave all others next to each other.
+    """
+    columns = [np.unique(column.round(9), return_inverse=True)[1] for column in scores.T]
+    return np.stack([column / max(int(column.max()), 1) for column in columns], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ from models.values import Quality, Verdict
 
 KIND = "segmentation"
 
-EFFORT = Effort(members=3, steps=900, batch=8, width=24)
+EFFORT = Effort(members=3, steps=1400, batch=8, rate=5e-3, width=16)
 
 FALSE_ALARMS = 0.01
 """Part of simulated frames that would be called suspect."""

@@ -30,7 +30,7 @@ from models.values import Quality, Verdict
 
 KIND = "tip state"
 
-EFFORT = Effort(members=4, steps=700, batch=32, rate=3e-3, width=12)
+EFFORT = Effort(members=3, steps=450, batch=24, rate=4e-3, width=8)
 
 RIGHT = 0.99
 """Part of simulated frames judged good or bad that are."""
@@ -41,10 +41,16 @@ LEAST_ACCEPTED = 0.8
 FALSE_ALARMS = 0.01
 """Part of simulated frames on which members disagree more than the limit."""
 
-TILE = 64
+TILE = 96
 """Pixels a side of what networks were trained on; larger frames are judged tile by tile."""
 
-CHECKED = 1024
+NEAREST_ECHO, FARTHEST_ECHO = 3.2, 13.0
+"""Pixels: nearer, surfaces echo themselves; farther, no tip is double any more."""
+
+CHECKED = 768
+
+SEEN = 6
+"""Times that a member sees a simulated frame, on average; mirrored ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,16 @@ def train_tip_watch(
 ) -> TipWatch:
     """Return a watch trained on simulated *tips*; the same for the same arguments."""
     options = tips or Tips()
+    with one_thread_of_torch():
+        frames, states = _bank(effort, options)
 
     def draw(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        frames, states = draw_tips(count, random, tips=options)
-        return _prepared(frames), states
+        rows = torch.randint(len(frames), (count,), generator=random)
+        drawn = frames[rows]
+        for axis in (1, 2):
+            turned = torch.rand(count, 1, 1, generator=random) < 0.5
+            drawn = torch.where(turned, drawn.flip(axis), drawn)
+        return _prepared(drawn), states[rows]
 
     members = train_members(
         lambda: _network(effort), draw, nn.functional.cross_entropy, effort, progress
@@ -144,18 +156,61 @@ def load_tip_watch(folder: Path) -> TipWatch:
     return TipWatch(*recall(folder, KIND, _network))
 
 
+def _bank(effort: Effort, options: Tips) -> tuple[Tensor, Tensor]:
+    """Return the frames that all members learn from, mirrored at random: drawing is the dear part.
+
+    As many as are seen ``SEEN`` times by each member.
+    """
+    random = torch.Generator().manual_seed(1000 * effort.seed + 800)
+    count = max(effort.steps * effort.batch // SEEN, effort.batch)
+    parts = [draw_tips(min(64, count - i), random, TILE, options) for i in range(0, count, 64)]
+    frames, states = zip(*parts, strict=True)
+    return torch.cat(frames), torch.cat(states)
+
+
 def _network(effort: Effort) -> nn.Module:
-    return Classifier(2, len(STATES), effort.width)
+    return Classifier(3, len(STATES), effort.width)
 
 
 def _prepared(images: Tensor) -> Tensor:
-    """Return what networks see (b x 2 x h x w): the levelled frame, and it line by line.
+    """Return what networks see (b x 3 x h x w): the levelled frame, it line by line, its echoes.
 
     Each line less its median: what jumps between lines stands out in the difference.
     """
     flat = standardised(levelled(images))
     lines = flat - flat.median(dim=3, keepdim=True).values
-    return torch.cat([flat, lines], dim=1)
+    return torch.cat([flat, lines, echoes(lines[:, 0])[:, None]], dim=1)
+
+
+def echoes(images: Tensor) -> Tensor:
+    """Return the power cepstrum of *images* (b x h x w), zero displacement in the middle.
+
+    What stands in a frame twice, d apart, multiplies its spectrum by 1 + w exp(-i k d); in the
+    logarithm that is added, and its transform has a peak at d whatever the surface is
+    (Bogert, Healy & Tukey, "The quefrency alanysis of time series for echoes", 1963).
+    """
+    high, wide = images.shape[1:]
+    window = torch.hann_window(high)[:, None] * torch.hann_window(wide)
+    power = torch.fft.fft2(images * window).abs().square()
+    floor = power.mean(dim=(1, 2), keepdim=True) * 1e-4
+    logarithm = _without_trend((power + floor).log())
+    cepstrum = torch.fft.fftshift(torch.fft.ifft2(logarithm).real, dim=(1, 2))
+    smooth = nn.functional.avg_pool2d(cepstrum[:, None], 3, stride=1, padding=1)[:, 0]
+    away = torch.hypot(torch.arange(high)[:, None] - high // 2.0, torch.arange(wide) - wide // 2.0)
+    spread = smooth[:, away > NEAREST_ECHO].std(dim=1)[:, None, None].clamp(min=1e-9)
+    within = (away > NEAREST_ECHO) & (away < FARTHEST_ECHO)
+    return (smooth / spread * within).clamp(-12, 12)
+
+
+def _without_trend(logarithm: Tensor) -> Tensor:
+    """Return a logarithmic spectrum (b x h x w) less its mean over each ring of frequencies."""
+    count, high, wide = logarithm.shape
+    rings = torch.hypot(torch.fft.fftfreq(high)[:, None], torch.fft.fftfreq(wide))
+    ring = (rings * max(high, wide)).round().long().flatten()
+    flat = logarithm.reshape(count, -1)
+    many = torch.bincount(ring).clamp(min=1)
+    mean = torch.zeros(count, len(many)).index_add(1, ring, flat) / many
+    return (flat - mean[:, ring]).reshape(logarithm.shape)
 
 
 def _members_say(members: nn.ModuleList, images: Tensor, temperature: float) -> Tensor:
@@ -185,7 +240,8 @@ def _calibrated(
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
     """Return temperature, threshold and limit, and how often what is said is right."""
     random = torch.Generator().manual_seed(1000 * effort.seed + 900)
-    frames, states = draw_tips(CHECKED, random, tips=options)
+    parts = [draw_tips(64, random, TILE, options) for _ in range(CHECKED // 64)]
+    frames, states = (torch.cat(part) for part in zip(*parts, strict=True))
     temperatures = [0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7]
     losses = []
     for temperature in temperatures:

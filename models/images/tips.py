@@ -33,11 +33,11 @@ class Tips:
     sharp: tuple[float, float] = (0.3, 0.9)
     blunt: tuple[float, float] = (2.0, 4.0)
     apart: tuple[float, float] = (4.0, 11.0)
-    weight: tuple[float, float] = (0.35, 0.95)
-    jumps: tuple[int, int] = (3, 12)
-    height: tuple[float, float] = (0.4, 1.5)
+    weight: tuple[float, float] = (0.5, 0.95)
+    jumps: tuple[int, int] = (7, 20)
+    height: tuple[float, float] = (0.5, 1.5)
     sideways: float = 2.5
-    noise: tuple[float, float] = (0.02, 0.2)
+    noise: tuple[float, float] = (0.02, 0.12)
     lines: tuple[float, float] = (0.0, 0.06)
     tilt: float = 1.0
     creep: float = 3.0
@@ -56,12 +56,12 @@ def draw_tips(
 def draw_surfaces(count: int, random: torch.Generator, size: int) -> Tensor:
     """Return surfaces (n x s x s) with features small enough to tell a sharp tip by."""
     relief = draw_textures(count, random, size)
-    share = 0.2 + 0.8 * torch.rand(count, 1, 1, generator=random)
+    share = 0.2 + 0.5 * torch.rand(count, 1, 1, generator=random)
     ripple = _corrugation(count, size, random)
     rippled = (
-        0.5
+        0.35
         * torch.rand(count, 1, 1, generator=random)
-        * (torch.rand(count, 1, 1, generator=random) < 0.6)
+        * (torch.rand(count, 1, 1, generator=random) < 0.5)
     )
     return share * relief + rippled * ripple + _features(count, size, random)
 
@@ -100,13 +100,13 @@ def _corrugation(count: int, size: int, random: torch.Generator) -> Tensor:
 
 
 def _features(count: int, size: int, random: torch.Generator) -> Tensor:
-    """Return 8 to 40 adsorbates or pits of about a pixel and a half, their heights alike."""
-    most = 40
+    """Return 20 to 60 adsorbates or pits of about a pixel and a half, their heights alike."""
+    most = 60
     places = size * torch.rand(count, most, 2, generator=random)
-    here = torch.rand(count, most, generator=random) < 0.2 + 0.8 * torch.rand(
+    here = torch.rand(count, most, generator=random) < 0.33 + 0.67 * torch.rand(
         count, 1, generator=random
     )
-    height = (1 + 2 * torch.rand(count, 1, generator=random)) * (
+    height = (1.5 + 2 * torch.rand(count, 1, generator=random)) * (
         0.7 + 0.6 * torch.rand(count, most, generator=random)
     )
     sign = torch.where(torch.rand(count, 1, generator=random) < 0.7, 1.0, -1.0)

@@ -51,7 +51,7 @@ def train_members(
             for step, _ in enumerate(_descent(network, draw, loss, effort, random)):
                 if progress is not None and step % 20 == 19:
                     progress((index + (step + 1) / effort.steps) / effort.members)
-            members.append(network.eval())
+            members.append(network.half().float().eval())  # as it is kept
     return members
 
 

@@ -22,7 +22,7 @@ class MicroscopeOptions(BaseModel):
     speed_um_s: float = Field(default=2.0, gt=0)
     noise: float = Field(default=2e-6, ge=0)
     """Of one point of a loop or of a survey, in the map's unit, beside what the map has itself."""
-    tip_pixels: Literal[64, 96, 128] = 64
+    tip_pixels: Literal[96, 128, 192] = 96
     """Pixels a side of a frame of the tip check."""
     bow: float = Field(default=0.15, ge=0)
     """Curvature of a frame of the tip check, in standard deviations: the scanner swings."""

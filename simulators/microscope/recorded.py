@@ -13,6 +13,12 @@ DATA = Path(__file__).parents[1] / "data"
 
 FloatArray = NDArray[np.float64]
 
+QUIET_V = 1.7
+"""A third of the lower coercive voltage: too little to switch anything."""
+
+QUIET_AT_END = 1
+"""Half of the points at the end of a cycle that count as before it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoopMap:
@@ -25,8 +31,14 @@ class LoopMap:
 
     @property
     def image(self) -> FloatArray:
-        """What is seen before any voltage: the response at the start of each loop (y, x)."""
-        return self.response[:, :, 0]
+        """What is seen where hardly any voltage is: median response below ``QUIET_V`` (y, x).
+
+        Only from before a loop switches the film, and from its very end.
+        """
+        quiet = np.abs(self.voltage) < QUIET_V
+        middle = self.voltage.size // 4
+        quiet[middle : -2 * QUIET_AT_END] = False
+        return np.asarray(np.median(self.response[:, :, quiet], axis=2))
 
     def nearest(self, x: float, y: float) -> tuple[int, int]:
         """Return row and column of the place nearest to *x*, *y* (um)."""
