@@ -41,9 +41,16 @@ TRANSMITTED_NAMES = (
 )
 FLUORESCENCE_NAMES = (
     *("ifluor", "if", "ifluorescence", "fluorescence", "fluor", "fluo", "signal", "iff", "ifl"),
-    *("fl", "pips", "lytle", "sdd", "fluorcounts", "iflu", "flu"),
+    *("fl", "pips", "lytle", "sdd", "fluorcounts", "iflu", "flu", "tey", "tfy", "pfy", "ey"),
 )
 REFERENCE_NAMES = ("irefer", "iref", "ir", "i2", "ireference", "refer", "reference", "ref", "ic2")
+
+NO_SIGNALS = (
+    *("time", "date", "epoch", "seconds", "measurementtime", "index", "point", "pt", "scan"),
+    *("temperature", "current", "ringcurrent", "pressure", "position", "sigma", "error", "chi"),
+    *("k", "bkg", "sx", "sy", "x", "z"),
+)
+"""Columns that are no spectrum, whatever else a file lacks."""
 
 MOST_SHOWN = 200
 """So many characters of a file's own header are repeated to its owner."""
@@ -183,6 +190,17 @@ def used_columns(columns: Mapping[str, object], signal: str = "auto") -> tuple[s
     except SpectrumError:
         names = ()
     return tuple(name for name in (energy, *names) if name)
+
+
+def side_by_side(columns: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the columns that are a spectrum each: two or more beside the energy, none of them of
+    a name that says what it is; none where a file isn't of that kind."""
+    energy = _energy_name(columns)
+    rest = [n for n in columns if n and n != energy and plain_name(n) not in NO_SIGNALS]
+    known = (*MU_NAMES, *I0_NAMES, *TRANSMITTED_NAMES, *FLUORESCENCE_NAMES, *REFERENCE_NAMES)
+    if energy is None or len(rest) < 2 or first_of(columns, known) or _detectors(columns):
+        return ()
+    return tuple(rest)
 
 
 def first_of(columns: Mapping[str, object], names: tuple[str, ...]) -> str | None:

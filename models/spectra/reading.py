@@ -3,7 +3,8 @@
 A table has ``energy_eV`` (or energy) and ``mu`` (or i0 with itrans, or i0 with ifluor); see
 ``columns`` for the names that are known. With a ``scan`` column a CSV holds many spectra;
 ``channel`` (sample, reference) parts a scan further, and ``compound`` or ``label`` says what each
-is. Any of them may be packed by gzip.
+is. Columns side by side whose names say nothing else are a spectrum each. Any file may be packed
+by gzip.
 """
 
 import csv
@@ -57,6 +58,13 @@ def read_spectra(path: Path, layout: Layout | None = None) -> list[Spectrum]:
 def read_scans(path: Path, layout: Layout | None = None) -> list[Scan]:
     """Return the scans in *path* as named columns; SpectrumError if there are none."""
     layout = layout or Layout()
+    scans = _read_scans(path, layout)
+    if layout.columns or layout.signal != "auto":
+        return scans
+    return [part for scan in scans for part in scan.parted()]
+
+
+def _read_scans(path: Path, layout: Layout) -> list[Scan]:
     raw = read_bytes(path)
     if raw.startswith(b"PK\x03\x04"):
         return _scans_from_npz(raw, path.name)
@@ -135,7 +143,14 @@ def scans_from_csv(text: str, where: str) -> list[Scan]:
                 points.setdefault(name, []).append(_number(word))
     if not groups:
         raise SpectrumError(f"{where}: a header and no rows; accepted is {ACCEPTED}")
-    return [_scan(groups[key], key, labels[key], where) for key in groups]
+    spelled = {
+        name.strip().lower(): name.strip() for name in _first_line(text).split(_parting(text))
+    }
+    named = {
+        key: {spelled.get(name, name): column for name, column in points.items()}
+        for key, points in groups.items()
+    }
+    return [_scan(named[key], key, labels[key], where) for key in named]
 
 
 def _scan(points: _Points, key: tuple[str, str], label: str, where: str) -> Scan:

@@ -1,7 +1,7 @@
 """One scan as its file has it: named columns, before anything is made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from models.errors import SpectrumError
 from models.spectra.columns import (
     ANGLE_NAMES,
     ENERGY_NAMES,
+    NO_SIGNALS,
     OTHERWISE,
     Layout,
     energy_of,
@@ -16,6 +17,7 @@ from models.spectra.columns import (
     mu_of,
     plain_name,
     raw_mu,
+    side_by_side,
     source_of,
     used_columns,
 )
@@ -24,9 +26,6 @@ from models.spectra.table import Table
 
 LEAST_PLAIN_EV, SHORTEST_EV, LONGEST_EV = 1000.0, 20.0, 5000.0
 """A first column that rises through so much, and from so high, is an energy in eV by any name."""
-
-TIMES = ("time", "date", "epoch", "seconds", "point", "index", "pt")
-"""What rises all the way and is no energy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +73,23 @@ class Scan:
         source = source_of(self.columns, self.place, signal)
         return self.energy, raw_mu(self.columns, source)
 
+    def parted(self) -> "list[Scan]":
+        """Return a scan for each of the spectra that stand side by side, named by its column."""
+        names = side_by_side(self.columns)
+        if not names:
+            return [self]
+        energy = self.energy
+        return [
+            replace(
+                self,
+                columns={"energy_eV": energy, "mu": self.columns[name]},
+                name=f"{self.name} {name}".strip(),
+                label=name,
+                units={},
+            )
+            for name in names
+        ]
+
 
 def scan_from_table(table: Table, file: str, layout: Layout) -> Scan:
     """Return the scan in *table*, its columns named by *layout*, by itself or by what they hold."""
@@ -112,7 +128,7 @@ def _understood(columns: dict[str, FloatArray], layout: Layout) -> dict[str, Flo
 
 
 def _is_energy(name: str, columns: Mapping[str, FloatArray]) -> bool:
-    if "energy" in plain_name(name) or plain_name(name) in TIMES:
+    if "energy" in plain_name(name) or plain_name(name) in NO_SIGNALS:
         return False
     values = columns[name]
     steps = np.diff(values)

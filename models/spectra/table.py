@@ -114,6 +114,9 @@ def _names(header: Sequence[str], width: int) -> tuple[str, ...]:
             words = [word for word in re.split(parting, joined) if word]
             if len(words) == width and all(_is_name(word) for word in words):
                 return tuple(words)
+    below = [_COMMENT.sub("", line).strip() for line in header if line.strip()][-width:]
+    if len(below) == width and all(map(_is_name, below)) and any("nergy" in n for n in below):
+        return tuple(below)  # one name a line
     return ()
 
 

@@ -45,6 +45,9 @@ def _spectrum(tmp_path, text, name="scan.dat", **layout):
         "! mono_energy time I0 I1\n" + _rows(ENERGY, ENERGY, I0, TRANSMITTED),
         "#S 1 escan\n#N 3\n#L arr ene  I0  I1\n" + _rows(ENERGY, I0, TRANSMITTED) + "\n#C end\n",
         "# E I0 fl1 fl2\n" + _rows(ENERGY, I0, I0 * MU / 2, I0 * MU / 2),
+        "Collector\nData:\nclock\nRequested Energy\nI0\nI1\n"
+        + _rows(ENERGY, ENERGY, I0, TRANSMITTED),
+        "# Photon energy (eV)  TEY  I0\n" + _rows(ENERGY, MU * I0, I0),
         "# energy mu\n" + _rows(ENERGY[::-1], MU[::-1]) + "# the end\n",
     ],
 )
@@ -53,6 +56,17 @@ def test_columns_are_found_under_any_header_in_any_order_and_unit(tmp_path, text
 
     np.testing.assert_allclose(spectrum.energy, ENERGY, atol=2e-3)
     np.testing.assert_allclose(spectrum.mu, MU, atol=2e-5)
+
+
+def test_spectra_side_by_side_are_named_by_their_columns(tmp_path):
+    table = "energy,FeO,Fe2O3,time\n" + _rows(ENERGY, MU, 2 * MU, ENERGY, parting=",")
+    (tmp_path / "all.csv").write_text(table)
+
+    spectra = read_spectra(tmp_path / "all.csv")
+
+    assert [(s.scan, s.label) for s in spectra] == [("FeO", "FeO"), ("Fe2O3", "Fe2O3")]
+    np.testing.assert_allclose(spectra[1].mu, 2 * MU, atol=1e-5)
+    assert load_references(tmp_path).labels == ("Fe2O3", "FeO")
 
 
 def test_columns_without_names_are_asked_for_and_taken_as_named(tmp_path):
