@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from instruments.diffraction import specs as diffraction
 from instruments.effects import Effect
 from instruments.foil_plans import FoilRecipe, xanes_of_foil
 from instruments.generic_plans import move_and_read, scan_1d
@@ -138,6 +139,7 @@ PLANS: dict[str, PlanSpec] = {
         ),
         *powder.SPECS,
         *microscope.SPECS,
+        *diffraction.SPECS,
     )
 }
 

@@ -5,6 +5,7 @@ from typing import Protocol, Self
 
 from ophyd_async.core import Device
 
+from instruments.diffraction.station import DiffractionStation
 from instruments.microscope.station import MicroscopeStation
 from instruments.powder.station import PowderStation
 from instruments.xas_station import XasStation
@@ -27,4 +28,5 @@ STATIONS: Mapping[str, type[Station]] = {
     "xas": XasStation,
     "powder": PowderStation,
     "microscope": MicroscopeStation,
+    "diffraction": DiffractionStation,
 }

@@ -20,6 +20,10 @@ from simulators.powder.bench import PowderBench
 from simulators.powder.options import PowderOptions
 from simulators.powder.twin import PowderTwin
 from simulators.records import Record
+from simulators.wafer import records as wafer_records
+from simulators.wafer.bench import WaferBench
+from simulators.wafer.options import WaferOptions
+from simulators.wafer.twin import WaferTwin
 
 
 class TwinBench(MockBench, Protocol):
@@ -64,6 +68,10 @@ def _microscope(station: Any, seed: int, options: MicroscopeOptions) -> Microsco
     return MicroscopeBench(station, MicroscopeTwin(seed, options))
 
 
+def _wafer(station: Any, seed: int, options: WaferOptions) -> WaferBench:
+    return WaferBench(station, WaferTwin(seed, options))
+
+
 TWINS: Mapping[str, TwinKind] = {
     "copper": TwinKind("xas", CopperOptions, _copper, RECORDS, SAFE),
     "powder": TwinKind(
@@ -75,5 +83,8 @@ TWINS: Mapping[str, TwinKind] = {
         _microscope,
         microscope_records.RECORDS,
         microscope_records.SAFE,
+    ),
+    "wafer": TwinKind(
+        "diffraction", WaferOptions, _wafer, wafer_records.RECORDS, wafer_records.SAFE
     ),
 }

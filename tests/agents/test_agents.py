@@ -49,6 +49,7 @@ AGENTS = {
     "operator": ("operator", listed),
     "safe": ("safe", lambda space, seed: SAFE | {"start": listed(space, seed)["points"]}),
     "mapping": ("mapping", {"initial": 3, "restarts": 2}),
+    "phase mapping": ("phase_mapping", {"pattern": "yield", "initial": 3}),
     "own agent": ("python", {"object": f"{OWN}:steady", "deterministic": True}),
     "own optimizer": ("python", {"object": f"{OWN}:optimizer"}),
     "ax client": ("python", {"object": f"{OWN}:client"}),

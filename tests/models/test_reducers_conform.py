@@ -8,6 +8,9 @@ from controller.reducers import REDUCERS, build_reducer
 from models.errors import ReductionError
 from models.spectra.references import load_references
 from models.values import Measured, Reduced, Verdict
+from simulators.microscope.frames import tip_frame
+from simulators.microscope.options import MicroscopeOptions
+from simulators.microscope.recorded import recorded_loops
 from tests.support.campaigns import REDUCER, REFERENCES
 
 
@@ -35,7 +38,40 @@ def _spectrum_run():
     )
 
 
+def _pattern_run():
+    q = np.linspace(12.0, 45.0, 900)
+    lines = sum(400.0 * np.exp(-(((q - at) / 0.1) ** 2)) for at in (18.0, 25.5, 31.0))
+    return _run({"detector-q": q.tolist(), "detector-counts": np.round(lines + 40.0).tolist()})
+
+
+def _look_run():
+    """A frame of the tip check by a good tip, and a loop."""
+    options = MicroscopeOptions()
+    frame = tip_frame(0, [3, 1], options)
+    loops = recorded_loops()
+    data = {
+        "tip": {
+            "tip_imager-image": frame.ravel().tolist(),
+            "tip_imager-measured": np.ones(frame.size).tolist(),
+            "tip_imager-rows": frame.shape[0],
+            "tip_imager-columns": frame.shape[1],
+        },
+        "primary": {
+            "loops-voltage": loops.voltage.tolist(),
+            "loops-response": loops.response[20, 15].tolist(),
+        },
+    }
+    start, descriptor, event, stop = _run({})
+    documents = [start]
+    for stream, its in data.items():
+        documents.append(("descriptor", {**descriptor[1], "uid": stream, "name": stream}))
+        documents.append(("event", {**event[1], "descriptor": stream, "data": its}))
+    return [*documents, stop]
+
+
 TABLE = {
+    "microscopy": ({"largest": 3e-4}, _look_run),
+    "pattern": ({"low": 13.0, "high": 44.0}, _pattern_run),
     "columns": ({"keys": {"y": "bench-y"}}, lambda: _run({"bench-y": 3.5})),
     "xanes": (REDUCER, _spectrum_run),
 }

@@ -1,0 +1,1 @@
+"""A beamline that takes diffraction patterns of a thin film, spot by spot."""
