@@ -138,7 +138,8 @@ def _nearest(cell: Tensor, two: Tensor) -> Tensor:
     inside = torch.where(two[:, None], 0.5 * (one + other), one)
     across = torch.where(two[:, None], 0.5 * (one - other), other)
     ways = torch.stack([one, other, one + other, one - other, inside, across], dim=1)
-    return ways.norm(dim=2).amin(dim=1)
+    nearest: Tensor = torch.linalg.vector_norm(ways, dim=2).amin(dim=1)
+    return nearest
 
 
 def _absent(first: Tensor, two: Tensor) -> Tensor:

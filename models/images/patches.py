@@ -7,6 +7,7 @@ far too sure of itself unless it pays. Sigma is scaled by held-out residuals.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +19,9 @@ from models.surrogates.choice import choose
 from models.surrogates.folds import FOLDS, out_of_fold
 from models.surrogates.posterior import Learner, Posterior, Surrogate
 from models.surrogates.training import FitError, Training
+
+if TYPE_CHECKING:
+    from botorch.models.model import Model
 
 PATCH = 7
 """Pixels a side; odd."""
@@ -139,7 +143,7 @@ class Partly:
         """Return what is expected at *points* (m x d)."""
         return self.within.predict(points[:, : self.columns])
 
-    def botorch(self) -> "object":
+    def botorch(self) -> "Model":
         """Refuse: it is asked at pixels, there is nothing to search."""
         raise FitError("a model of patches is asked at pixels; it has no BoTorch model")
 

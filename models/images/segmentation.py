@@ -240,7 +240,7 @@ def _disc(radius: float) -> FloatArray:
     """Return a disc (odd x odd) that sums to one."""
     x = np.arange(-int(radius), int(radius) + 1)
     disc = (x[:, None] ** 2 + x**2 <= radius**2).astype(np.float64)
-    return disc / disc.sum()
+    return np.asarray(disc / disc.sum())
 
 
 def _centre(probability: FloatArray, row: int, column: int, reach: int) -> tuple[float, float]:

@@ -123,7 +123,8 @@ def _seen(surface: Tensor, radius: Tensor) -> Tensor:
     ky = 2 * torch.pi * torch.fft.fftfreq(high)[:, None]
     kx = 2 * torch.pi * torch.fft.rfftfreq(wide)
     damp = torch.exp(-0.5 * (ky**2 + kx**2) * radius[:, None, None] ** 2)
-    return torch.fft.irfft2(torch.fft.rfft2(surface) * damp, s=(high, wide))
+    seen: Tensor = torch.fft.irfft2(torch.fft.rfft2(surface) * damp, s=(high, wide))
+    return seen
 
 
 def _doubled(seen: Tensor, double: Tensor, random: torch.Generator, options: Tips) -> Tensor:
@@ -136,7 +137,7 @@ def _doubled(seen: Tensor, double: Tensor, random: torch.Generator, options: Tip
     kx = 2 * torch.pi * torch.fft.rfftfreq(wide)
     down, right = (apart * angle.sin())[:, None, None], (apart * angle.cos())[:, None, None]
     turned = torch.exp(-1j * (ky * down + kx * right))
-    beside = torch.fft.irfft2(torch.fft.rfft2(seen) * turned, s=(high, wide))
+    beside: Tensor = torch.fft.irfft2(torch.fft.rfft2(seen) * turned, s=(high, wide))
     return seen + weight[:, None, None] * beside
 
 

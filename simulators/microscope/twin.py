@@ -146,7 +146,7 @@ class MicroscopeTwin:
         seen = GAIN[self.state] * self._as_seen(image)
         seen = seen + self.options.noise * rng.standard_normal(image.shape)
         if self.state == UNSTABLE:
-            jumps = (rng.random(image.shape[0]) < 0.2).cumsum()
+            jumps = np.cumsum(rng.random(image.shape[0]) < 0.2)
             seen = seen + 3e-5 * rng.standard_normal(jumps[-1] + 1)[jumps][:, None]
         return Scan(np.where(measured, seen, 0.0), measured)
 

@@ -22,12 +22,12 @@ def completer():
 @pytest.fixture(scope="module")
 def field():
     length, slope = torch.full((1,), 8.0), torch.full((1,), 4.0)
-    return random_field(1, 48, length, slope, torch.Generator().manual_seed(5))[0].double().numpy()
+    return random_field(1, 32, length, slope, torch.Generator().manual_seed(5))[0].double().numpy()
 
 
 @pytest.fixture(scope="module")
 def mask(field):
-    return np.random.default_rng(4).random(field.shape) < 0.15
+    return np.random.default_rng(4).random(field.shape) < 0.2
 
 
 def test_kriging_tells_the_length_of_a_field_and_completes_it(field, mask):
