@@ -34,6 +34,7 @@ FIGURES = {
         ["decisions.pools"],
         ["decisions.pools", "--seeds", "5"],
     ),
+    "images: atoms, completion, tips": (["images"], ["images", "--quick"]),
     "reducer: accuracy and coverage": (["reducer"], ["reducer", "--splits", "3"]),
     "phases: simulated, and real powders": (
         ["phases"],
@@ -95,6 +96,14 @@ FIGURES = {
     "gate: ways past it": (["no_bypass"], ["no_bypass"]),
     "gate: nuisance trips in a day": (["steering", "--hours", "24"], ["steering", "--hours", "2"]),
     "peers: the same faults": (["peer_faults"], ["peer_faults"]),
+    "wafer: patterns to a map of phases": (
+        ["wafer", "--starts", "20"],
+        ["wafer", "--starts", "3"],
+    ),
+    "ramp: transitions found by a third of the patterns": (
+        ["ramp", "--ramps", "20"],
+        ["ramp", "--ramps", "4"],
+    ),
 }
 
 
