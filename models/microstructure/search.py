@@ -1,7 +1,7 @@
 """Bayesian optimisation over a space of microstructures, and which space is the better one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -17,6 +17,9 @@ Worth = Callable[[torch.Tensor], Array]
 
 FIRST = 10
 """Points before a surrogate is asked."""
+LEAST_PAIRS = 4
+REFIT = 5
+"""Evaluations from one search for hyperparameters to the next; in between they are polished."""
 CANDIDATES = 1500
 NEAR = 0.08
 """Standard deviation of candidates about the best points, in parts of the cube."""
@@ -27,11 +30,15 @@ SURE = 0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """What was tried, in order: *points* (n x d) and their *outcomes* (n)."""
+    """What was tried, in order: *points* (n x d) and their *outcomes* (n).
+
+    *noise* is the variance of outcomes at one point, from points that were tried twice.
+    """
 
     space: Space
     points: Array
     outcomes: Array
+    noise: float = 0.0
 
     @property
     def best_so_far(self) -> Array:
@@ -40,7 +47,7 @@ class Search:
 
     def recommended(self) -> Array:
         """Return the point tried (d) that is expected to be best: one outcome may be luck."""
-        model, _ = _surrogate(self.points, self.outcomes)
+        model, _ = _surrogate(self)
         return np.asarray(self.points[int(np.argmax(model.means(self.points)))])
 
 
@@ -81,21 +88,33 @@ def bayesian_search(
         raise MicrostructureError(f"budget: {budget} evaluations; needed is one or more")
     random = np.random.default_rng(seed)
     search = begun or pilot(space, worth, min(FIRST, budget), seed)
-    near: GaussianProcess | None = None
+    model: GaussianProcess | None = None
     while len(search.outcomes) < budget:
-        near, best = _surrogate(search.points, search.outcomes, near)
-        point = _most_promising(near, best, search.points, random)[None]
-        outcome = _tried(space, worth, point, seed, len(search.outcomes))
-        search = Search(
-            space, np.vstack([search.points, point]), np.append(search.outcomes, outcome)
+        count = len(search.outcomes)
+        model, best = _surrogate(search, None if count % REFIT == 0 else model)
+        point = _most_promising(model, best, search.points, random)[None]
+        outcome = _tried(space, worth, point, seed, count)
+        search = replace(
+            search,
+            points=np.vstack([search.points, point]),
+            outcomes=np.append(search.outcomes, outcome),
         )
     return search
 
 
 def pilot(space: Space, worth: Worth, count: int, seed: int) -> Search:
-    """Return *count* evaluations spread evenly (Sobol)."""
-    points = _sobol(space.dimension, count, seed)
-    return Search(space, points, _tried(space, worth, points, seed, 0))
+    """Return *count* evaluations spread evenly (Sobol); where images vary, each point twice.
+
+    Without repeats, few outcomes are as well explained by no noise at all, and luck by a peak.
+    """
+    if not space.varies or count < 2 * LEAST_PAIRS:
+        points = _sobol(space.dimension, count, seed)
+        return Search(space, points, _tried(space, worth, points, seed, 0))
+    pairs = count // 2
+    points = np.repeat(_sobol(space.dimension, pairs + count % 2, seed), 2, axis=0)[:count]
+    outcomes = _tried(space, worth, points, seed, 0)
+    apart = outcomes[: 2 * pairs : 2] - outcomes[1 : 2 * pairs : 2]
+    return Search(space, points, outcomes, float(np.mean(apart**2)) / 2)
 
 
 def compare(first: Search, second: Search, seed: int = 0) -> Comparison:
@@ -119,7 +138,7 @@ def compare(first: Search, second: Search, seed: int = 0) -> Comparison:
 
 def _maxima(search: Search, random: np.random.Generator) -> Array:
     """Return the maxima (DRAWS) of functions drawn from what is known of *search*."""
-    model, _ = _surrogate(search.points, search.outcomes)
+    model, _ = _surrogate(search)
     places = _candidates(search, PLACES, random)
     mean, covariance = model.joint(places)
     covariance += 1e-8 * np.eye(len(places))
@@ -134,13 +153,16 @@ def _scale(outcomes: Array) -> tuple[float, float]:
 
 
 def _surrogate(
-    points: Array, outcomes: Array, near: GaussianProcess | None = None
+    search: Search, near: GaussianProcess | None = None
 ) -> tuple[GaussianProcess, float]:
-    """Return the process of standardised *outcomes*, and its best mean at *points*."""
+    """Return the process of standardised outcomes, and its best mean at what was tried."""
+    points, outcomes = search.points, search.outcomes
     low, scale = _scale(outcomes)
     count, dimension = points.shape
     groups = np.arange(dimension, dtype=np.int64)
-    told = Training(points, (outcomes - low) / scale, np.zeros(count), groups)
+    told = Training(
+        points, (outcomes - low) / scale, np.full(count, search.noise / scale**2), groups
+    )
     model = fit(told, near)
     return model, float(model.means(points).max())
 

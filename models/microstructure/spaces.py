@@ -28,6 +28,11 @@ class Space(Protocol):
         """The number of coordinates."""
         ...
 
+    @property
+    def varies(self) -> bool:
+        """Whether one point stands for other images each time."""
+        ...
+
     def images(self, points: Array, seed: int) -> torch.Tensor:
         """Return an image (m x n x n) for each of *points* (m x d); chance is by *seed*."""
         ...
@@ -40,6 +45,7 @@ class KnobSpace:
     knobs: tuple[Knob, ...] = KNOBS
     size: int = 32
     name: str = "knobs"
+    varies: bool = True
 
     @property
     def dimension(self) -> int:
@@ -58,6 +64,7 @@ class LatentSpace:
 
     autoencoder: Autoencoder
     name: str = "latent"
+    varies: bool = False
 
     @property
     def dimension(self) -> int:

@@ -167,6 +167,7 @@ class _Flat:
 
     name = "flat"
     dimension = 2
+    varies = False
 
     def __init__(self, top):
         self.top = top
@@ -198,6 +199,30 @@ def test_a_search_goes_on_from_its_pilots():
 
     np.testing.assert_array_equal(search.points[:8], begun.points)
     assert len(search.outcomes) == 12
+
+
+class _Lucky(_Flat):
+    """The same, with outcomes that vary by half as much as its best."""
+
+    varies = True
+
+    def images(self, points, seed):
+        scatter = np.random.default_rng(seed).normal(0, 0.5, len(points))
+        return super().images(points, seed) + torch.tensor(scatter)[:, None, None]
+
+
+def test_where_images_vary_pilots_come_in_pairs_that_tell_the_noise():
+    found = [pilot(_Lucky(1.0), _worth, 20, seed) for seed in range(20)]
+
+    np.testing.assert_array_equal(found[0].points[::2], found[0].points[1::2])
+    assert np.mean([p.noise for p in found]) == pytest.approx(0.25, rel=0.25)
+    assert pilot(_Flat(1.0), _worth, 20, 0).noise == 0.0
+
+
+def test_luck_is_not_taken_for_a_better_space():
+    good, lucky = pilot(_Flat(3.0), _worth, 20, 0), pilot(_Lucky(0.0), _worth, 20, 0)
+
+    assert compare(good, lucky).better is Better.FIRST
 
 
 def test_the_better_space_is_told_and_equal_ones_are_left_undecided():
