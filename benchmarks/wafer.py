@@ -17,7 +17,6 @@ Then: how many patterns until the agreement (the median of three numbers of patt
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from benchmarks.spread import quartiles
 from models.series.agreement import adjusted_rand, overlap
 from models.series.descriptor import binned, log_edges
 from models.series.field import field_of
-from models.series.phase_map import phase_map, steady_count, to_sum_one
+from models.series.phase_map import milestone, phase_map, steady_count, to_sum_one
 from simulators.wafer.recorded import RecordedWafer, read_wafer
 
 COUNTS = (*range(6, 40, 2), *range(40, 101, 5))
@@ -60,10 +59,15 @@ class Mapped:
         edges = log_edges(float(wafer.q[0]), float(wafer.q[-1]))
         return cls(wafer, space, space.encode(pool), binned(wafer.q, wafer.patterns, edges))
 
-    def figures(self, chosen: Sequence[int]) -> tuple[float, float, float]:
-        """Agreement, adjusted Rand index of dominant phases, and error, by the *chosen* spots."""
-        known = self.patterns[list(chosen)]
-        found = phase_map(self.places[list(chosen)], known, steady_count(known))
+    def figures(self, chosen: Sequence[int], counted: dict[int, int]) -> tuple[float, ...]:
+        """Agreement, adjusted Rand index of dominant phases, and error, by the *chosen* spots.
+
+        *counted* keeps the numbers of components of one run, by milestone.
+        """
+        known, reached = self.patterns[list(chosen)], milestone(len(chosen))
+        if reached not in counted:
+            counted[reached] = steady_count(known)
+        found = phase_map(self.places[list(chosen)], known, counted[reached])
         shares, true = found.shares(self.places), self.wafer.published
         expected, patterns = found.patterns(self.places), to_sum_one(self.patterns)
         scatter = np.linalg.norm(patterns - patterns.mean(0))
@@ -130,7 +134,7 @@ DECIDERS: dict[str, Callable[[Mapped, int, int], list[int]]] = {
 }
 
 
-def reached(scores: Sequence[float], wanted: float, counts: Sequence[int] = COUNTS) -> float:
+def reached(scores: Sequence[float], wanted: float, counts: Sequence[int]) -> float:
     """The first number of patterns at which the scores' running median is *wanted*."""
     middle = [float(np.median(scores[max(0, k - 1) : k + 2])) for k in range(len(scores))]
     for count, score in zip(counts, middle, strict=True):
@@ -145,47 +149,48 @@ def main() -> None:
     )
     parser.add_argument("--starts", type=int, default=20)
     parser.add_argument("--deciders", nargs="*", default=list(DECIDERS))
+    parser.add_argument("--most", type=int, default=COUNTS[-1], help="patterns")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
+    counts = [count for count in COUNTS if count <= asked.most]
     mapped = Mapped.of(read_wafer())
-    whole = mapped.figures(range(len(mapped.places)))
+    whole = mapped.figures(range(len(mapped.places)), {})
     print(
         f"all {len(mapped.places)} patterns: agreement {whole[0]:.3f}, adjusted Rand index "
         f"{whole[1]:.3f}, error {whole[2]:.3f}; one phase everywhere would agree to "
         f"{mapped.wafer.published.mean(0).max():.3f}"
     )
-    document: dict[str, Any] = {"whole": whole, "counts": COUNTS, "starts": asked.starts}
+    document: dict[str, Any] = {"whole": whole, "counts": counts, "starts": asked.starts}
     for name in asked.deciders:
-        started = time.process_time()
         runs = []
         for seed in range(asked.starts):
-            chosen = DECIDERS[name](mapped, seed, COUNTS[-1])
-            runs.append([mapped.figures(chosen[:count]) for count in COUNTS])
+            chosen, counted = DECIDERS[name](mapped, seed, counts[-1]), {}
+            runs.append([mapped.figures(chosen[:count], counted) for count in counts])
         curves = np.array(runs)
-        spent = time.process_time() - started
-        document[name] = {"curves": curves.tolist(), **_summary(name, curves, whole, spent)}
+        document[name] = {"curves": curves.tolist(), **_summary(name, curves, whole, counts)}
     if asked.json:
         asked.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _summary(name: str, curves: np.ndarray, whole: Sequence[float], spent: float) -> dict[str, Any]:
+def _summary(
+    name: str, curves: np.ndarray, whole: Sequence[float], counts: Sequence[int]
+) -> dict[str, Any]:
     """Print and return the spread of *curves* (starts x counts x figures)."""
-    found: dict[str, Any] = {"cpu_s": spent}
+    found: dict[str, Any] = {}
     for part in (0.90, 0.95):
-        numbers = [reached(run[:, 0], part * whole[0]) for run in curves]
+        numbers = [reached(run[:, 0], part * whole[0], counts) for run in curves]
         found[f"patterns to {part:.0%}"] = quartiles(numbers)
     for level in LEVELS:
-        numbers = [reached(-run[:, 2], -level) for run in curves]
+        numbers = [reached(-run[:, 2], -level, counts) for run in curves]
         found[f"patterns to error {level:.2f}"] = quartiles(numbers)
     parts = ", ".join(
         f"{key} {middle:.0f} ({low:.0f} to {high:.0f})"
-        for key, (low, middle, high) in ((k, v) for k, v in found.items() if k != "cpu_s")
+        for key, (low, middle, high) in found.items()
     )
-    print(f"{name:12s} {parts}; {spent:.0f} CPU s")
+    print(f"{name:12s} {parts}")
     for figure, label in ((0, "agreement"), (1, "Rand index"), (2, "error")):
-        at = [COUNTS.index(count) for count in SHOWN]
-        middle = np.median(curves[:, :, figure], axis=0)[at]
-        row = "  ".join(f"{n}: {v:.3f}" for n, v in zip(SHOWN, middle, strict=True))
+        middle = dict(zip(counts, np.median(curves[:, :, figure], axis=0), strict=True))
+        row = "  ".join(f"{n}: {middle[n]:.3f}" for n in SHOWN if n in middle)
         print(f"{'':12s} {label:10s} {row}", flush=True)
     return found
 
