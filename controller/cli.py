@@ -19,7 +19,16 @@ from controller.errors import (
     UnitError,
 )
 from controller.processes.roles import FOLDER
-from controller.subcommands import agents, commission, console, data, models, people, safety
+from controller.subcommands import (
+    agents,
+    commission,
+    console,
+    data,
+    models,
+    notifying,
+    people,
+    safety,
+)
 from controller.threads import one_thread
 from instruments.errors import InstrumentError, PlanError
 from models.errors import ModelError
@@ -284,6 +293,7 @@ commission.register(app)
 agents.register(app)
 models.register(app)
 console.register(app)
+notifying.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.files.beamline import Beamline, FilePart, recorded_beamline
 from controller.files.campaign import Budget, Campaign, Chosen
+from controller.files.notifying import AnyChannel, CommandChannel, Notify
 from controller.reducers import FOLDERS
 from controller.safety.envelope.file import EnvelopeFile
 
@@ -55,6 +56,8 @@ def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> R
     changed: dict[str, Any] = {"beamline": beamline_file, "agent": agent}
     if campaign.safety is not None:
         changed["safety"] = absolute(campaign.safety, folder)
+    if campaign.notify is not None:
+        changed["notify"] = _with_absolute_files(campaign.notify, folder)
     if campaign.reducer is not None:
         named = campaign.reducer.options
         folders = {
@@ -74,6 +77,20 @@ def with_absolute_paths(campaign: Campaign, beamline: Beamline, file: Path) -> R
     return ResolvedCampaign(
         file=str(file.resolve()), campaign=campaign.model_copy(update=changed), beamline=beamline
     )
+
+
+def _with_absolute_files(notify: Notify, folder: Path) -> Notify:
+    """Return *notify* with certificates and programs as seen from *folder*, absolute."""
+    channels: dict[str, AnyChannel] = {}
+    for name, one in notify.channels.items():
+        if isinstance(one, CommandChannel):
+            program, *arguments = one.command
+            there = absolute(program, folder) if "/" in program else program
+            channels[name] = one.model_copy(update={"command": (there, *arguments)})
+        else:
+            ca = None if one.ca is None else absolute(one.ca, folder)
+            channels[name] = one.model_copy(update={"ca": ca})
+    return notify.model_copy(update={"channels": channels})
 
 
 def with_absolute_files(agent: Chosen, folder: Path) -> Chosen:

@@ -13,6 +13,7 @@ from controller.checks.devices import check_devices
 from controller.checks.envelope import check_envelope
 from controller.checks.envelope_reading import read_envelope
 from controller.checks.metadata import check_metadata
+from controller.checks.notify import check_notify
 from controller.checks.people import check_people
 from controller.checks.plans import check_plans
 from controller.checks.stop import check_stop
@@ -166,4 +167,5 @@ _TOPICS: tuple[Callable[[Case], Any], ...] = (
     check_people,
     checks.check_expressions,
     check_days,
+    check_notify,
 )

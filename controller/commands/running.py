@@ -23,6 +23,8 @@ from controller.errors import ConfigurationError
 from controller.files.campaign import Budget
 from controller.interrupts import heeded
 from controller.journal import read
+from controller.notify.channels import require_channels
+from controller.notify.following import told_beside
 from controller.outcome.idle import idle_of
 from controller.outcome.progress import Display, display
 from controller.outcome.summary import Ranks, summary_of
@@ -101,6 +103,7 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
     """Run the campaign *resolved* in the directory *data* and return the exit code."""
     directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
     began = time.monotonic()
+    require_channels(resolved.campaign.notify)
     with (
         _watching(resolved.campaign.name, directory) as show,
         open_session(resolved, directory, show, approver(show)) as session,
@@ -108,7 +111,7 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
         one_thread()
         for remark in remarks_of(session.words):
             typer.echo(remark, err=True)
-        session.loop.run()
+        _run(session, show)
         outcome = _outcome(Ended.of(session), began)
     return _end(outcome, directory, ending)
 
@@ -128,11 +131,18 @@ def resume(directory: Path, ending: Ending) -> int:
     ):
         one_thread()
         over = next_action(session.loop.state) is None
-        session.loop.run()
+        _run(session, show)
         outcome = _outcome(Ended.of(session), began)
     if over:
         typer.echo(f"{directory}: over already; nothing was run", err=True)
     return _end(outcome, directory, ending)
+
+
+def _run(session: Session, show: Display) -> None:
+    """Run the campaign of *session*, whom it is to tell being told beside it."""
+    notify = session.resolved.campaign.notify
+    with told_beside(session.directory.resolve(), notify, show.note):
+        session.loop.run()
 
 
 @contextmanager

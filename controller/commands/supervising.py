@@ -36,6 +36,7 @@ from controller.commands.running import (
 from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import FILE, Journal, locked, read
+from controller.notify.channels import require_channels
 from controller.outcome.progress import Display, display, note_beside_the_gate
 from controller.processes.apart import account_of, own_name
 from controller.processes.forking import ForkServer
@@ -87,6 +88,7 @@ class Manner:
 def supervise(resolved: ResolvedCampaign, data: Path | None, ending: Ending, manner: Manner) -> int:
     """Begin the campaign *resolved* in *data* and run it in processes; return the exit code."""
     directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
+    require_channels(resolved.campaign.notify)
     with _terminal(resolved.campaign.name) as (show, ask):
         require_somebody(resolved.campaign, ask)
         words = words_of(resolved)
@@ -218,7 +220,8 @@ def _launch(case: _Case, runtime: Path, manner: Manner) -> Launch:
 
 def _roles(resolved: ResolvedCampaign) -> tuple[Role, ...]:
     twin: tuple[Role, ...] = () if resolved.beamline.twin is None else ("twin",)
-    return (*twin, "gate", "engine", "worker", "controller", "archive")
+    notifier: tuple[Role, ...] = () if resolved.campaign.notify is None else ("notifier",)
+    return (*twin, "gate", "engine", "worker", "controller", "archive", *notifier)
 
 
 @contextmanager

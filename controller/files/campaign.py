@@ -34,6 +34,7 @@ from controller.files.days import (
     Upkeep,
 )
 from controller.files.expressions import parse
+from controller.files.notifying import Notify
 from controller.files.plan_calls import PlanCall
 from controller.files.units import seconds
 
@@ -370,6 +371,9 @@ class Campaign(FilePart):
         default=None,
         min_length=1,
         description="what there is of all that plans consume; the campaign ends before it is short",
+    )
+    notify: Notify | None = Field(
+        default=None, description="who is told what, by e-mail, webhook or a program"
     )
     decision_timeout: Duration = Field(
         default="60 s",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Role = Literal["controller", "engine", "worker", "gate", "twin", "archive"]
+Role = Literal["controller", "engine", "worker", "gate", "twin", "archive", "notifier"]
 
 FOLDER = "processes"
 """In a campaign's directory: the launch file, and a log for each process."""

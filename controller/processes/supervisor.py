@@ -47,7 +47,12 @@ from controller.processes.leftovers import note_process
 from controller.recorded.code_files import changed_files
 
 POLL_S = 0.05
-AFTER_TWIN: frozenset[Role] = frozenset({"gate", "engine", "archive"})
+ASIDE: Mapping[str, str] = {
+    "archive": "`heliostat catalog` brings it up to date later",
+    "notifier": "NOBODY IS TOLD of anything any more; `heliostat notify send` tells what waits",
+}
+"""Whom no campaign waits for, and what it is without them."""
+AFTER_TWIN: frozenset[Role] = frozenset({"gate", "engine", "archive", "notifier"})
 """Who is started once a twin is up: those who look for its records, and who has time."""
 NICE = -10
 """How much the gate, and what forks it, go before other processes, where the system lets them."""
@@ -61,7 +66,12 @@ STILLBORN = 2
 """Nor is one that was never up, and has ended by itself so often: its log says what is missing."""
 ALONE_S = 15.0
 """How long the controller has to end once nobody will answer it any more (real seconds)."""
-GRACE_S: Mapping[Role, float] = {"archive": 30.0, "gate": 20.0, "controller": 15.0}
+GRACE_S: Mapping[Role, float] = {
+    "archive": 30.0,
+    "notifier": 30.0,
+    "gate": 20.0,
+    "controller": 15.0,
+}
 """How long a process may take to end before it is killed (real seconds); 5 s for the others."""
 SAFE_S = 15.0
 """How long the supervisor waits for the gate to make the bench safe."""
@@ -205,7 +215,7 @@ class Supervisor:
     def close(self, *, orderly: bool) -> None:
         """Stop what still runs, in order: nobody loses whom it needs; the gate nearly last."""
         first: tuple[Role, ...] = ("controller", "worker")
-        last: tuple[Role, ...] = ("engine", "gate", "archive", "twin")
+        last: tuple[Role, ...] = ("engine", "gate", "archive", "notifier", "twin")
         for role in first:
             self._end_child(role)
         if orderly:  # the bench stays as it is; an engine that ends while armed has it made safe
@@ -217,6 +227,12 @@ class Supervisor:
             self._say(
                 "the catalog isn't complete yet: `heliostat catalog "
                 f"{self._launch.directory} --no-serve` brings it up to date"
+            )
+        notifier = self._children.get("notifier")
+        if notifier is not None and notifier.process.returncode != 0:
+            self._say(
+                "not everybody was told: `heliostat notify log "
+                f"{self._launch.directory}` says of what, `heliostat notify send` tries again"
             )
         self._forks.close()
         for caller in self._callers.values():
@@ -318,7 +334,7 @@ class Supervisor:
         child = self._children[role]
         child.failures += code > 0
         often = child.too_often(time.monotonic())
-        changed = () if role == "archive" else self._changed()
+        changed = () if role in ASIDE else self._changed()
         again = not child.stillborn and not often
         if again and (not changed or role == "gate"):  # first of all: a gate makes safe
             if role != "gate" and len(child.deaths) > 1:
@@ -342,8 +358,8 @@ class Supervisor:
     def _give_up(self, role: Role, reason: str) -> None:
         if role != "controller":  # its end is the end: ``watch`` still has to see it
             self._roles = tuple(r for r in self._roles if r != role)
-        if role == "archive":
-            self._say("archive: not started again; `heliostat catalog` brings it up to date later")
+        if role in ASIDE:
+            self._say(f"{role}: not started again; {ASIDE[role]}")
             return
         if not self._given_up:
             self._given_up = reason
