@@ -1,5 +1,6 @@
-"""The commands of the console: its keys."""
+"""The commands of the console: the console itself, and its keys."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,10 +17,41 @@ keys = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
+    app.command()(console)
     keys.command()(create)
     keys.command("list")(show)
     keys.command()(revoke)
     app.add_typer(keys)
+
+
+def console(  # noqa: PLR0913, PLR0917  (a command's arguments are its options)
+    attach: Annotated[
+        Path | None,
+        typer.Option(help="The campaign's directory; default: the one campaign that runs here."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens.")] = 8765,
+    address: Annotated[
+        str, typer.Option(help="Any other than loopback needs TLS, or a proxy with it.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None, typer.Option(help="How browsers call this machine (repeatable).")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate (PEM).")] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS: its private key (PEM).")] = None,
+    proxy: Annotated[
+        str, typer.Option(metavar="ORIGIN", help="The https:// origin of a proxy before it.")
+    ] = "",
+) -> None:
+    """Serve the console of a campaign: what it does and why, and people's commands, over HTTP.
+
+    Prints its address and a key for this start. It may be ended and started again at any time:
+    the campaign doesn't notice, and the numbers of its messages go on.
+    """
+    from controller.commands import consoling
+    from controller.console.serving import Listening
+
+    listening = Listening(address, port, tuple(name or ()), certificate, key, proxy)
+    raise typer.Exit(consoling.serve(attach, listening))
 
 
 def create(

@@ -1,5 +1,6 @@
 """The reference pages, written from the code itself: ``python -m tests.support.reference``."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -9,6 +10,7 @@ from typer.main import get_command
 
 from agents.catalogue import OPTIONS
 from controller.cli import app
+from controller.console.app import description
 from controller.reducers import REDUCERS
 from controller.schemas import Kind, schema
 from instruments.catalogue import PLANS
@@ -21,7 +23,8 @@ Schema = Mapping[str, Any]
 def pages() -> dict[str, str]:
     """Return every reference page by its file name."""
     files = {f"{kind}-file.md": _file_page(kind) for kind in get_args(Kind)}
-    return {"commands.md": _commands(), **files, "names.md": _names()}
+    api = json.dumps(description(), indent=1, ensure_ascii=False) + "\n"
+    return {"commands.md": _commands(), **files, "names.md": _names(), "openapi.json": api}
 
 
 def write() -> None:

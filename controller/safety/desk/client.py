@@ -80,6 +80,10 @@ class Clerk:
         at: TracebackType | None,
     ) -> None:
         """Close the line."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the line."""
         self._line.close()
 
     def greet(self) -> Greeting:
