@@ -24,6 +24,9 @@ SMOOTH_EV = 3.0
 LEAST_LEFT_OVER = 0.002
 """Repeats that agree better (edge steps) were measured too soon after each other to tell."""
 
+FEW_LABELS = 4
+"""Mixtures of up to so many are often of all of them."""
+
 BLUR_EV = 0.6
 """Gaussian (standard deviation) of the blurred copy from which resolutions are mixed."""
 
@@ -118,10 +121,15 @@ class Simulator:
 
 
 def _fractions(count: int, labels: int, random: torch.Generator) -> torch.Tensor:
-    """Return fractions (count x k): uniform on the simplex, a third of them sparse."""
+    """Return fractions (count x k): uniform on the simplex, a third of them sparse.
+
+    Of many labels three quarters are sparse, with two or three present in the mean: a sample has
+    few species, however many references there are.
+    """
+    share = 1 / 3 if labels <= FEW_LABELS else 3 / 4
     amounts = -torch.log(torch.rand(count, labels, generator=random).clamp(min=1e-12))
-    sparse = torch.rand(count, 1, generator=random) < 1 / 3
-    present = torch.rand(count, labels, generator=random) < 0.5
+    sparse = torch.rand(count, 1, generator=random) < share
+    present = torch.rand(count, labels, generator=random) < min(0.5, 2.0 / labels)
     present |= torch.nn.functional.one_hot(
         torch.randint(labels, (count,), generator=random), labels
     ).bool()

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from models.errors import ModelFileError
 from models.saved import CARD
 from models.spectra.references import load_references, reference_files
+from models.spectra.simulation import _fractions
 from models.spectra.spectrum import Spectrum, checked
 from models.spectra.trained import (
     hashes,
@@ -121,3 +123,15 @@ def test_a_card_without_what_it_takes_is_refused(folder, tmp_path, lost):
 
     with pytest.raises(ModelFileError, match="train it again"):
         load_absorption(tmp_path)
+
+
+def test_of_many_labels_a_spectrum_holds_few():
+    random = torch.Generator().manual_seed(0)
+    held = {
+        labels: (_fractions(4000, labels, random) > 1e-9).sum(dim=1).double()
+        for labels in (3, 4, 13)
+    }
+
+    assert float((held[13] <= 4).double().mean()) > 0.5
+    assert float((held[13] == 13).double().mean()) > 0.2
+    assert float((held[3] == 3).double().mean()) > 0.6
