@@ -11,6 +11,7 @@ import typer
 
 from agents.digest import plain
 from controller.errors import ConfigurationError
+from controller.outcome.listing import joined
 from controller.outcome.wording import measured, point
 from controller.recorded.recording import Recording, recording
 from controller.reporting.story import Decision, decisions_of
@@ -81,7 +82,7 @@ def _came_of_it(decision: Decision, recorded: Recording) -> Iterator[str]:
     if observation is None:
         return
     units = {objective.name: objective.unit for objective in recorded.words.objectives}
-    values = ", ".join(
+    values = joined(
         f"{name} {measured(value, units.get(name, ''))}"
         for name, value in observation.values.items()
     )

@@ -9,6 +9,7 @@ from agents.fallback import MODEL as WITHOUT_WORKER
 from agents.protocols import Goal, Objective, Observation, Prediction
 from agents.space import Categorical, Continuous, Discrete, Integer
 from controller.outcome.idle import idle_of
+from controller.outcome.listing import joined
 from controller.outcome.summary import experiments_to_goal
 from controller.outcome.wording import (
     duration,
@@ -121,7 +122,7 @@ def _found(story: Story, best: Observation | None) -> str:
     decision = story.of_experiment(best.experiment)
     where = f" (decision {decision.number})" if decision else ""
     place = with_units(best.parameters, story)
-    others = ", ".join(
+    others = joined(
         f"{name} {with_sigma(value.mean, value.sigma)}"
         for name, value in best.values.items()
         if name != objective.name

@@ -8,6 +8,7 @@ from agents.grounds import Grounds
 from agents.operator import is_of_a_person
 from agents.portfolio import chooser_of
 from agents.protocols import Measured, Prediction, Suggestion
+from controller.outcome.listing import joined
 from controller.outcome.wording import duration, measured, number, point, with_sigma
 from controller.reporting.story import Decision, Story, ordered
 from controller.state import best_observation
@@ -134,7 +135,7 @@ def _details(decision: Decision, explain: Explain) -> Iterator[tuple[str, str]]:
             yield "quality", "; ".join(observation.quality.reasons)
         if len(observation.values) > 1:
             values = observation.values.items()
-            yield "values", ", ".join(f"{name} {measured(value)}" for name, value in values)
+            yield "values", joined(f"{name} {measured(value)}" for name, value in values)
         scores = observation.quality.scores.items()
         if scores:
             yield "scores", ", ".join(f"{name} {number(score)}" for name, score in scores)
