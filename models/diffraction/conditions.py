@@ -100,5 +100,5 @@ def between(
 ) -> torch.Tensor:
     """Return numbers drawn evenly between *ends*, or evenly in their logarithm."""
     low, high = torch.tensor(ends).log() if log else torch.tensor(ends)
-    drawn = low + (high - low) * torch.rand(shape, generator=random)
+    drawn: torch.Tensor = low + (high - low) * torch.rand(shape, generator=random)
     return drawn.exp() if log else drawn

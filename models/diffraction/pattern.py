@@ -7,6 +7,7 @@ depend on the number of lines.
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,10 +70,10 @@ class Shape:
 
     def rows(self, which: slice) -> "Shape":
         """Return a part of the batch."""
-        parts = {key.name: getattr(self, key.name) for key in fields(self)}
+        parts: dict[str, Any] = {key.name: getattr(self, key.name) for key in fields(self)}
         return Shape(**{k: None if v is None else v[which] for k, v in parts.items()})
 
-    def with_(self, **changes: torch.Tensor | None) -> "Shape":
+    def with_(self, **changes: Any) -> "Shape":
         """Return the same with other fields."""
         return replace(self, **changes)
 
@@ -117,7 +118,7 @@ class PhasePatterns:
         else:  # 1 / (1 - i x) = (1 + i x) / (1 + x²)
             profile = profile / (1 + tail.square())
             spectrum = (lines * torch.complex(profile, profile * tail)).sum(dim=1)
-        pattern = torch.fft.irfft(spectrum, n=self._padded)
+        pattern: torch.Tensor = torch.fft.irfft(spectrum, n=self._padded)
         return pattern[:, : self.grid.count].clamp(min=0.0)
 
     @property

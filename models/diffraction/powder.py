@@ -28,7 +28,8 @@ class Powder:
         """Return the angles (n) in degrees, those of *wavelength* (Å) where the axis is q."""
         if not self.of_q:
             return self.axis
-        return np.degrees(2 * np.arcsin(np.clip(self.axis * wavelength / (4 * np.pi), 0.0, 1.0)))
+        sine = np.clip(self.axis * wavelength / (4 * np.pi), 0.0, 1.0)
+        return np.asarray(np.degrees(2 * np.arcsin(sine)))
 
 
 def powder(

@@ -162,9 +162,13 @@ def _group(path: Path, small: "gemmi.SmallStructure") -> "gemmi.SpaceGroup":
     import gemmi
 
     cell, name = small.cell, small.spacegroup_hm
-    group = small.spacegroup or gemmi.find_spacegroup_by_name(name, cell.alpha, cell.gamma)
-    if group is None and small.spacegroup_number:
-        group = gemmi.find_spacegroup_by_number(small.spacegroup_number)
+    groups: list[gemmi.SpaceGroup | None] = [
+        small.spacegroup,
+        gemmi.find_spacegroup_by_name(name, cell.alpha, cell.gamma),
+    ]
+    if small.spacegroup_number:
+        groups.append(gemmi.find_spacegroup_by_number(small.spacegroup_number))
+    group = next((each for each in groups if each is not None), None)
     if group is None:
         raise StructureError(
             f"{path}: names no space group that is known ({name!r}) and lists no operations"

@@ -113,7 +113,7 @@ class Judge(torch.nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Return logits (b)."""
         x = ((rows - self.mean) / self.scale).clamp(-6.0, 6.0)
-        out = self.straight(x)
+        out: torch.Tensor = self.straight(x)
         if self.first is not None and self.second is not None:
             out = out + self.second(torch.tanh(self.first(x)))
         return out[:, 0]
@@ -121,7 +121,8 @@ class Judge(torch.nn.Module):
     def logits(self, rows: FloatArray) -> FloatArray:
         """Return logits (b) of *rows* (b x d)."""
         with torch.no_grad():
-            return self(torch.tensor(rows, dtype=torch.float32)).double().numpy()
+            out = self(torch.tensor(rows, dtype=torch.float32))
+        return np.asarray(out.double().numpy())
 
 
 def taught(rows: FloatArray, truth: FloatArray, hidden: int, seed: int, decay: float) -> Judge:
@@ -139,7 +140,7 @@ def taught(rows: FloatArray, truth: FloatArray, hidden: int, seed: int, decay: f
         optimiser.zero_grad()
         fit = torch.nn.functional.binary_cross_entropy_with_logits(judge(x), y)
         total = fit + decay * sum((w.square().sum() for w in weights), torch.zeros(()))
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return total
 
     optimiser.step(loss)

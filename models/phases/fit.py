@@ -202,7 +202,7 @@ class _Problem:
         return np.asarray(columns - self._smooth @ (self._smooth.T @ columns))
 
     def _keys(self) -> list[Key]:
-        kinds = SHARED[:2] if self._blur else SHARED
+        kinds: tuple[str, ...] = SHARED[:2] if self._blur else SHARED
         if not self._simulators[0].doublet:
             kinds = tuple(kind for kind in kinds if kind != "second")
         return [Key(kind) for kind in kinds]

@@ -212,7 +212,7 @@ class Identifier:
         if not (probabilities > PRESENT).any():
             reasons.append("no listed phase is seen")
         unsure = [
-            self.phases[k].name
+            self.phases[int(k)].name
             for k in np.flatnonzero((probabilities > UNSURE[0]) & (probabilities < UNSURE[1]))
         ]
         if unsure:

@@ -39,7 +39,7 @@ def leftover_of(
     left = uniform_filter1d(lines - model, width)
     sigma = np.sqrt(np.maximum(variance, 1e-30) / width)
     seen = SIGNIFICANT * sigma
-    near = grey_dilation(model, size=2 * round(NEAR_DEG / step) + 1)
+    near = grey_dilation(model, size=(2 * round(NEAR_DEG / step) + 1,))
     apart = left - 0.5 * near
     total = max(float(np.clip(uniform_filter1d(lines, width) - sigma, 0.0, None).sum()), 1e-12)
     total = max(total, float(model.sum()))

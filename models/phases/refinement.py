@@ -63,10 +63,12 @@ class State:
 
     def of(self, places: Sequence[int]) -> "State":
         """Return the state of some of the phases."""
-        strains, sizes, textures = (
-            tuple(part[k] for k in places) for part in (self.strains, self.sizes, self.textures)
+        return State(
+            self.shared,
+            tuple(self.strains[k] for k in places),
+            tuple(self.sizes[k] for k in places),
+            tuple(self.textures[k] for k in places),
         )
-        return State(self.shared, strains, sizes, textures)
 
     def moved(self, keys: Sequence[Key], steps: FloatArray) -> "State":
         """Return the state with *steps* added to *keys*."""

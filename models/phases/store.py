@@ -77,7 +77,7 @@ def load_identifier(folder: Path) -> Identifier:
     try:
         options = card.options
         phases = [
-            Phase(**entry, **{n: weights[f"phase{k}.{n}"].numpy() for n in LINES})
+            Phase(**{**entry, **{n: weights[f"phase{k}.{n}"].numpy() for n in LINES}})
             for k, entry in enumerate(options["phases"])
         ]
         grid = Grid(**options["grid"])

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from models.diffraction.grid import Grid
 from models.diffraction.pattern import PhasePatterns, Shape
 from models.diffraction.radiation import FloatArray, Radiation
+from models.diffraction.symmetry import IntArray
 
 BLUR_DEG = 0.4
 STRAINS = np.linspace(-0.012, 0.012, 9)
@@ -54,10 +56,10 @@ class Templates:
             rows.append(coarse.view(len(DISPLACEMENTS_DEG), len(STRAINS), -1))
         self._patterns = torch.stack(rows, dim=1).numpy()
 
-    def guess(self, lines: FloatArray, measured: FloatArray) -> Guess:
+    def guess(self, lines: FloatArray, measured: NDArray[np.bool_]) -> Guess:
         """Return the best beginning for *lines* (n), a scan without background, blurred alike.
 
-        *measured* (n) is 0 where nothing was.
+        *measured* (n) is false where nothing was.
         """
         mask = coarser(torch.tensor(measured, dtype=torch.float32)[None])[0].numpy() > 0.99
         target = coarser(torch.tensor(lines, dtype=torch.float32)[None])[0].numpy() * mask
@@ -78,7 +80,7 @@ class Templates:
         return Guess(best.displacement, best.strains, best.shares / total, best.misfit)
 
 
-def _matched(patterns: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+def _matched(patterns: FloatArray, target: FloatArray) -> tuple[IntArray, FloatArray, float]:
     """Return the strain (k, index) and weight (k) of each phase in *target* (n), and the misfit.
 
     Strains are chosen by likeness with the whole, then once more with what the others leave.
