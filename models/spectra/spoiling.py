@@ -66,7 +66,7 @@ def _beam_lost(energy: FloatArray, mu: FloatArray, random: np.random.Generator) 
     half = 0.5 * (energy[0] + _steepest(energy, mu))
     lost = energy > random.uniform(min(half, energy[-1]), _steepest(energy, mu) + 20.0)
     level = random.uniform(-1, 0)
-    return np.where(lost, level + 0.02 * random.standard_normal(energy.size), mu)
+    return np.asarray(np.where(lost, level + 0.02 * random.standard_normal(energy.size), mu))
 
 
 def _only_before(energy: FloatArray, mu: FloatArray, random: np.random.Generator) -> FloatArray:
@@ -76,7 +76,8 @@ def _only_before(energy: FloatArray, mu: FloatArray, random: np.random.Generator
         return _no_sample(energy, mu, random)
     x = energy[part]
     stretched = np.interp(np.linspace(x[0], x[-1], energy.size), x, mu[part])
-    return stretched + 0.01 * np.ptp(stretched) * random.standard_normal(energy.size)
+    grain = 0.01 * np.ptp(stretched) * random.standard_normal(energy.size)
+    return np.asarray(stretched + grain)
 
 
 def _spiked(energy: FloatArray, mu: FloatArray, random: np.random.Generator) -> FloatArray:
