@@ -71,7 +71,8 @@ class Shape:
     def rows(self, which: slice) -> "Shape":
         """Return a part of the batch."""
         parts: dict[str, Any] = {key.name: getattr(self, key.name) for key in fields(self)}
-        return Shape(**{k: None if v is None else v[which] for k, v in parts.items()})
+        parts = {name: value if value is None else value[which] for name, value in parts.items()}
+        return Shape(**parts)
 
     def with_(self, **changes: Any) -> "Shape":
         """Return the same with other fields."""

@@ -145,7 +145,7 @@ def _texture(
     P = mean over the family of (r² cos² α + sin² α / r)^(-3/2), α from the axis
     (Dollase, J. Appl. Cryst. 19, 267, 1986).
     """
-    inverse: FloatArray = np.linalg.inv(structure.metric)
+    inverse = np.asarray(np.linalg.inv(structure.metric), dtype=np.float64)
     count = np.bincount(member)
     tables = []
     for axis in _axes(first, inverse):
