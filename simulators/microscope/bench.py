@@ -6,6 +6,7 @@ from ophyd_async.core import set_mock_value
 from instruments.microscope.devices import Imager
 from instruments.microscope.station import MicroscopeStation
 from simulators.linked_bench import Command, LinkedBench, Readback
+from simulators.microscope.frames import load_frames
 from simulators.microscope.twin import MicroscopeTwin, Scan
 from simulators.mock_bench import Listener
 
@@ -14,6 +15,7 @@ class MicroscopeBench(LinkedBench):
     """The microscope's twin behind its station."""
 
     def __init__(self, station: MicroscopeStation, twin: MicroscopeTwin) -> None:
+        load_frames()  # seconds in which a server's loop would answer nobody
         self._station = station
         self._twin = twin
         super().__init__(

@@ -15,6 +15,12 @@ STATES = ("good", "double", "blunt", "unstable")
 """Of a tip, in the order of ``models.images.tips.STATES``."""
 
 
+def load_frames() -> None:
+    """Load all that frames are made with, once: torch takes its time."""
+    import models.images.tips
+    import models.images.training  # noqa: F401
+
+
 def tip_frame(state: int, key: list[int], options: MicroscopeOptions) -> FloatArray:
     """Return a frame (s x s) of a fresh spot of the tip check; *key* seeds its chance."""
     import torch
