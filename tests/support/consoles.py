@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Served:
         return client
 
     def stream(self, **headers: str) -> ClientConnection:
-        """Return a stream on which nothing was said."""
+        """Return a stream, to be entered, on which nothing was said."""
         address = f"{self.url.replace('http', 'ws', 1)}/stream"
         return connect(
             address, additional_headers=headers, compression=None, open_timeout=PATIENCE_S
@@ -93,7 +93,8 @@ class Stream:
     """A viewer: says who it is, and takes what it is told."""
 
     def __init__(self, one: Served, role: Role = Role.VIEWER, **said: Any) -> None:
-        self.socket = one.stream()
+        self._open = ExitStack()
+        self.socket = self._open.enter_context(one.stream())
         auth = {"type": "auth", "token": one.tokens[role], **said}
         self.socket.send(json.dumps(auth))
         self.frames: list[bytes] = []
@@ -114,7 +115,7 @@ class Stream:
                 return message
 
     def close(self) -> None:
-        self.socket.close()
+        self._open.close()
 
 
 def free_port() -> int:
