@@ -19,7 +19,7 @@ from models.values import Documents, Measured, Quality, Reduced, Verdict
 
 UNSEEN_SIGMA = 0.02
 """Of the fraction of a phase that isn't seen: mixtures are trained from 5 % of a phase on."""
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same files and options would give another model."""
 
 
