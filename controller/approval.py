@@ -77,7 +77,7 @@ def clearance_of(campaign: Campaign, clearance: Clearance, approve: Approver | N
     """Return *clearance*, with a person's word where *campaign* asks for it and one can be had."""
     if approve is None:
         return clearance
-    if campaign.autonomy is Autonomy.APPROVE_EACH:
+    if campaign.autonomy in (Autonomy.APPROVE_EACH, Autonomy.APPROVE_BY_EXCEPTION):
         return Approved(clearance, approve)
     return clearance if campaign.on_alarm is OnAlarm.GO_ON else Heeding(clearance, approve)
 
@@ -86,11 +86,13 @@ def require_somebody(campaign: Campaign, approve: Approver | None) -> None:
     """Raise ConfigurationError when *campaign* wants a person's word and there is nobody to ask."""
     if approve is not None:
         return
-    if campaign.autonomy is Autonomy.APPROVE_EACH:
+    asking = (Autonomy.APPROVE_EACH, Autonomy.APPROVE_BY_EXCEPTION)
+    if campaign.autonomy in asking:
+        others = ", ".join(a.value for a in Autonomy if a is not campaign.autonomy)
         raise ConfigurationError(
-            f"campaign {campaign.name!r}: autonomy is approve_each, and nobody can be asked: "
-            "stdin is no terminal. Run it in a terminal, or set another autonomy "
-            f"({', '.join(a.value for a in Autonomy if a is not Autonomy.APPROVE_EACH)})"
+            f"campaign {campaign.name!r}: autonomy is {campaign.autonomy.value}, and nobody can be "
+            "asked: stdin is no terminal. Run it in a terminal, have people told by `notify:`, or "
+            f"set another autonomy ({others})"
         )
     if campaign.on_alarm is OnAlarm.ASK:
         raise ConfigurationError(

@@ -15,6 +15,7 @@ from controller.errors import ConfigurationError
 from controller.files.notifying import AnyChannel, Severity, Topic
 from controller.files.validation import suggestion
 from controller.journal import require_campaign
+from controller.notify.asked import Answered, append, open_question, question
 from controller.notify.channels import deliver_by
 from controller.notify.errors import Undelivered
 from controller.notify.following import notifier
@@ -91,6 +92,26 @@ def send(directory: Path) -> int:
     if not left:
         typer.echo(f"{directory}: nothing waits to be told")
     return FAILED if left else OK
+
+
+def answer(directory: Path, *, yes: bool, reason: str, person: str) -> int:
+    """Answer what the campaign in *directory* asks now; return the exit code."""
+    require_campaign(directory)
+    if not reason.strip():
+        raise ConfigurationError("--reason: say why, in a few words; it stands on record")
+    asked = open_question(directory)
+    if asked is None:
+        raise ConfigurationError(f"{directory}: nothing is asked now")
+    said = Answered(question=asked.number, yes=yes, person=person, reason=reason)
+    append(directory, said)
+    settled = question(directory, asked.number)
+    first = None if settled is None else settled.answer
+    if first is not None and first != said:
+        who = first.person or "the period"
+        raise ConfigurationError(f"{directory}: {who} came first: {first.reason}")
+    word = "it may run" if yes else "it doesn't run"
+    typer.echo(f"{cleaned(asked.asked.text)}: {word}")
+    return OK
 
 
 def log(directory: Path, *, as_json: bool = False) -> int:

@@ -21,8 +21,10 @@ from controller.benches import Words, installed, words_of
 from controller.checks.checking import load
 from controller.errors import ConfigurationError
 from controller.files.campaign import Budget
+from controller.history import resolved_of
 from controller.interrupts import heeded
 from controller.journal import read
+from controller.notify.asking import asker
 from controller.notify.channels import require_channels
 from controller.notify.following import told_beside
 from controller.outcome.idle import idle_of
@@ -106,7 +108,7 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
     require_channels(resolved.campaign.notify)
     with (
         _watching(resolved.campaign.name, directory) as show,
-        open_session(resolved, directory, show, approver(show)) as session,
+        open_session(resolved, directory, show, _asker(resolved, directory, show)) as session,
     ):
         one_thread()
         for remark in remarks_of(session.words):
@@ -127,7 +129,7 @@ def resume(directory: Path, ending: Ending) -> int:
     began = time.monotonic()
     with (
         _watching(directory.name, directory) as show,
-        resume_session(directory, show, approver(show)) as session,
+        resume_session(directory, show, _asker_again(directory, show)) as session,
     ):
         one_thread()
         over = next_action(session.loop.state) is None
@@ -136,6 +138,14 @@ def resume(directory: Path, ending: Ending) -> int:
     if over:
         typer.echo(f"{directory}: over already; nothing was run", err=True)
     return _end(outcome, directory, ending)
+
+
+def _asker(resolved: ResolvedCampaign, directory: Path, show: Display) -> Approver | None:
+    return asker(resolved.campaign, directory, approver(show), show.note)
+
+
+def _asker_again(directory: Path, show: Display) -> Approver | None:
+    return _asker(resolved_of(read(directory), directory), directory, show)
 
 
 def _run(session: Session, show: Display) -> None:

@@ -36,6 +36,7 @@ from controller.commands.running import (
 from controller.history import fold, resolved_of
 from controller.interrupts import SIGNALS
 from controller.journal import FILE, Journal, locked, read
+from controller.notify.asking import asker
 from controller.notify.channels import require_channels
 from controller.outcome.progress import Display, display, note_beside_the_gate
 from controller.processes.apart import account_of, own_name
@@ -89,7 +90,8 @@ def supervise(resolved: ResolvedCampaign, data: Path | None, ending: Ending, man
     """Begin the campaign *resolved* in *data* and run it in processes; return the exit code."""
     directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
     require_channels(resolved.campaign.notify)
-    with _terminal(resolved.campaign.name) as (show, ask):
+    with _terminal(resolved.campaign.name) as (show, in_terminal):
+        ask = asker(resolved.campaign, directory, in_terminal, show.note)
         require_somebody(resolved.campaign, ask)
         words = words_of(resolved)
         for remark in remarks_of(words):
@@ -131,6 +133,7 @@ def _run(
     with locked(directory / FOLDER):
         end_leftovers(directory)
         case = _case(directory)
+        ask = asker(case.resolved.campaign, directory, ask, show.note)
         require_somebody(case.resolved.campaign, ask)
         over = not goes_on(case.state)
         if not over and case.resolved.beamline.twin is not None:

@@ -26,6 +26,8 @@ class Topic(StrEnum):
     """The gate has tripped, or the bench isn't safe."""
     HOLD = "hold"
     """Nothing may move for now."""
+    APPROVAL = "approval"
+    """A suggestion waits for a person's yes, or runs unless somebody objects in time."""
     WORD = "word"
     """Nothing goes on until a person says something: of a rejected measurement, of a point."""
     NO_PROGRESS = "no_progress"
@@ -239,10 +241,20 @@ class Notify(FilePart):
     escalate: Escalate | None = Field(
         default=None, description="who is told when what needs an answer gets none"
     )
+    object_within: Duration = Field(
+        default="10 min",
+        description="with `autonomy: approve_by_exception`: a suggestion runs so long after a "
+        "notice of it was delivered, unless somebody objects (your time)",
+    )
     no_progress_for: Duration | None = Field(
         default=None,
         description="tell when nothing was measured for so long (campaign time), such as `2 h`",
     )
+
+    @property
+    def object_within_s(self) -> float:
+        """How long people may object to a suggestion, from when they were told (s)."""
+        return seconds(self.object_within)
 
     @property
     def no_progress_s(self) -> float | None:

@@ -15,6 +15,7 @@ from controller.files.notifying import Notify
 from controller.history import resolved_of
 from controller.journal import Record, locked
 from controller.journal import read as read_journal
+from controller.notify.asked import questions
 from controller.notify.ledger import FOLDER, Ledger
 from controller.notify.message import Sender
 from controller.notify.notices import Begun, Notice
@@ -29,6 +30,8 @@ LOOK_S = 0.5
 """How often it is looked whether something is to be told (real seconds)."""
 LAST_S = 15.0
 """So long the last pass may take (real seconds); what isn't told then waits on record."""
+ASKED = 2
+"""One question is open at a time: the last, and that before it may have been answered meanwhile."""
 PAGE = 1000
 """So many records of the gate are read at once."""
 _TOLD_BY_GATE = (b'"step"', b'"started"', b'"safe"')
@@ -107,6 +110,8 @@ class Notifier:
         for link in gate:
             changes = self._story.gate(link.sequence, json.loads(link.payload))
             self._take(changes, news=link.sequence > begun.gate)
+        for question in questions(self._directory)[-ASKED:]:
+            self._take(self._story.asked(question), news=question.answer is None)
         if self._campaign_s is not None:
             self._take(self._story.quiet(self._campaign_s()), news=True)
 

@@ -10,6 +10,7 @@ from controller.files.notifying import Channel, NotifiedRole, Severity, Topic
 ROLES: dict[Topic, tuple[NotifiedRole, ...]] = {
     Topic.TRIP: ("operator", "safety officer"),
     Topic.HOLD: ("operator",),
+    Topic.APPROVAL: ("scientist", "operator", "safety officer"),
     Topic.WORD: ("scientist", "operator"),
     Topic.NO_PROGRESS: ("scientist", "operator"),
     Topic.GOAL: ("viewer", "scientist", "operator"),

@@ -27,6 +27,7 @@ from controller.events import (
 )
 from controller.files.notifying import Severity, Topic
 from controller.journal import Record
+from controller.notify.asked import Question
 from controller.notify.notices import Notice, Over
 from controller.outcome.progress import best_of, count_of
 from controller.outcome.wording import duration, point
@@ -189,6 +190,32 @@ class Story:
             wants=again if ill else "",
         )
         yield self._opened(notice) if ill else notice
+
+    # --- what people are asked ------------------------------------------------------------------
+
+    def asked(self, question: Question) -> Iterator[Change]:
+        """Yield that *question* waits for an answer, or that it has one."""
+        asked, answer = question.asked, question.answer
+        if answer is not None:
+            who = f"{answer.person}: " if answer.person else ""
+            yield Over(id=question.notice, how=f"{who}{answer.reason}")
+            return
+        what = "yes|no"
+        text = "It waits for a person's yes."
+        if asked.period_s is not None:
+            what = "no"
+            text = (
+                f"It runs {duration(asked.period_s)} after this was delivered, unless somebody "
+                "objects."
+            )
+        yield Notice(
+            id=question.notice,
+            topic=Topic.APPROVAL,
+            severity=Severity.WARNING,
+            subject=asked.text,
+            text=text,
+            wants=f"heliostat answer {self._directory} {what} --reason ...",
+        )
 
     # --- the gate's record ----------------------------------------------------------------------
 

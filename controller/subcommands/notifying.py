@@ -1,7 +1,8 @@
 """The commands about notifications: try the channels, see what was told, tell what waits."""
 
+import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     for command in (test, log, send):
         notify.command()(command)
     app.add_typer(notify, name="notify")
+    app.command()(answer)
 
 
 def test(
@@ -29,6 +31,25 @@ def test(
     from controller.commands import notifying
 
     raise typer.Exit(notifying.test(file, channel, as_json=json))
+
+
+def answer(
+    directory: Directory,
+    word: Annotated[Literal["yes", "no"], typer.Argument(help="Whether it may run.")],
+    reason: Annotated[str, typer.Option(help="Why, in a few words; stands on record.")],
+    person: Annotated[
+        str | None, typer.Option(help="Who says so; default: the login name.")
+    ] = None,
+) -> None:
+    """Say whether the suggestion may run that a campaign with `notify:` asks about.
+
+    With approve_each it waits for a yes; with approve_by_exception it runs some time after people
+    were told, unless somebody says no.
+    """
+    from controller.commands import notifying
+
+    who = person or getpass.getuser()
+    raise typer.Exit(notifying.answer(directory, yes=word == "yes", reason=reason, person=who))
 
 
 def log(directory: Directory, json: AsJson = False) -> None:
