@@ -11,7 +11,6 @@ from controller.console.console import Console
 from controller.console.keys import KeyRing
 from controller.console.serving import Listening
 from controller.console.serving import serve as serve_console
-from controller.errors import ConfigurationError
 from controller.processes.apart import own_name
 
 OK = 0
@@ -37,9 +36,4 @@ def serve(attach: Path | None, listening: Listening) -> int:
         serve_console(console, listening, ready)
     except KeyboardInterrupt:
         return OK
-    except SystemExit as error:
-        raise ConfigurationError(
-            f"--port {listening.port}: nothing can listen there; another console may, or give "
-            "another port"
-        ) from error
     return OK

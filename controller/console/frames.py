@@ -105,7 +105,8 @@ class Picturing:
         followed = self._runs.get(run)
         if followed is None:
             return
-        stream, data = followed.streams[uid], dict(document.get("data", {}))
+        stream = followed.streams[uid]
+        data: dict[str, Any] = dict(document.get("data", {}))
         said: dict[str, Any] = {
             "run": run,
             "stream": stream,

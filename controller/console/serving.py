@@ -1,5 +1,6 @@
 """Serves a console: over loopback, or with TLS; a key and its address are printed."""
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ class Listening:
 def server_of(console: Console, listening: Listening) -> uvicorn.Server:
     """Return the server of an open *console*; ``run`` serves until it is told to end."""
     config = uvicorn.Config(
-        application(console, listening.place),  # type: ignore[arg-type]  # ASGI, by other names
+        application(console, listening.place),
         host=listening.address,
         port=listening.port,
         log_level="warning",
@@ -92,18 +93,30 @@ def server_of(console: Console, listening: Listening) -> uvicorn.Server:
 
 
 def serve(console: Console, listening: Listening, ready: Callable[[], None]) -> None:
-    """Serve *console* until an interrupt; *ready* is called before. Raises OSError, as bind does.
+    """Serve *console* until an interrupt; *ready* is called before.
 
-    The console is opened here, and closed at the end.
+    The console is opened here, and closed at the end. Raises ConfigurationError where the port is
+    taken, NoCampaign, JournalBroken.
     """
     console.open()
     try:
         server = server_of(console, listening)
-        server.config.bind_socket().close()
+        _require_free(listening)
         ready()
         server.run()
     finally:
         console.close()
+
+
+def _require_free(listening: Listening) -> None:
+    family = socket.AF_INET6 if ":" in listening.address else socket.AF_INET
+    try:
+        socket.create_server((listening.address, listening.port), family=family).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"--port {listening.port}: can't listen at {listening.address} ({error.strerror}); end "
+            "what does, or give another port"
+        ) from error
 
 
 def _is_origin(text: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -118,8 +118,9 @@ async def _served(console: Console, socket: WebSocket, auth: Auth) -> None:
 async def _rung(viewer: Viewer, listening: "asyncio.Future[None]", beat: float) -> None:
     """Return when there is something to send, at *beat* at the latest; raises where it is over."""
     ringing = asyncio.ensure_future(viewer.bell.wait())
+    either: set[asyncio.Future[Any]] = {ringing, listening}
     await asyncio.wait(
-        {ringing, listening},
+        either,
         timeout=max(beat - time.monotonic(), 0.0),
         return_when=asyncio.FIRST_COMPLETED,
     )
