@@ -9,6 +9,9 @@ import typer
 from controller.anchors import AUDIT_TABLE, GATE_FILE, require_whole
 from controller.chain import Chain, require_sound
 from controller.journal import FILE, read
+from controller.notify.asked import TABLE as ASKED
+from controller.notify.ledger import FOLDER
+from controller.notify.ledger import TABLE as NOTICES
 from controller.schemas import Kind, schema
 
 BAD_INPUT = 2
@@ -40,6 +43,12 @@ def verify(directory: Path) -> None:
         with closing(Chain.read(directory / GATE_FILE, AUDIT_TABLE)) as chain:
             typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
         require_sound(directory / GATE_FILE)
+    for name in (NOTICES, ASKED):
+        file = directory / FOLDER / f"{name}.sqlite"
+        if file.is_file():
+            with closing(Chain.read(file, name)) as chain:
+                typer.echo(f"{chain.name}: {chain.length} records, unbroken, head {chain.head}")
+            require_sound(file)
     require_whole(directory, records)
 
 

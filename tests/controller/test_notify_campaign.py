@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_what_could_not_be_told_is_by_the_command_and_only_once(tmp_path, capsys
     assert main(["notify", "log", f"{tmp_path}/c", "--json"]) == 0
     kinds = [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()]
     assert kinds == ["begun", "notice", "failed", "sent"]
+
+
+def test_verify_finds_a_notice_that_was_changed(tmp_path, capsys):
+    with http_sink() as sink:
+        ended_campaign(tmp_path / "c", sink.url)
+        main(["notify", "send", f"{tmp_path}/c"])
+    sound = main(["verify", f"{tmp_path}/c"])
+    with closing(sqlite3.connect(tmp_path / "c/notices/notices.sqlite")) as file, file:
+        file.execute("UPDATE notices SET payload = replace(payload, 'sent', 'lost')")
+
+    assert sound == 0
+    assert "notices.sqlite (notices): 3 records, unbroken" in capsys.readouterr().out
+    assert main(["verify", f"{tmp_path}/c"]) == 1
+    assert "notices.sqlite" in capsys.readouterr().err
 
 
 @contextmanager
