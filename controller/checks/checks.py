@@ -78,20 +78,23 @@ def _phases(case: Case, folder: Path, reducer: Chosen) -> Iterator[Problem]:
 def _references(case: Case, reducer: Chosen) -> Iterator[Problem]:
     """The folder of references can be used, and has the labels that are named."""
     way = ("reducer", "options")
-    named = {key: reducer.options[key] for key in FOLDERS if key in reducer.options}
-    for key, folder in named.items():
-        place = Path(absolute(str(folder), case.folder))
-        if isinstance(folder, str) and not place.is_dir():
+    said = {key: reducer.options.get(key) for key in FOLDERS}
+    named = {
+        key: Path(absolute(folder, case.folder))
+        for key, folder in said.items()
+        if isinstance(folder, str)
+    }
+    for key, place in named.items():
+        if not place.is_dir():
             accepted = "a path seen from the campaign file"
             yield case.problem((*way, key), f"there is no folder {place}", accepted)
             return
-    if isinstance(named.get("cifs"), str):
-        yield from _phases(case, Path(absolute(named["cifs"], case.folder)), reducer)
-    if not isinstance(named.get("references"), str):
+    if "cifs" in named:
+        yield from _phases(case, named["cifs"], reducer)
+    if "references" not in named:
         return
-    place = Path(absolute(named["references"], case.folder))
     try:
-        labels = load_references(place).labels
+        labels = load_references(named["references"]).labels
     except ModelError as error:
         yield case.problem((*way, "references"), str(error))
         return

@@ -108,7 +108,8 @@ def _likelihood(
     score = -0.5 * n * k * np.log(variance) - k * np.log(np.diag(factor)).sum()
     score -= 0.5 * (np.log(length / TYPICAL) / SPREAD) ** 2
     solved = solve_triangular(factor, half, lower=True, trans="T")
-    return float(score), Field(places, center, length, noise, variance, factor, solved)
+    kept = np.asarray(factor, dtype=np.float64)
+    return float(score), Field(places, center, length, noise, variance, kept, solved)
 
 
 def kernel(first: Array, second: Array, length: float) -> Array:

@@ -73,7 +73,8 @@ def _hull(random: np.random.Generator, phases: int) -> tuple[Array, NDArray[np.i
     mixing = 1.0 - np.square(corners).sum(1)
     energies = -mixing * random.uniform(0.8, 1.2, len(corners))
     hull = ConvexHull(np.column_stack([corners[:, :2], energies]))
-    return corners, hull.simplices[hull.equations[:, 2] < -1e-9]
+    below = hull.simplices[hull.equations[:, 2] < -1e-9]
+    return np.asarray(corners), below.astype(np.int64)
 
 
 def _lever_rule(composition: Array, corners: Array, triangles: NDArray[np.int64]) -> Array:
