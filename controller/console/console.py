@@ -1,13 +1,14 @@
 """The console of one campaign: what its calls and streams share."""
 
 import asyncio
+import fcntl
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from controller.anchors import AUDIT_TABLE, GATE_FILE
 from controller.console import writes
@@ -22,11 +23,13 @@ from controller.console.watch import Watch, into
 from controller.console.writes import Answered, Asked, WriteLog
 from controller.errors import ConfigurationError, ControllerError, GateLost, JournalError
 from controller.journal import FILE as JOURNAL
+from controller.journal import require_campaign
 from controller.safety.desk.client import ActRefused
 
 STEPS_OF_WRITES = frozenset({"intent", "outcome", "rules", "login"})
 """Records of the gate that viewers aren't sent: each write of a plan is three of them."""
 EVENTS = "events"
+LOCK = "console.lock"
 _log = logging.getLogger("heliostat.console")
 
 
@@ -41,7 +44,12 @@ class Console:
     """Says a record of the gate in words."""
 
     def open(self) -> Self:
-        """Read the campaign; raises NoCampaign, JournalBroken, JournalUnwritable."""
+        """Read the campaign; raises NoCampaign, JournalBroken, JournalUnwritable.
+
+        ConfigurationError where it has a console already.
+        """
+        require_campaign(self.directory)
+        self._lock = _locked(self.directory / LOCK)
         self.view = CampaignView(self.directory)
         self.log = WriteLog(self.directory)
         self.numbering = Numbering(self.directory)
@@ -74,6 +82,7 @@ class Console:
         self.view.close()
         self.log.close()
         self.numbering.close()
+        self._lock.close()
 
     def about(self) -> dict[str, Any]:
         """Return what it is: for everybody who asks."""
@@ -140,3 +149,16 @@ def _version() -> str:
         return version("heliostat")
     except PackageNotFoundError:
         return "from its source"
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return the open file *path*, held for this process; the system gives it back at its end."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise ConfigurationError(
+            f"{path.parent}: another console serves this campaign; use that one, or end it"
+        ) from error
+    return file

@@ -7,6 +7,8 @@ import pytest
 
 from controller.chain import peek
 from controller.console.app import description
+from controller.console.console import Console
+from controller.errors import ConfigurationError
 from controller.events import ExperimentStarted, ObservationAmended
 from controller.journal import read
 from controller.processes.launch import Launch
@@ -331,6 +333,11 @@ def test_anybody_stops_and_acknowledging_and_resetting_are_two_acts_of_two_roles
     assert desk.gate.state.value == "disarmed"
     asked = {r["act"].split()[0]: r["by"] for r in written(one) if r["kind"] == "asked"}
     assert asked == {"estop": "viewer", "reset": "safety officer", "acknowledge": "operator"}
+
+
+def test_a_campaign_has_one_console(one):
+    with pytest.raises(ConfigurationError, match="another console"):
+        Console(one.console.directory, one.console.keys, one.console.acts).open()
 
 
 def test_only_what_waits_can_be_approved(gated):
