@@ -36,7 +36,7 @@ class Teaching:
         return self.field.variation(self.references)
 
     def _left(self, at: Array) -> Array:
-        """Return the covariance (m x m) *at* places once *elsewhere* is measured, as it may come."""
+        """Return the covariance (m x m) *at* places once *elsewhere* was measured, or may be."""
         waiting = len(self.elsewhere)
         covariance = self.field.covariance(np.vstack([self.elsewhere.reshape(-1, at.shape[1]), at]))
         if not waiting:

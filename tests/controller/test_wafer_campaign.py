@@ -6,7 +6,7 @@ from agents.phase_mapping import FEWEST, MODEL
 from agents.protocols import Verdict
 from controller.benches import installed
 from controller.checks.checking import load
-from controller.events import ExperimentFinished, SuggestionMade, ObservationMade
+from controller.events import ExperimentFinished, ObservationMade, SuggestionMade
 from controller.files.campaign import Budget
 from controller.journal import read
 from controller.wiring import open_session
