@@ -32,7 +32,6 @@ LOADED = (
     "agents.catalogue",
     "simulators.copper.twin",
     "controller.processes.archive",
-    "controller.processes.notifier",
     "controller.checks.checking",
     "controller.bench.commissioned",
     "controller.safety.rules.rulebook",

@@ -221,19 +221,26 @@ def _defects(classes: NDArray[np.int64], probabilities: FloatArray) -> list[Defe
     for kind in (VACANCY, DOPANT):
         mean = ndimage.convolve(probabilities[kind], disc, mode="constant") / inside
         peaks = (mean == ndimage.maximum_filter(mean, footprint=around > 0)) & (mean > CALLED)
-        for row, column in np.argwhere(peaks):
-            place = _centre(probabilities[kind], int(row), int(column), disc.shape[0] // 2)
+        same, count = ndimage.label(peaks, structure=np.ones((3, 3)))  # equal ones are one
+        for number in range(1, count + 1):
+            row, column = (int(at) for at in np.rint(np.argwhere(same == number).mean(axis=0)))
+            place = _centre(probabilities[kind], row, column, disc.shape[0] // 2)
             found.append(Defect(CLASSES[kind], *place, float(mean[row, column])))
     return found
 
 
 def _radius(classes: NDArray[np.int64]) -> float:
-    """Return the radius of a typical atom's disc in pixels."""
-    labels, count = ndimage.label(classes == ATOM)
+    """Return the radius of a typical atom's disc in pixels, also where discs touch."""
+    atoms = classes == ATOM
+    labels, count = ndimage.label(atoms)
     if count == 0:
         return LEAST_RADIUS
     areas = ndimage.sum_labels(np.ones(classes.shape), labels, np.arange(1, count + 1))
-    return max(float(np.sqrt(np.median(areas) / np.pi)), LEAST_RADIUS)
+    alone = float(np.sqrt(np.median(areas) / np.pi))
+    inside = ndimage.distance_transform_edt(atoms)
+    middles = atoms & (inside == ndimage.maximum_filter(inside, size=3))
+    inscribed = float(np.median(inside[middles]))
+    return max(min(alone, inscribed + 0.5), LEAST_RADIUS)
 
 
 def _disc(radius: float) -> FloatArray:

@@ -22,10 +22,11 @@ from tests.support.campaigns import BARREL, REFERENCES, ROOT, copper_campaign
 
 HEAVY = ("torch", "bluesky", "ophyd_async", "matplotlib", "scipy", "pint", "numpy", "pydantic")
 COMMANDS = (
-    *("run", "resume", "replay", "verify", "check", "twin", "report", "fit", "schema"),
+    *("run", "resume", "replay", "verify", "check", "twin", "report", "schema"),
     *("catalog", "export", "explain", "suggest", "tell", "amend", "retract", "resolve"),
     *("stop", "ack", "reset", "approve", "hold", "bypass", "take", "present", "sample", "spot"),
     *("go-on", "write", "return", "commission", "agent"),
+    *("identify", "fit", "quality", "drift", "console", "answer"),
 )
 SHORT = ("--agent", "sobol", "--experiments", "3", "--no-report")
 KEYS = [

@@ -33,11 +33,13 @@ from controller.safety.hands.loop_hands import LoopHands
 from controller.safety.record.audit import Audit
 from controller.seam import Ids, seam
 from instruments.catalogue import PLANS, own_plan
+from instruments.diffraction.recipes import SpotRecipe
 from instruments.effects import Effect
 from instruments.errors import PlanError
 from instruments.foil_plans import FoilRecipe
 from instruments.generic_recipes import ANY, CountRecipe, LineRecipe, ReadRecipe
 from instruments.grids import EnergyGrid
+from instruments.microscope.recipes import LookRecipe
 from instruments.powder.recipes import SynthesisRecipe
 from instruments.recipes import OxidationRecipe, RecordedRecipe, StepScanRecipe
 from instruments.recorded import RecordedBench, RecordedStation
@@ -328,6 +330,8 @@ ALL = {
     "xanes_step_scan": StepScanRecipe(grid=GRID),
     "xanes_of_foil": FoilRecipe(grid=GRID),
     "measure_recorded": RecordedRecipe(composition=0.5),
+    "look": LookRecipe(look="loop", x=1.0, y=0.5),
+    "measure_spot": SpotRecipe(x=10.0, y=-20.0),
     "synthesise_and_measure": SynthesisRecipe(ratio=0.5, temperature=700.0, time=2.0),
 }
 """Arguments of the plans that can't do without."""

@@ -11,7 +11,8 @@ from models.values import Measured, Reduced, Verdict
 from simulators.microscope.frames import tip_frame
 from simulators.microscope.options import MicroscopeOptions
 from simulators.microscope.recorded import recorded_loops
-from tests.support.campaigns import REDUCER, REFERENCES
+from simulators.powder.twin import PowderTwin
+from tests.support.campaigns import REDUCER, REFERENCES, ROOT
 
 
 def _run(data):
@@ -69,7 +70,27 @@ def _look_run():
     return [*documents, stop]
 
 
+def _powder_run():
+    twin = PowderTwin(1)
+    twin.command("shutter.open", 1.0)
+    counts = twin.expose(600.0)
+    return _run(
+        {
+            "diffractometer-two_theta": twin.two_theta.tolist(),
+            "diffractometer-counts": counts.tolist(),
+        }
+    )
+
+
+POWDER = {
+    "cifs": str(ROOT / "simulators/data/xrd_lithium_manganese/candidates"),
+    "names": {"Mn2O3_206": "Mn2O3"},
+    "minutes": 0.01,
+    "points": 512,
+}
+
 TABLE = {
+    "phases": (POWDER, _powder_run),
     "microscopy": ({"largest": 3e-4}, _look_run),
     "pattern": ({"low": 13.0, "high": 44.0}, _pattern_run),
     "columns": ({"keys": {"y": "bench-y"}}, lambda: _run({"bench-y": 3.5})),
