@@ -7,6 +7,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.protocols import Reducer
+from models.cache import cache_folder
+from models.phases.making import Making
 
 
 class XanesOptions(BaseModel):
@@ -148,17 +150,21 @@ def build_reducer(name: str, options: Mapping[str, Any]) -> Reducer:
     return _xanes(XanesOptions.model_validate(checked.model_dump()))
 
 
+def making_of(options: PhasesOptions, cifs: str) -> Making:
+    """Return how the model that *options* ask for is made from the files in *cifs*."""
+    axis = (*options.range, options.points)
+    return Making(Path(cifs), options.wavelength, axis, options.minutes)
+
+
 def _phases(options: PhasesOptions) -> Reducer:
-    from models.phases.reducer import Making, PatternKeys, PhaseReducer
+    from models.phases.reducer import PatternKeys, PhaseReducer
     from models.phases.store import load_identifier
-    from models.spectra.store import cache_folder
 
     keys = PatternKeys(options.two_theta, options.counts)
     if options.cifs is None:
         model = Path(options.model or "")
         return PhaseReducer(lambda: load_identifier(model), options.names, keys)
-    axis = (*options.range, options.points)
-    making = Making(Path(options.cifs), options.wavelength, axis, options.minutes)
+    making = making_of(options, options.cifs)
     return PhaseReducer(lambda: making.identifier(cache_folder()), options.names, keys)
 
 

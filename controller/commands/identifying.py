@@ -38,8 +38,8 @@ def identify(
     measured = None if wavelength is None else radiation(wavelength)
     identifier = load_identifier(model)
     if fast and not warned_of_missing():
+        from models.cache import cache_folder
         from models.phases.hastening import hastened
-        from models.spectra.store import cache_folder
 
         identifier = hastened(identifier, cache_folder() / "onnx")
     failed = 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from controller.actions import next_action
 from controller.approval import Approver
 from controller.benches import Words, installed, words_of
 from controller.checks.checking import load
+from controller.commands.preparing import prepare
 from controller.errors import ConfigurationError
 from controller.files.campaign import Budget
 from controller.history import resolved_of
@@ -106,6 +108,7 @@ def run(resolved: ResolvedCampaign, data: Path | None, ending: Ending) -> int:
     directory = new_directory(RUNS, resolved.campaign.name) if data is None else data
     began = time.monotonic()
     require_channels(resolved.campaign.notify)
+    prepare(resolved.campaign, partial(typer.echo, err=True))
     with (
         _watching(resolved.campaign.name, directory) as show,
         open_session(resolved, directory, show, _asker(resolved, directory, show)) as session,

@@ -21,6 +21,7 @@ from controller.beginning import require_new, started
 from controller.benches import Words, envelope_of, fresh_epics, ranks_of, words_of
 from controller.chain import in_one_file
 from controller.commands.paces import speed_of, too_fast
+from controller.commands.preparing import prepare
 from controller.commands.running import (
     FAILED,
     INTERRUPTED,
@@ -142,6 +143,8 @@ def _run(
             )
             if warning:
                 typer.echo(warning, err=True)
+        if not over:
+            prepare(case.resolved.campaign, partial(typer.echo, err=True))
         code = OK if over else _watched(case, manner, show, ask)
         for file in (FILE, GATE_FILE):
             in_one_file(directory / file)

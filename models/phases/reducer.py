@@ -1,26 +1,17 @@
 """The reducer of powder patterns: mass fractions of phases, and whether something is unknown."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from models.diffraction.grid import Grid
-from models.diffraction.phase import read_phases
 from models.diffraction.powder import Powder, powder
-from models.diffraction.radiation import radiation
 from models.errors import ModelFileError, PatternError, ReductionError
-from models.phases.budget import learning_for
 from models.phases.identifier import Identified, Identifier
-from models.phases.learning import learn
-from models.phases.store import hashes, load_identifier, save_identifier
+from models.phases.making import VERSION
 from models.values import Documents, Measured, Quality, Reduced, Verdict
 
 UNSEEN_SIGMA = 0.02
 """Of the fraction of a phase that isn't seen: mixtures are trained from 5 % of a phase on."""
-VERSION = "2"
-"""Raised whenever the same files and options would give another model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,46 +21,6 @@ class PatternKeys:
     two_theta: str
     counts: str
     stream: str = "primary"
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """What a model is trained from on first use: CIF files, radiation, range, effort.
-
-    *two_theta* in degrees with the number of points; *minutes* of a processor.
-    """
-
-    cifs: Path
-    wavelength: str
-    two_theta: tuple[float, float, int]
-    minutes: float
-    seed: int = 0
-
-    def identifier(self, kept: Path) -> Identifier:
-        """Return the model: from the folder *kept* if it is there, else trained and put there."""
-        folder = kept / f"phases-{self._key()}"
-        try:
-            return load_identifier(folder)
-        except ModelFileError:
-            return self._trained(folder)
-
-    def _trained(self, folder: Path) -> Identifier:
-        light, grid = radiation(self.wavelength), Grid(*self.two_theta)
-        phases = read_phases(self.cifs, light, grid.least_d(light.wavelength))
-        learning = learning_for(self.minutes, len(phases), self.seed)
-        learnt = learn(phases, grid, light, learning, lambda _part: None)
-        try:
-            save_identifier(folder, learnt, learning, self._files(), force=True)
-        except ModelFileError:  # a folder that can't be written costs a training and no more
-            return learnt.identifier
-        return learnt.identifier
-
-    def _files(self) -> dict[str, str]:
-        return hashes(sorted(self.cifs.glob("*.cif")))
-
-    def _key(self) -> str:
-        said = (VERSION, self.wavelength, self.two_theta, self.minutes, self.seed, self._files())
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
 class PhaseReducer:

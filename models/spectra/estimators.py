@@ -87,7 +87,8 @@ class EnsembleEstimator:
         return replace(linear, method=f"{linear.method} (fallback: {reason})")
 
     def _ensemble(self, basis: Basis) -> "Ensemble":
-        from models.spectra.store import cache_folder, ensemble_for
+        from models.cache import cache_folder
+        from models.spectra.store import ensemble_for
 
         if id(basis) not in self._trained:
             folder = self._cache or cache_folder()

@@ -25,12 +25,6 @@ _UNREADABLE = (
 """What torch raises for a file that holds something else."""
 
 
-def cache_folder() -> Path:
-    """Return ``$XDG_CACHE_HOME/heliostat``, or ``~/.cache/heliostat`` where that isn't set."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "heliostat"
-
-
 def ensemble_for(basis: Basis, training: Training, folder: Path) -> Ensemble:
     """Return the ensemble for *basis*: from *folder* if it is there, else trained and put there.
 

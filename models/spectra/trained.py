@@ -79,7 +79,7 @@ class TrainedAbsorption:
 
     def hastened(self) -> "TrainedAbsorption":
         """Return the same model, run by ONNX Runtime where that is installed."""
-        from models.spectra.store import cache_folder
+        from models.cache import cache_folder
 
         quick = {s: e.hastened(cache_folder() / "onnx") for s, e in self.ensembles.items()}
         return replace(self, ensembles=quick)

@@ -5,6 +5,8 @@ import pytest
 from agents.protocols import Verdict
 from controller.benches import installed
 from controller.checks.checking import load
+from controller.commands.preparing import prepare
+from controller.errors import ConfigurationError
 from controller.events import ExperimentFinished, MeasuredAgain, ObservationMade
 from controller.files.campaign import Budget, Chosen
 from controller.journal import read
@@ -33,11 +35,14 @@ def story(tmp_path_factory):
     resolved = resolved.model_copy(update={"campaign": campaign.model_copy(update=changes)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        said = []
+        for _ in range(2):
+            prepare(resolved.campaign, said.append)
         with open_session(resolved, folder / "c", lambda _record, _state: None) as session:
             session.loop.run()
             shown = session.twin.readbacks()
     models = list((folder / "cache" / "heliostat").glob("phases-*/model.json"))
-    return [record.event for record in read(folder / "c")], shown, models
+    return [record.event for record in read(folder / "c")], shown, (said, models)
 
 
 def test_every_crucible_is_heated_measured_and_reduced(story):
@@ -71,10 +76,22 @@ def test_what_was_doubted_was_measured_for_longer_and_both_runs_are_told(story):
     assert all(o.quality.verdict is Verdict.ACCEPTED for o in sure)
 
 
-def test_the_model_is_trained_once_and_kept(story):
-    _, _, models = story
+def test_the_model_is_trained_once_before_anything_runs_and_kept(story):
+    _, _, (said, models) = story
 
+    [line] = said
+    assert "training the model of the phases" in line
     assert len(models) == 1
+
+
+def test_files_that_are_no_structures_end_it_before_anything_runs(tmp_path):
+    (tmp_path / "a.cif").write_text("no structure\n")
+    options = {"cifs": str(tmp_path), "names": {"a": "a"}, "minutes": 0.01}
+    chosen = Chosen(name="phases", options=options)
+    campaign = load(FILE, installed()).campaign.model_copy(update={"reducer": chosen})
+
+    with pytest.raises(ConfigurationError, match="nothing has run"):
+        prepare(campaign, lambda _line: None)
 
 
 def test_the_furnace_is_left_cold_and_the_shutter_closed(story):
