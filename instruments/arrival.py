@@ -4,10 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from ophyd_async.core import SignalR
+from ophyd_async.core import SignalR, SignalRW, wait_for_value
 
 from instruments.errors import NotArrived
 
+COUNTED_S = 10.0
+"""How long after an act its count may take to show it."""
 INVALID = -1
 """The alarm severity (as ophyd-async says it) of a value that isn't one."""
 
@@ -87,3 +89,14 @@ class _Watch:
         if self._near_since is None:
             return deadline - now
         return min(deadline, self._near_since + settle_s) - now
+
+
+async def counted(act: SignalRW[bool], count: SignalR[int], timeout_s: float) -> bool:
+    """Let *act* happen, at most for *timeout_s*; whether *count* has grown by it soon after."""
+    before = await count.get_value()
+    await act.set(True, timeout=timeout_s)
+    try:
+        await wait_for_value(count, lambda now: now > before, timeout=COUNTED_S)
+    except TimeoutError:
+        return False
+    return True

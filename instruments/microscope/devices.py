@@ -9,13 +9,12 @@ from ophyd_async.core import (
     SignalR,
     SignalRW,
     StandardReadable,
-    wait_for_value,
 )
 from ophyd_async.core import StandardReadableFormat as Format
 from ophyd_async.epics.core import EpicsDevice, PvSuffix
 
 from instruments.acquiring import Acquiring
-from instruments.arrival import Arrival, arrive
+from instruments.arrival import Arrival, arrive, counted
 from instruments.errors import NotArrived
 
 
@@ -75,12 +74,6 @@ class Tip(StandardReadable, EpicsDevice):
     @AsyncStatus.wrap
     async def set(self, value: float) -> None:
         """Give a pulse of *value* V."""
-        before = await self.pulses.get_value()
         await self.pulse.set(value)
-        await self.fire.set(True, timeout=self.TIMEOUT_S)
-        try:
-            await wait_for_value(self.pulses, lambda count: count > before, timeout=10.0)
-        except TimeoutError as error:
-            raise NotArrived(
-                f"{self.name}: asked for a pulse of {value:g} V, it gave none"
-            ) from error
+        if not await counted(self.fire, self.pulses, self.TIMEOUT_S):
+            raise NotArrived(f"{self.name}: asked for a pulse of {value:g} V, it gave none")

@@ -9,12 +9,12 @@ from ophyd_async.core import (
     SignalR,
     SignalRW,
     StandardReadable,
-    wait_for_value,
 )
 from ophyd_async.core import StandardReadableFormat as Format
 from ophyd_async.epics.core import EpicsDevice, PvSuffix
 
 from instruments.acquiring import Acquiring
+from instruments.arrival import counted
 from instruments.errors import NotArrived
 
 
@@ -35,15 +35,11 @@ class Dispenser(StandardReadable, EpicsDevice):
     @AsyncStatus.wrap
     async def set(self, value: float) -> None:
         """Load a crucible with *value* moles of the first metal for each of the second."""
-        before = await self.loaded.get_value()
         await self.ratio.set(value)
-        await self.load.set(True, timeout=self.TIMEOUT_S)
-        try:
-            await wait_for_value(self.loaded, lambda count: count > before, timeout=10.0)
-        except TimeoutError as error:
+        if not await counted(self.load, self.loaded, self.TIMEOUT_S):
             raise NotArrived(
                 f"{self.name}: asked for a crucible of ratio {value:g}, it has loaded none"
-            ) from error
+            )
 
 
 class Diffractometer(Acquiring):

@@ -42,10 +42,11 @@ class Making:
         """Return the model: from the folder *kept* if it is there, else trained and put there."""
         from models.phases.store import load_identifier
 
+        folder = self.folder(kept)
         try:
-            return load_identifier(self.folder(kept))
+            return load_identifier(folder)
         except ModelFileError:
-            return self._trained(self.folder(kept), progress)
+            return self._trained(folder, progress)
 
     def _trained(self, folder: Path, progress: Callable[[float], None]) -> "Identifier":
         from models.diffraction.grid import Grid

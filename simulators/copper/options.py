@@ -1,13 +1,11 @@
 """What can be chosen about the copper twin: frozen, checked, with units and sources."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from simulators.options import Options
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Step(_Options):
+class Step(Options):
     """One reaction step: k = rate · exp(−Ea/R · (1/T − 1/T_ref)) · (p / 1 bar)^order."""
 
     rate_per_s: float = Field(ge=0)
@@ -18,7 +16,7 @@ class Step(_Options):
     """Order of reaction in the partial pressure of the gas that drives the step."""
 
 
-class KineticsOptions(_Options):
+class KineticsOptions(Options):
     """Rates of Cu(0) ⇄ Cu(I) ⇄ Cu(II); valid from room temperature to about 500 °C, p ≤ 1 bar.
 
     Orders of magnitude, not a fit to one sample (the prefactors depend on particle size and support
@@ -55,7 +53,7 @@ class KineticsOptions(_Options):
     """As loaded: fully oxidised, as a catalyst that was calcined and stored in air."""
 
 
-class GasOptions(_Options):
+class GasOptions(Options):
     """Mass-flow controllers, feed and cell."""
 
     controller_s: float = Field(default=2.0, gt=0)
@@ -69,7 +67,7 @@ class GasOptions(_Options):
     """mL/min; a controller that is asked for more delivers its full scale."""
 
 
-class FurnaceOptions(_Options):
+class FurnaceOptions(Options):
     """Heater block and sample stage as two heat capacities, thermocouple, digital controller."""
 
     ambient_degc: float = Field(default=25.0, gt=-273.15)
@@ -88,7 +86,7 @@ class FurnaceOptions(_Options):
     """Share of the power for the ramp that the controller adds by itself; less overshoots more."""
 
 
-class BeamOptions(_Options):
+class BeamOptions(Options):
     """Flux, detectors, monochromator, and what they do to a spectrum."""
 
     flux_per_s: float = Field(default=2e10, ge=0)
@@ -121,7 +119,7 @@ class BeamOptions(_Options):
     mark of beam damage, so it isn't a spectrum of CuO. Left out unless asked for."""
 
 
-class RingOptions(_Options):
+class RingOptions(Options):
     """The storage ring in top-up operation."""
 
     current_ma: float = Field(default=250.0, gt=0)
@@ -130,14 +128,14 @@ class RingOptions(_Options):
     """Time between two fills: the current stays within 0.5 %."""
 
 
-class BeamDump(_Options):
+class BeamDump(Options):
     """A loss of the beam: current 0, front end closed, detectors dark; s since the start."""
 
     start_s: float = Field(ge=0)
     duration_s: float = Field(gt=0)
 
 
-class ExhaustOptions(_Options):
+class ExhaustOptions(Options):
     """The exhaust of the gas cabinet."""
 
     flow_l_min: float = Field(default=5.0, ge=0)
@@ -145,14 +143,14 @@ class ExhaustOptions(_Options):
     """Standard deviation of the flow meter's reading, from second to second."""
 
 
-class ExhaustStop(_Options):
+class ExhaustStop(Options):
     """A stop of the exhaust: flow 0; s since the start."""
 
     start_s: float = Field(ge=0)
     duration_s: float = Field(gt=0)
 
 
-class CopperOptions(_Options):
+class CopperOptions(Options):
     """Everything about the copper twin except its seed."""
 
     kinetics: KineticsOptions = KineticsOptions()

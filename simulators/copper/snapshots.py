@@ -1,31 +1,7 @@
-"""What a snapshot of the twin is made of: finite numbers and lists of them, by part and name."""
+"""Older snapshots of the copper twin, read as those of today."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
-
-
-def copied(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy the lists, so that neither side's later changes reach the other."""
-    return {key: list(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def entry(snapshot: Mapping[str, Any], part: str, key: str) -> Any:
-    """Return what a snapshot has there, or None."""
-    values = snapshot.get(part)
-    return values.get(key) if isinstance(values, Mapping) else None
-
-
-def fits(value: Any, present: Any) -> bool:
-    """Return whether *value* may take the place of *present*: of its kind, and finite."""
-    if isinstance(present, list):
-        return (
-            isinstance(value, list)
-            and len(value) == len(present)
-            and all(fits(one, other) for one, other in zip(value, present, strict=True))
-        )
-    kinds = int if isinstance(present, int) else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and isfinite(value)
 
 
 def upgraded(snapshot: Mapping[str, Any]) -> dict[str, Any]:

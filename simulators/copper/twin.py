@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import ValidationError
 
 from simulators.copper.beam import Beam
 from simulators.copper.drift import Drift
@@ -22,9 +21,10 @@ from simulators.copper.gas import GASES, GasSystem
 from simulators.copper.kinetics import ZERO_CELSIUS, CopperKinetics
 from simulators.copper.options import CopperOptions
 from simulators.copper.ring import Ring
-from simulators.copper.snapshots import copied, entry, fits, upgraded
+from simulators.copper.snapshots import upgraded
 from simulators.copper.spectra import Counts, Spectrometer
-from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
+from simulators.errors import CommandError, ExposureError, SimulatorError
+from simulators.snapshots import Parts, put_back, taken
 
 SNAPSHOT_VERSION = 3
 _STREAM = 2  # of chance for spectra; the drift has 1, the exhaust 3
@@ -219,53 +219,14 @@ class CopperTwin:
     def snapshot(self) -> dict[str, Any]:
         """Return the complete state as JSON-able values; a restored twin goes on bit for bit."""
         self._drift.at(self.seconds)  # the same snapshot whether or not somebody has looked
-        parts = {
-            name: {key: getattr(part, key) for key in keys} for name, part, keys in self._parts()
-        }
-        return {
-            "version": SNAPSHOT_VERSION,
-            "options": self.options.model_dump(mode="json"),
-            **{name: copied(values) for name, values in parts.items()},
-        }
+        return taken(SNAPSHOT_VERSION, self.options, self._parts())
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take the state of a snapshot of a twin with the same options; the seed comes with it.
 
         Raises SnapshotError, with nothing restored, when it isn't one.
         """
-        snapshot = upgraded(snapshot)
-        if snapshot.get("version") != SNAPSHOT_VERSION:
-            raise SnapshotError(
-                f"copper twin: snapshot of version {snapshot.get('version')!r}, this one reads "
-                f"{SNAPSHOT_VERSION}; nothing was restored"
-            )
-        if not self._has_options(snapshot.get("options")):
-            raise SnapshotError(
-                "copper twin: snapshot of a twin with other options; build this one with the "
-                "snapshot's options first; nothing was restored"
-            )
-        parts = self._parts()
-        wrong = [
-            f"{name}.{key}"
-            for name, part, keys in parts
-            for key in keys
-            if not fits(entry(snapshot, name, key), getattr(part, key))
-        ]
-        if wrong:
-            raise SnapshotError(
-                f"copper twin: snapshot lacks usable {', '.join(wrong)}; nothing was restored"
-            )
-        for name, part, keys in parts:
-            for key, value in copied(snapshot[name]).items():
-                if key in keys:
-                    setattr(part, key, value)
-
-    def _has_options(self, options: Any) -> bool:
-        """Whether *options* say what this twin's do; what they leave out is the default."""
-        try:
-            return CopperOptions.model_validate(options) == self.options
-        except ValidationError:
-            return False
+        put_back("copper twin", upgraded(snapshot), SNAPSHOT_VERSION, self.options, self._parts())
 
     def _advance(self, seconds: float) -> None:
         """Let a piece of one second pass for everything at once."""
@@ -277,7 +238,7 @@ class CopperTwin:
         self._kinetics.advance(seconds, kelvin, gas.mean_o2_bar, gas.mean_h2_bar)
         self._beam.advance(seconds, filled=self._ring.filled(self.seconds))
 
-    def _parts(self) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
+    def _parts(self) -> Parts:
         """Everything that changes, by name: what a snapshot holds."""
         furnace = ("setpoint", "ramp_rate", "working", "heater", "stage", "thermocouple")
         return (

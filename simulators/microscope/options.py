@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from simulators.options import Options
 
 
-class MicroscopeOptions(BaseModel):
+class MicroscopeOptions(Options):
     """Everything about the microscope's twin except its seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     wear: float = Field(default=0.06, ge=0, le=1)
     """Probability that the tip goes bad in one frame, survey or loop."""

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from simulators.copper.snapshots import copied, entry, fits
-from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
+from simulators.errors import CommandError, ExposureError, SimulatorError
 from simulators.microscope.frames import STATES, blurred, tip_frame
 from simulators.microscope.options import MicroscopeOptions
 from simulators.microscope.recorded import LoopMap, recorded_loops
+from simulators.snapshots import Parts, put_back, taken
 
 SNAPSHOT_VERSION = 1
 GOOD, DOUBLE, BLUNT, UNSTABLE = range(4)
@@ -161,37 +160,18 @@ class MicroscopeTwin:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the complete state as JSON-able values; a restored twin goes on bit for bit."""
-        state = copied({key: getattr(self, key) for key in _STATE})
-        return {
-            "version": SNAPSHOT_VERSION,
-            "options": self.options.model_dump(mode="json"),
-            "microscope": state,
-        }
+        return taken(SNAPSHOT_VERSION, self.options, self._parts())
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take the state of a snapshot of a twin with the same options; the seed comes with it.
 
         Raises SnapshotError, with nothing restored, when it isn't one.
         """
-        if snapshot.get("version") != SNAPSHOT_VERSION or not self._has_options(
-            snapshot.get("options")
-        ):
-            raise SnapshotError(
-                "microscope twin: a snapshot of another version, or of a twin with other options; "
-                "nothing was restored"
-            )
-        wrong = [
-            key
-            for key in _STATE
-            if not fits(entry(snapshot, "microscope", key), getattr(self, key))
-        ]
-        if wrong:
-            raise SnapshotError(
-                f"microscope twin: snapshot lacks usable {', '.join(wrong)}; nothing was restored"
-            )
-        for key, value in copied(snapshot["microscope"]).items():
-            if key in _STATE:
-                setattr(self, key, value)
+        put_back("microscope twin", snapshot, SNAPSHOT_VERSION, self.options, self._parts())
+
+    def _parts(self) -> Parts:
+        """Everything that changes: what a snapshot holds."""
+        return (("microscope", self, _STATE),)
 
     def _as_seen(self, image: FloatArray) -> FloatArray:
         if self.state == BLUNT:
@@ -206,12 +186,6 @@ class MicroscopeTwin:
         rng = np.random.default_rng([self._seed, _WEAR, self.looks])
         if self.state == GOOD and rng.random() < self.options.wear:
             self.state = int(rng.integers(DOUBLE, UNSTABLE + 1))
-
-    def _has_options(self, options: Any) -> bool:
-        try:
-            return MicroscopeOptions.model_validate(options) == self.options
-        except ValidationError:
-            return False
 
 
 _STATE = ("_seed", "_seconds", "wanted", "place", "pulse", "pulses", "looks", "state")

@@ -1,15 +1,12 @@
 """What can be chosen about the powder twin: frozen, checked, with units and sources."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from simulators.copper.options import FurnaceOptions
+from simulators.options import Options
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Reaction(_Options):
+class Reaction(Options):
     """k = rate · exp(−Ea/R · (1/T − 1/T_ref)), first order in what reacts."""
 
     rate_per_h: float = Field(ge=0)
@@ -18,7 +15,7 @@ class Reaction(_Options):
     activation_kj_mol: float = Field(ge=0)
 
 
-class ChemistryOptions(_Options):
+class ChemistryOptions(Options):
     """What lithium carbonate and manganese oxide do in air.
 
     Orders of magnitude chosen so that the temperatures come out as reported, not a fit to one
@@ -49,7 +46,7 @@ class ChemistryOptions(_Options):
     """How fast their volume grows at 800 °C, with 250 kJ/mol."""
 
 
-class DiffractometerOptions(_Options):
+class DiffractometerOptions(Options):
     """A laboratory diffractometer with a copper tube."""
 
     start_deg: float = 12.0
@@ -69,7 +66,7 @@ class DiffractometerOptions(_Options):
     microstrain: float = Field(default=0.0012, ge=0)
 
 
-class PowderOptions(_Options):
+class PowderOptions(Options):
     """Everything about the powder twin except its seed."""
 
     chemistry: ChemistryOptions = ChemistryOptions()

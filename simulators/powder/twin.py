@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from simulators.copper.furnace import Furnace
-from simulators.copper.snapshots import copied, entry, fits
-from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
+from simulators.errors import CommandError, ExposureError, SimulatorError
 from simulators.powder.chemistry import Powder
 from simulators.powder.options import PowderOptions
 from simulators.powder.patterns import Crucible, Patterns, crucible
+from simulators.snapshots import Parts, put_back, taken
 
 SNAPSHOT_VERSION = 1
 LONGEST_S = 1e6
@@ -147,53 +146,19 @@ class PowderTwin:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the complete state as JSON-able values; a restored twin goes on bit for bit."""
-        return {
-            "version": SNAPSHOT_VERSION,
-            "options": self.options.model_dump(mode="json"),
-            **{
-                name: copied({key: getattr(part, key) for key in keys})
-                for name, part, keys in self._parts()
-            },
-        }
+        return taken(SNAPSHOT_VERSION, self.options, self._parts())
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take the state of a snapshot of a twin with the same options; the seed comes with it.
 
         Raises SnapshotError, with nothing restored, when it isn't one.
         """
-        if snapshot.get("version") != SNAPSHOT_VERSION or not self._has_options(
-            snapshot.get("options")
-        ):
-            raise SnapshotError(
-                "powder twin: a snapshot of another version, or of a twin with other options; "
-                "nothing was restored"
-            )
-        parts = self._parts()
-        wrong = [
-            f"{name}.{key}"
-            for name, part, keys in parts
-            for key in keys
-            if not fits(entry(snapshot, name, key), getattr(part, key))
-        ]
-        if wrong:
-            raise SnapshotError(
-                f"powder twin: snapshot lacks usable {', '.join(wrong)}; nothing was restored"
-            )
-        for name, part, keys in parts:
-            for key, value in copied(snapshot[name]).items():
-                if key in keys:
-                    setattr(part, key, value)
+        put_back("powder twin", snapshot, SNAPSHOT_VERSION, self.options, self._parts())
 
     def _holder(self) -> Crucible:
         return crucible(self.options.diffractometer, [self._seed, _CRUCIBLE, self.loaded])
 
-    def _has_options(self, options: Any) -> bool:
-        try:
-            return PowderOptions.model_validate(options) == self.options
-        except ValidationError:
-            return False
-
-    def _parts(self) -> tuple[tuple[str, object, tuple[str, ...]], ...]:
+    def _parts(self) -> Parts:
         """Everything that changes, by name: what a snapshot holds."""
         bench = ("_seed", "_tick", "_phase", "_exposures", "ratio", "weighed", "shutter", "loaded")
         furnace = ("setpoint", "ramp_rate", "working", "heater", "stage", "thermocouple")

@@ -1,12 +1,12 @@
 """What can be chosen about the wafer beamline's twin: frozen, checked, with units and sources."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from simulators.options import Options
 
 
-class WaferOptions(BaseModel):
+class WaferOptions(Options):
     """Everything about the wafer twin except its seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     counts_per_s: float = Field(default=60.0, gt=0)
     """At the highest line of a spot, at each q."""

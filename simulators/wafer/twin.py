@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from simulators.copper.snapshots import copied, entry, fits
-from simulators.errors import CommandError, ExposureError, SimulatorError, SnapshotError
+from simulators.errors import CommandError, ExposureError, SimulatorError
+from simulators.snapshots import Parts, put_back, taken
 from simulators.wafer.options import WaferOptions
 from simulators.wafer.recorded import RecordedWafer, read_wafer
 
@@ -127,33 +126,18 @@ class WaferTwin:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the complete state as JSON-able values; a restored twin goes on bit for bit."""
-        return {
-            "version": SNAPSHOT_VERSION,
-            "options": self.options.model_dump(mode="json"),
-            "bench": copied({key: getattr(self, key) for key in STATE}),
-        }
+        return taken(SNAPSHOT_VERSION, self.options, self._parts())
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take the state of a snapshot of a twin with the same options; the seed comes with it.
 
         Raises SnapshotError, with nothing restored, when it isn't one.
         """
-        alike = snapshot.get("version") == SNAPSHOT_VERSION
-        if not alike or not self._has_options(snapshot.get("options")):
-            raise SnapshotError(
-                "wafer twin: a snapshot of another version, or of a twin with other options; "
-                "nothing was restored"
-            )
-        wrong = [
-            key for key in STATE if not fits(entry(snapshot, "bench", key), getattr(self, key))
-        ]
-        if wrong:
-            raise SnapshotError(
-                f"wafer twin: snapshot lacks usable {', '.join(wrong)}; nothing was restored"
-            )
-        state = copied(snapshot["bench"])
-        for key in STATE:
-            setattr(self, key, state[key])
+        put_back("wafer twin", snapshot, SNAPSHOT_VERSION, self.options, self._parts())
+
+    def _parts(self) -> Parts:
+        """Everything that changes: what a snapshot holds."""
+        return (("bench", self, STATE),)
 
     def _film(self) -> NDArray[np.float64]:
         spot = self.spot
@@ -163,9 +147,3 @@ class WaferTwin:
         falling = self.options.background * self.q[0] / self.q
         halo = np.exp(-0.5 * np.square((self.q - HALO_Q) / HALO_WIDTH))
         return np.asarray(falling + self.options.halo * halo)
-
-    def _has_options(self, options: Any) -> bool:
-        try:
-            return WaferOptions.model_validate(options) == self.options
-        except ValidationError:
-            return False
